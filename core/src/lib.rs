@@ -1,0 +1,25 @@
+//! The vocabulary of Coditect: ids, names, intents, plans, phases and errors.
+//!
+//! Everything here is parsed once, at the edge, and valid from then on. This crate does no IO and
+//! knows neither the transport (HTTP) nor the storage (registry, Git).
+
+pub mod catalogue;
+pub mod error;
+pub mod health;
+pub mod id;
+pub mod intent;
+pub mod name;
+pub mod phase;
+pub mod plan;
+pub mod shard;
+pub mod version;
+
+pub use catalogue::{Catalogue, CellSummary, Entitlement};
+pub use error::{Error, Kind, Result};
+pub use id::{AccountId, LoginId, RegistrationId, RequestId, TenantId, UserId, WorkspaceId};
+pub use intent::{Standing, UserIntent, WorkspaceIntent};
+pub use name::{CellName, DisplayName, Email, PlanName, ReleaseName, RingName, Slug, StorageClassName, WorkspaceName};
+pub use phase::{Phase, Power};
+pub use plan::{Limits, Plan, PodSize};
+pub use shard::Shard;
+pub use version::{Epoch, Fence, Version};
