@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::TenantId,
     name::{CellName, PlanName, StorageClassName},
-    plan::{Limits, Plan},
+    plan::{Limits, LimitsOverride, Plan},
 };
 
 /// Plans, overrides and cells in force.
@@ -29,8 +29,8 @@ pub struct Catalogue {
 /// The part of a tenant's override that the API must honour.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Override {
-    /// Limits that replace the plan's.
-    pub limits: Option<Limits>,
+    /// Limits that replace the plan's, one by one.
+    pub limits: LimitsOverride,
     /// The plan that applies whatever the registry says.
     pub plan: Option<PlanName>,
     /// The storage class of new volumes.
@@ -71,7 +71,7 @@ impl Catalogue {
         let plan = self.plans.get(reviewed.and_then(|reviewed| reviewed.plan.as_ref()).unwrap_or(plan))?;
         Some(Entitlement {
             plan: plan.name.clone(),
-            limits: reviewed.and_then(|reviewed| reviewed.limits).unwrap_or(plan.limits),
+            limits: reviewed.map_or(plan.limits, |reviewed| plan.limits.with(&reviewed.limits)),
             storage_class: reviewed.and_then(|reviewed| reviewed.storage_class.clone()),
         })
     }

@@ -20,6 +20,6 @@ pub use id::{AccountId, LoginId, RegistrationId, RequestId, TenantId, UserId, Wo
 pub use intent::{Standing, UserIntent, WorkspaceIntent};
 pub use name::{CellName, DisplayName, Email, PlanName, ReleaseName, RingName, Slug, StorageClassName, WorkspaceName};
 pub use phase::{Phase, Power};
-pub use plan::{Limits, Plan, PodSize};
+pub use plan::{Limits, LimitsOverride, Plan, PodSize};
 pub use shard::Shard;
 pub use version::{Epoch, Fence, Version};

@@ -32,6 +32,38 @@ pub struct Limits {
     pub pod: PodSize,
 }
 
+/// Limits that a reviewed override replaces; what is absent stays the plan's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsOverride {
+    /// See [`Limits::storage_gib`].
+    pub storage_gib: Option<u32>,
+    /// See [`Limits::hours_per_month`].
+    pub hours_per_month: Option<u32>,
+    /// See [`Limits::llm_requests_per_month`].
+    pub llm_requests_per_month: Option<u32>,
+    /// See [`Limits::workspaces`].
+    pub workspaces: Option<u32>,
+    /// See [`Limits::idle_minutes`].
+    pub idle_minutes: Option<u32>,
+    /// See [`Limits::pod`].
+    pub pod: Option<PodSize>,
+}
+
+impl Limits {
+    /// These limits with the override's in their place.
+    #[must_use]
+    pub fn with(self, replaced: &LimitsOverride) -> Self {
+        Self {
+            storage_gib: replaced.storage_gib.unwrap_or(self.storage_gib),
+            hours_per_month: replaced.hours_per_month.unwrap_or(self.hours_per_month),
+            llm_requests_per_month: replaced.llm_requests_per_month.unwrap_or(self.llm_requests_per_month),
+            workspaces: replaced.workspaces.unwrap_or(self.workspaces),
+            idle_minutes: replaced.idle_minutes.unwrap_or(self.idle_minutes),
+            pod: replaced.pod.unwrap_or(self.pod),
+        }
+    }
+}
+
 /// Resources of one workspace pod's IDE container. Requests equal limits for memory, so that a
 /// neighbour's peak never evicts a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

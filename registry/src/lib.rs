@@ -1,3 +1,18 @@
 //! The product's memory: records and transactions over a small ordered-key store.
+//!
+//! - [`store`]: the contract every back end keeps, and the back ends.
+//! - [`keys`] and [`record`]: what is remembered and where.
+//! - [`operation`]: everything that changes the registry, each whole or not at all.
+//! - [`query`]: what may be asked of a [`View`] of one version.
 
+pub mod keys;
+pub mod operation;
+pub mod query;
+pub mod record;
+mod registry;
 pub mod store;
+mod tx;
+
+pub use query::{Complete, WorkspaceView};
+pub use registry::{Operation, Registry, View};
+pub use tx::{Abort, Tx, trailing_uuid};

@@ -14,7 +14,13 @@
 //! - **Bounded.** The limits in [`limits`] hold for every back end, so that what works on one machine works
 //!   on a cluster.
 
+mod conflicts;
+pub mod embedded;
+pub mod faulty;
 pub mod limits;
+pub mod memory;
+pub mod optimistic;
+mod watches;
 
 use std::fmt;
 
@@ -67,7 +73,7 @@ impl KeyRange {
 pub struct Page {
     /// Keys and values.
     pub entries: Vec<(Key, Value)>,
-    /// True if the range holds more behind the last entry.
+    /// False if the range holds nothing behind the last entry. True if it may; then there is a last entry.
     pub more: bool,
 }
 
@@ -81,7 +87,7 @@ pub enum Isolation {
 }
 
 /// Why a store operation did not succeed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Something this transaction read was changed by another. Run it again.
     #[error("another transaction changed what this one read")]
@@ -164,8 +170,9 @@ pub trait Transaction: Send + Sync {
     /// `TooOld`, `Unavailable`, `Corrupt`.
     async fn get(&mut self, key: &[u8], isolation: Isolation) -> Result<Option<Value>, StoreError>;
 
-    /// At most `limit` entries of `range` from its start (its end, if `reverse`), with this transaction's
-    /// own writes. A page may be shorter than `limit` and still say `more`.
+    /// At most `limit` entries of `range` (at least 1, at most [`limits::PAGE_ENTRIES`]) from its start (its
+    /// end, if `reverse`), with this transaction's own writes. A page may be shorter than `limit` and still
+    /// say `more`. Only what lies up to the last entry counts as read, unless the page says that it is all.
     ///
     /// # Errors
     /// `TooOld`, `Unavailable`, `Corrupt`.

@@ -1,0 +1,82 @@
+//! What a person changes about themselves.
+
+use async_trait::async_trait;
+use coditect_core::{AccountId, DisplayName, Error, LoginId, TenantId};
+use jiff::Timestamp;
+
+use super::login::end_others;
+use crate::{
+    keys,
+    record::{Account, Action, AuditEntry, Credential},
+    registry::Operation,
+    tx::{Abort, Tx},
+};
+
+/// Changes what a person is called.
+pub struct ChangeProfile {
+    /// Who.
+    pub account: AccountId,
+    /// The new name.
+    pub display_name: DisplayName,
+    /// The revision the caller saw, if it insists.
+    pub expected: Option<u64>,
+    /// The tenant in whose audit it stands.
+    pub tenant: TenantId,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for ChangeProfile {
+    const NAME: &'static str = "change_profile";
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let key = keys::account(self.account);
+        let mut record: Account = tx.require(&key, "there is no account of that id").await?;
+        if self.expected.is_some_and(|expected| expected != record.revision) {
+            return Err(Error::conflict("the profile was changed meanwhile; read it again").into());
+        }
+        record.display_name = self.display_name.clone();
+        record.revision += 1;
+        tx.put(&key, &record)?;
+        tx.audit(self.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action: Action::ProfileChanged })?;
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Replaces a person's password and ends every other sign-in.
+pub struct ChangePassword {
+    /// Who.
+    pub account: AccountId,
+    /// The new password's Argon2id hash.
+    pub password_hash: String,
+    /// The sign-in that stays.
+    pub keep: LoginId,
+    /// The tenant in whose audit it stands.
+    pub tenant: TenantId,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for ChangePassword {
+    const NAME: &'static str = "change_password";
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let credential = Credential { password_hash: self.password_hash.clone(), changed_at: self.at };
+        tx.put(&keys::credential(self.account), &credential)?;
+        end_others(tx, self.account, self.keep).await?;
+        tx.audit(self.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action: Action::PasswordChanged })?;
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}

@@ -1,0 +1,196 @@
+//! What the renderer writes: what Git holds, and volumes raised before the commit that asks for it.
+
+use async_trait::async_trait;
+use coditect_core::{CellName, UserId, Version, WorkspaceId};
+use jiff::Timestamp;
+
+use super::deletion::{bury_user, bury_workspace, forget_person, write_user_tombstone};
+use crate::{
+    keys,
+    record::{Action, AuditEntry, Committed, IntentRow, Landed, Tombstone, User, UserPlace, WorkspacePlace},
+    registry::Operation,
+    tx::{Abort, Tx},
+};
+
+/// Notes which commit holds these users' intents. Status: it does not feed the change feed.
+pub struct NoteCommitted {
+    /// Which cell.
+    pub cell: CellName,
+    /// The commit's id in hexadecimal.
+    pub commit: String,
+    /// The rows as they were rendered; at most a few hundred, so that it fits one transaction.
+    pub rows: Vec<IntentRow>,
+    /// When it was published.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for NoteCommitted {
+    const NAME: &'static str = "note_committed";
+    const IDEMPOTENT: bool = true;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        for row in &self.rows {
+            let IntentRow { intent, requested, .. } = row;
+            let key = keys::committed(&self.cell, intent.user);
+            let before = tx.get::<Committed>(&key).await?;
+            if before.as_ref().is_some_and(|before| before.generation > intent.generation) {
+                continue;
+            }
+            // A user erased since must not come back as a status.
+            if tx.get::<UserPlace>(&keys::user_place(intent.user)).await?.is_none() {
+                continue;
+            }
+            let mut workspaces = before.map(|before| before.workspaces).unwrap_or_default();
+            workspaces.retain(|id, _| intent.workspace(*id).is_some());
+            for (id, requested) in requested {
+                if workspaces.get(id).is_none_or(|landed| landed.generation < requested.generation) {
+                    workspaces.insert(
+                        *id,
+                        Landed {
+                            generation: requested.generation,
+                            commit: self.commit.clone(),
+                            requested_at: requested.at,
+                            committed_at: self.at,
+                        },
+                    );
+                }
+            }
+            let committed =
+                Committed { commit: self.commit.clone(), generation: intent.generation, committed_at: self.at, workspaces };
+            tx.put(&key, &committed)?;
+        }
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Raises volumes' provisioned sizes because policy asks for more. Runs before the commit that asks the
+/// cluster for it, so that no commit ever shrinks one again.
+pub struct RaiseStorage {
+    /// Which cell.
+    pub cell: CellName,
+    /// Whose volumes.
+    pub user: UserId,
+    /// The workspaces and their sizes in GiB.
+    pub sizes: Vec<(WorkspaceId, u32)>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for RaiseStorage {
+    const NAME: &'static str = "raise_storage";
+    const IDEMPOTENT: bool = true;
+    type Output = Option<IntentRow>;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Option<IntentRow>, Abort> {
+        let Some(mut row) = tx.get::<IntentRow>(&keys::intent(&self.cell, self.user)).await? else {
+            return Ok(None);
+        };
+        let mut touched = Vec::new();
+        for (id, gib) in &self.sizes {
+            if let Some(workspace) = row.intent.workspaces.iter_mut().find(|workspace| workspace.id == *id)
+                && workspace.storage_gib < *gib
+            {
+                workspace.storage_gib = *gib;
+                touched.push(*id);
+                let action = Action::StorageRaised { user: self.user, workspace: *id, gib: *gib };
+                tx.audit(row.intent.tenant, &AuditEntry { at: self.at, actor: None, action })?;
+            }
+        }
+        if !touched.is_empty() {
+            tx.put_intent(&mut row, &touched, self.at)?;
+        }
+        Ok(Some(row))
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Forgets the change feed up to and including a version that a published checkpoint covers.
+pub struct TrimFeed {
+    /// Which cell.
+    pub cell: CellName,
+    /// The checkpoint.
+    pub until: Version,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for TrimFeed {
+    const NAME: &'static str = "trim_feed";
+    const IDEMPOTENT: bool = true;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let floor = keys::feed_floor(&self.cell);
+        if tx.get::<Version>(&floor).await?.is_some_and(|have| have >= self.until) {
+            return Ok(());
+        }
+        tx.clear_range(&keys::feed_until(&keys::change_feed(&self.cell), self.until));
+        tx.put(&floor, &self.until)?;
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Writes tombstones that a restored registry has forgotten and Git's history remembers: nobody who was
+/// deleted comes back because a backup was older than the deletion.
+pub struct BuryMissing {
+    /// Which cell.
+    pub cell: CellName,
+    /// Users whose files a commit deleted.
+    pub users: Vec<UserId>,
+    /// Workspaces that a commit deleted.
+    pub workspaces: Vec<WorkspaceId>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for BuryMissing {
+    const NAME: &'static str = "bury_missing";
+    const IDEMPOTENT: bool = true;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        for id in &self.users {
+            match tx.get::<UserPlace>(&keys::user_place(*id)).await? {
+                Some(place) => {
+                    let user: User = tx.require(&keys::user(place.tenant, *id), "there is no user of that id").await?;
+                    bury_user(tx, &place, *id, true, None, self.at).await?;
+                    let others = tx.scan::<UserId>(&keys::memberships(user.account), 1).await?.0;
+                    if others.is_empty() {
+                        forget_person(tx, user.account).await?;
+                    }
+                }
+                None if tx.get::<Tombstone>(&keys::user_tombstone(&self.cell, *id)).await?.is_none() => {
+                    write_user_tombstone(tx, &self.cell, *id, true, self.at)?;
+                }
+                None => {}
+            }
+        }
+        for id in &self.workspaces {
+            match tx.get::<WorkspacePlace>(&keys::workspace_place(*id)).await? {
+                Some(place) => bury_workspace(tx, &place, *id, true, self.at).await?,
+                None => tx.put(&keys::workspace_tombstone(&self.cell, *id), &Tombstone { at: self.at, requested: true })?,
+            }
+        }
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}

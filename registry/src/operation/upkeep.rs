@@ -1,0 +1,115 @@
+//! What the passing of time does, and what an operator does to a whole registry.
+
+use async_trait::async_trait;
+use coditect_core::{Epoch, Error, RequestId, Version};
+use jiff::Timestamp;
+
+use super::deletion::{bury_user, bury_workspace, forget_person};
+use crate::{
+    keys,
+    record::{Grace, Mark, User, UserPlace, WorkspacePlace, Workspace},
+    registry::Operation,
+    tx::{Abort, Tx},
+};
+
+/// Writes the tombstones of what was marked and whose grace period is over, a few at a time.
+pub struct BuryDue {
+    /// How many at most; each is a handful of keys.
+    pub limit: usize,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for BuryDue {
+    const NAME: &'static str = "bury_due";
+    const IDEMPOTENT: bool = true;
+    /// How many tombstones were written.
+    type Output = usize;
+
+    async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
+        let (due, _) = tx.scan::<Grace>(&keys::grace_until(self.at), self.limit).await?;
+        for (key, grace) in &due {
+            tx.clear(key);
+            match grace {
+                Grace::User { user } => {
+                    let Some(place) = tx.get::<UserPlace>(&keys::user_place(*user)).await? else { continue };
+                    let record: User = tx.require(&keys::user(place.tenant, *user), "there is no user of that id").await?;
+                    let Some(Mark { requested, .. }) = record.mark else { continue };
+                    bury_user(tx, &place, *user, requested, None, self.at).await?;
+                    if requested && tx.scan::<coditect_core::UserId>(&keys::memberships(record.account), 1).await?.0.is_empty() {
+                        forget_person(tx, record.account).await?;
+                    }
+                }
+                Grace::Workspace { workspace } => {
+                    let Some(place) = tx.get::<WorkspacePlace>(&keys::workspace_place(*workspace)).await? else { continue };
+                    let key = keys::workspace(place.tenant, place.user, *workspace, keys::WorkspacePart::Profile);
+                    let Some(Mark { requested, .. }) = tx.get::<Workspace>(&key).await?.and_then(|record| record.mark) else { continue };
+                    bury_workspace(tx, &place, *workspace, requested, self.at).await?;
+                }
+            }
+        }
+        Ok(due.len())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Forgets requests that nobody will send again, a few at a time.
+pub struct ForgetRequests {
+    /// Requests of hours before this.
+    pub before: Timestamp,
+    /// How many at most.
+    pub limit: usize,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for ForgetRequests {
+    const NAME: &'static str = "forget_requests";
+    const IDEMPOTENT: bool = true;
+    /// How many were forgotten.
+    type Output = usize;
+
+    async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
+        let (old, _) = tx.scan::<Version>(&keys::transactions_before(self.before), self.limit).await?;
+        for (key, _) in &old {
+            let request: RequestId = keys::request_of(key).ok_or_else(|| Error::internal("a request's age without its id"))?;
+            tx.clear(&keys::transaction(request));
+            tx.clear(key);
+        }
+        Ok(old.len())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Begins a new life of the registry: after a restore from a backup. Every renderer then reconciles in full
+/// and takes nothing of the life before for granted.
+pub struct BeginEpoch {
+    /// The new life.
+    pub epoch: Epoch,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for BeginEpoch {
+    const NAME: &'static str = "begin_epoch";
+    const IDEMPOTENT: bool = true;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        tx.put(&keys::epoch(), &self.epoch)?;
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}

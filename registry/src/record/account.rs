@@ -1,0 +1,78 @@
+//! A person: profile, credential, sign-ins, sign-up.
+
+use coditect_core::{AccountId, DisplayName, Email, TenantId, UserId, WorkspaceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A person's identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The address by which the account is unique.
+    pub email: Email,
+    /// What the person wants to be called.
+    pub display_name: DisplayName,
+    /// When the person was verified and the account made.
+    pub created_at: Timestamp,
+    /// Grows with every change; the entity tag of `/me`.
+    pub revision: u64,
+}
+
+/// How the person proves who they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// An Argon2id hash in PHC string format.
+    pub password_hash: String,
+    /// When it was set.
+    pub changed_at: Timestamp,
+}
+
+/// One sign-in: a family of refresh tokens of which one is current.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The number of the current token; each rotation adds one. Tokens are derived from it, not stored.
+    pub counter: u64,
+    /// When the person signed in.
+    pub created_at: Timestamp,
+    /// When the current token replaced the one before.
+    pub rotated_at: Timestamp,
+}
+
+/// A sign-up and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// When the person asked.
+    pub at: Timestamp,
+    /// How far it is.
+    pub state: RegistrationState,
+}
+
+/// How far a sign-up is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RegistrationState {
+    /// Waits for the person to prove that the address is theirs. Nothing is provisioned.
+    Pending {
+        /// The address to prove.
+        email: Email,
+        /// The name asked for.
+        display_name: DisplayName,
+        /// The password's hash.
+        password_hash: String,
+    },
+    /// The address was taken. Looks pending from outside, so that nobody learns who has an account.
+    Void,
+    /// Account, user and first workspace exist.
+    Complete {
+        /// The account made.
+        account: AccountId,
+        /// Its own tenant.
+        tenant: TenantId,
+        /// Its membership there.
+        user: UserId,
+        /// Its first workspace.
+        workspace: WorkspaceId,
+        /// True once the sign-up's one sign-in was handed out.
+        #[serde(default)]
+        signed_in: bool,
+    },
+}

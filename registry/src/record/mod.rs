@@ -1,0 +1,79 @@
+//! What the registry remembers, one type for each kind of record.
+
+mod account;
+mod cell;
+mod tenant;
+mod workspace;
+
+use coditect_core::{AccountId, Epoch, TenantId, UserId, Version, WorkspaceId};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use account::{Account, Credential, Login, Registration, RegistrationState};
+pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
+pub use tenant::{Action, AuditEntry, Grace, Mark, Role, Tenant, TransactionRecord, User, UserPlace, WorkspacePlace};
+pub use workspace::{PowerState, Status, Workspace};
+
+use crate::store::StoreError;
+
+/// A value of the store: one byte of schema version, then JSON.
+///
+/// JSON because an operator must be able to read an export; the version byte because a value outlives the
+/// code that wrote it.
+pub trait Record: Serialize + DeserializeOwned {
+    /// The version that is written now.
+    const VERSION: u8 = 1;
+
+    /// Makes a record of a value written by older code. The default knows only the present version;
+    /// serde's defaults take care of added fields.
+    ///
+    /// # Errors
+    /// What is wrong with the value.
+    fn read(version: u8, json: &[u8]) -> Result<Self, String> {
+        if version != Self::VERSION {
+            return Err(format!("schema version {version} is not known; this program reads up to {}", Self::VERSION));
+        }
+        serde_json::from_slice(json).map_err(|error| error.to_string())
+    }
+}
+
+macro_rules! records {
+    ($($name:ty),* $(,)?) => { $(impl Record for $name {})* };
+}
+records!(
+    Account, Credential, Login, Registration, Committed, IntentRow, Lease, Tombstone, AuditEntry, Grace, Tenant, TransactionRecord, User,
+    UserPlace, WorkspacePlace, PowerState, Status, Workspace, Epoch, Version, AccountId, TenantId, UserId, WorkspaceId,
+);
+
+/// The bytes of a record.
+///
+/// # Errors
+/// `TooLarge` if it cannot be written as JSON (a map with keys that are no strings: a defect).
+pub fn encode<T: Record>(record: &T) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = vec![T::VERSION];
+    serde_json::to_writer(&mut bytes, record).map_err(|error| StoreError::TooLarge(format!("a record cannot be encoded: {error}")))?;
+    Ok(bytes)
+}
+
+/// The record in these bytes.
+///
+/// # Errors
+/// `Corrupt` if they hold none.
+pub fn decode<T: Record>(bytes: &[u8]) -> Result<T, StoreError> {
+    let (version, json) = bytes.split_first().ok_or_else(|| StoreError::Corrupt("an empty value".into()))?;
+    T::read(*version, json).map_err(|why| StoreError::Corrupt(format!("{}: {why}", std::any::type_name::<T>())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_versions_are_named_not_guessed() {
+        let user = UserId::random();
+        let mut bytes = encode(&user).unwrap();
+        assert_eq!(decode::<UserId>(&bytes).unwrap(), user);
+        bytes[0] = 9;
+        assert!(decode::<UserId>(&bytes).unwrap_err().to_string().contains("schema version 9"));
+        assert!(decode::<UserId>(&[]).is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! A tenant, its users, and what was decided.
+
+use coditect_core::{AccountId, CellName, PlanName, Shard, TenantId, UserId, WorkspaceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An organisation, or one person's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// The plan it pays for.
+    pub plan: PlanName,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a user may do in a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Pays and may hand everything over.
+    Owner,
+    /// May manage members.
+    Admin,
+    /// May use workspaces.
+    Member,
+}
+
+/// That something is on its way out, and until when that can be undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When it was marked.
+    pub at: Timestamp,
+    /// When the tombstone is written.
+    pub until: Timestamp,
+    /// True if the person's own, freshly authenticated request is behind it: such deletions have a budget
+    /// of their own.
+    pub requested: bool,
+}
+
+/// An account's membership in one tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Whose membership it is.
+    pub account: AccountId,
+    /// What they may do there.
+    pub role: Role,
+    /// The cell that holds the user.
+    pub cell: CellName,
+    /// The directory of the user's file.
+    pub shard: Shard,
+    /// When they joined.
+    pub joined_at: Timestamp,
+    /// Set while the user is on its way out.
+    #[serde(default)]
+    pub mark: Option<Mark>,
+}
+
+/// Where a user is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserPlace {
+    /// The user's tenant.
+    pub tenant: TenantId,
+    /// The user's cell.
+    pub cell: CellName,
+}
+
+/// Where a workspace is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkspacePlace {
+    /// The workspace's tenant.
+    pub tenant: TenantId,
+    /// The workspace's user.
+    pub user: UserId,
+    /// The workspace's cell.
+    pub cell: CellName,
+}
+
+/// What is due when its grace period ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Grace {
+    /// A user with all their workspaces.
+    User {
+        /// The user.
+        user: UserId,
+    },
+    /// One workspace.
+    Workspace {
+        /// The workspace.
+        workspace: WorkspaceId,
+    },
+}
+
+/// That a request was done, so that a retry finds its answer instead of doing it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionRecord {
+    /// When it was done.
+    pub at: Timestamp,
+    /// Which operation it was, so that one request id is never taken for two.
+    pub operation: String,
+    /// Its answer, as JSON; ids only.
+    pub output: serde_json::Value,
+}
+
+/// Who decided what. Ids only: an audit outlives the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who; none for the system itself.
+    pub actor: Option<AccountId>,
+    /// What.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each says what it is; the fields are ids")]
+pub enum Action {
+    SignedUp { user: UserId, workspace: WorkspaceId },
+    ProfileChanged,
+    PasswordChanged,
+    WorkspaceCreated { workspace: WorkspaceId },
+    WorkspaceRenamed { workspace: WorkspaceId },
+    WorkspaceStarted { workspace: WorkspaceId },
+    WorkspaceStopped { workspace: WorkspaceId },
+    WorkspaceMarked { workspace: WorkspaceId },
+    WorkspaceRestored { workspace: WorkspaceId },
+    WorkspaceDeleted { workspace: WorkspaceId },
+    UserMarked { user: UserId },
+    UserRestored { user: UserId },
+    UserDeleted { user: UserId },
+    PlanChanged { plan: PlanName },
+    StorageRaised { user: UserId, workspace: WorkspaceId, gib: u32 },
+}

@@ -1,0 +1,200 @@
+//! A store in memory: the model that the others are compared with, and the store of tests that need no
+//! disk.
+//!
+//! It shares the transactions with the other engines and nothing else: it keeps every version of every
+//! key and finds conflicts by looking at them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use async_trait::async_trait;
+use coditect_core::Version;
+
+use super::{
+    Key, KeyRange, Page, Store, StoreError, Value,
+    conflicts::Written,
+    limits,
+    optimistic::{self, CommitRequest, Engine, Mutation, Snapshot, add, stamped},
+    watches::Watches,
+};
+
+/// The history of one key: what it was set to at which version, oldest first.
+type History = Vec<(Version, Option<Value>)>;
+
+#[derive(Default)]
+struct Versions {
+    newest: Version,
+    keys: BTreeMap<Key, History>,
+}
+
+/// A store in memory. Nothing survives it.
+#[derive(Default)]
+pub struct MemoryStore {
+    engine: Arc<MemoryEngine>,
+}
+
+#[derive(Default)]
+struct MemoryEngine {
+    versions: Arc<RwLock<Versions>>,
+    watches: Watches,
+}
+
+struct MemorySnapshot {
+    versions: Arc<RwLock<Versions>>,
+    version: Version,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// The engine below, to be served to others.
+    #[must_use]
+    pub fn engine(&self) -> Arc<dyn Engine> {
+        Arc::clone(&self.engine) as Arc<dyn Engine>
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn begin(&self) -> Result<Box<dyn super::Transaction>, StoreError> {
+        Ok(Box::new(optimistic::Transaction::begin(self.engine()).await?))
+    }
+
+    async fn changed(&self, key: &[u8], seen: Option<&[u8]>) -> Result<(), StoreError> {
+        self.engine.changed(key, seen).await
+    }
+
+    fn description(&self) -> String {
+        format!("in memory, {} keys", read(&self.engine.versions).keys.len())
+    }
+}
+
+fn read(versions: &RwLock<Versions>) -> RwLockReadGuard<'_, Versions> {
+    versions.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(versions: &RwLock<Versions>) -> RwLockWriteGuard<'_, Versions> {
+    versions.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn at(history: &History, version: Version) -> Option<&Value> {
+    history.iter().rev().find(|(set_at, _)| *set_at <= version).and_then(|(_, value)| value.as_ref())
+}
+
+impl Versions {
+    fn write(&mut self, key: &[u8], value: Option<Value>) {
+        let newest = self.newest;
+        let history = self.keys.entry(key.to_vec()).or_default();
+        if history.last().is_some_and(|(version, _)| *version == newest) {
+            history.pop();
+        }
+        history.push((newest, value));
+    }
+
+    /// Applies one write at the newest version and says what it touched.
+    fn apply(&mut self, mutation: Mutation, place: &mut u16, written: &mut Written) {
+        match mutation {
+            Mutation::Set(key, value) => {
+                self.write(&key, Some(value));
+                written.keys.push(key);
+            }
+            Mutation::Clear(key) => {
+                self.write(&key, None);
+                written.keys.push(key);
+            }
+            Mutation::ClearRange(range) => {
+                if range.begin >= range.end {
+                    return;
+                }
+                let keys: Vec<Key> = self.keys.range::<Key, _>(&range.begin..&range.end).map(|(key, _)| key.clone()).collect();
+                for key in keys {
+                    self.write(&key, None);
+                }
+                written.ranges.push(range);
+            }
+            Mutation::Add(key, delta) => {
+                let sum = add(self.keys.get(&key).and_then(|history| at(history, self.newest)).map(Vec::as_slice), delta);
+                self.write(&key, Some(sum));
+                written.keys.push(key);
+            }
+            Mutation::Append(prefix, value) => {
+                let key = stamped(&prefix, self.newest, *place);
+                *place = place.wrapping_add(1);
+                self.write(&key, Some(value));
+                written.keys.push(key);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for MemoryEngine {
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        let version = read(&self.versions).newest;
+        Ok(Arc::new(MemorySnapshot { versions: Arc::clone(&self.versions), version }))
+    }
+
+    async fn commit(&self, request: CommitRequest) -> Result<Version, StoreError> {
+        let mut written = Written::default();
+        let version = {
+            let mut versions = write(&self.versions);
+            let changed = |read: &KeyRange| {
+                let mut histories = versions.keys.range::<Key, _>(&read.begin..&read.end).map(|(_, history)| history);
+                histories.any(|history| history.last().is_some_and(|(version, _)| *version > request.read_version))
+            };
+            if request.reads.iter().filter(|read| read.begin < read.end).any(changed) {
+                return Err(StoreError::Conflict);
+            }
+            versions.newest.0 += 1;
+            let mut place = 0;
+            for mutation in request.mutations {
+                versions.apply(mutation, &mut place, &mut written);
+            }
+            versions.newest
+        };
+        self.watches.wake(&written);
+        Ok(version)
+    }
+
+    async fn changed(&self, key: &[u8], seen: Option<&[u8]>) -> Result<(), StoreError> {
+        let read = || async { self.snapshot().await?.get(key).await };
+        self.watches.changed(key, seen, read).await
+    }
+}
+
+#[async_trait]
+impl Snapshot for MemorySnapshot {
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        Ok(read(&self.versions).keys.get(key).and_then(|history| at(history, self.version)).cloned())
+    }
+
+    async fn range(&self, range: &KeyRange, limit: usize, reverse: bool) -> Result<Page, StoreError> {
+        let mut page = Page::default();
+        if range.begin >= range.end {
+            return Ok(page);
+        }
+        let versions = read(&self.versions);
+        let keys = versions.keys.range::<Key, _>(&range.begin..&range.end);
+        let keys: Box<dyn Iterator<Item = (&Key, &History)>> = if reverse { Box::new(keys.rev()) } else { Box::new(keys) };
+        let mut bytes = 0;
+        for (key, value) in keys.filter_map(|(key, history)| Some((key, at(history, self.version)?))) {
+            if page.entries.len() == limit || bytes >= limits::PAGE_BYTES {
+                page.more = true;
+                break;
+            }
+            bytes += key.len() + value.len();
+            page.entries.push((key.clone(), value.clone()));
+        }
+        Ok(page)
+    }
+}

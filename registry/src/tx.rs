@@ -1,0 +1,230 @@
+//! Typed reads and writes inside one transaction.
+
+use coditect_core::{CellName, Error, TenantId, UserId, Version, WorkspaceId};
+use foundationdb_tuple::unpack;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    keys,
+    record::{AuditEntry, IntentRow, Record, Requested, decode, encode},
+    store::{Isolation, KeyRange, StoreError, Transaction, limits},
+};
+
+/// Why an operation did not commit: the store would not, or a rule says no.
+#[derive(Debug)]
+pub enum Abort {
+    /// The store; perhaps to be run again.
+    Store(StoreError),
+    /// A rule of the product; final.
+    Refused(Error),
+}
+
+impl From<StoreError> for Abort {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Error> for Abort {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Abort> for Error {
+    fn from(abort: Abort) -> Self {
+        match abort {
+            Abort::Store(error) => error.into(),
+            Abort::Refused(error) => error,
+        }
+    }
+}
+
+/// One transaction with typed records. Everything read through it is of one version.
+pub struct Tx {
+    inner: Box<dyn Transaction>,
+    isolation: Isolation,
+}
+
+impl Tx {
+    pub(crate) fn new(inner: Box<dyn Transaction>, isolation: Isolation) -> Self {
+        Self { inner, isolation }
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<Version, StoreError> {
+        self.inner.commit().await
+    }
+
+    pub(crate) async fn reset(&mut self, after: StoreError) -> Result<(), StoreError> {
+        self.inner.reset(after).await
+    }
+
+    /// The version that every read sees.
+    ///
+    /// # Errors
+    /// As [`Transaction::read_version`].
+    pub async fn version(&mut self) -> Result<Version, StoreError> {
+        self.inner.read_version().await
+    }
+
+    /// The record at `key`.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`]; `Corrupt` if the value is no such record.
+    pub async fn get<T: Record>(&mut self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.inner.get(key, self.isolation).await?.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// The record at `key`, or a refusal that says what is missing.
+    ///
+    /// # Errors
+    /// As [`Tx::get`]; `NotFound` with the sentence given.
+    pub async fn require<T: Record>(&mut self, key: &[u8], missing: &str) -> Result<T, Abort> {
+        self.get(key).await?.ok_or_else(|| Error::not_found(missing).into())
+    }
+
+    /// A number kept by [`Tx::add`], read without a conflict.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`]; `Corrupt` if the value is no number.
+    pub async fn number(&mut self, key: &[u8]) -> Result<i64, StoreError> {
+        match self.inner.get(key, Isolation::Snapshot).await? {
+            None => Ok(0),
+            Some(bytes) => Ok(i64::from_le_bytes(
+                bytes.as_slice().try_into().map_err(|_| StoreError::Corrupt("a counter that is not eight bytes".into()))?,
+            )),
+        }
+    }
+
+    /// At most `limit` records of `range` and whether there are more behind them. Pages of the store may be
+    /// short; this reads on until it has what was asked for.
+    ///
+    /// # Errors
+    /// As [`Transaction::range`]; `Corrupt` if a value is no such record.
+    pub async fn scan<T: Record>(&mut self, range: &KeyRange, limit: usize) -> Result<(Vec<(Vec<u8>, T)>, bool), StoreError> {
+        let mut found = Vec::new();
+        let mut rest = range.clone();
+        loop {
+            let wanted = (limit - found.len()).min(limits::PAGE_ENTRIES);
+            let page = self.inner.range(&rest, wanted, false, self.isolation).await?;
+            if let Some((last, _)) = page.entries.last() {
+                rest = rest.after(last);
+            }
+            for (key, value) in page.entries {
+                found.push((key, decode(&value)?));
+            }
+            if !page.more || found.len() >= limit {
+                return Ok((found, page.more));
+            }
+        }
+    }
+
+    /// Every record of `range`.
+    ///
+    /// # Errors
+    /// As [`Tx::scan`].
+    pub async fn scan_all<T: Record>(&mut self, range: &KeyRange) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+        Ok(self.scan(range, usize::MAX).await?.0)
+    }
+
+    /// At most `limit` records from the end of `range`, newest first in a feed.
+    ///
+    /// # Errors
+    /// As [`Tx::scan`].
+    pub async fn scan_back<T: Record>(&mut self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+        let page = self.inner.range(range, limit.min(limits::PAGE_ENTRIES), true, self.isolation).await?;
+        page.entries.into_iter().map(|(key, value)| Ok((key, decode(&value)?))).collect()
+    }
+
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn put<T: Record>(&mut self, key: &[u8], record: &T) -> Result<(), StoreError> {
+        self.inner.set(key, &encode(record)?);
+        Ok(())
+    }
+
+    /// Removes a record.
+    pub fn clear(&mut self, key: &[u8]) {
+        self.inner.clear(key);
+    }
+
+    /// Removes a range of records.
+    pub fn clear_range(&mut self, range: &KeyRange) {
+        self.inner.clear_range(range);
+    }
+
+    /// Adds to a counter without a conflict.
+    pub fn add(&mut self, key: &[u8], delta: i64) {
+        self.inner.add(key, delta);
+    }
+
+    /// Appends a record to a feed.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn append<T: Record>(&mut self, feed: &[u8], record: &T) -> Result<(), StoreError> {
+        self.inner.append(feed, &encode(record)?);
+        Ok(())
+    }
+
+    /// Writes a changed intent: the generation grows, the time is noted for the workspaces `touched`, the
+    /// change feed carries the user's id and its signal moves. The only way an intent is ever written.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn put_intent(&mut self, row: &mut IntentRow, touched: &[WorkspaceId], at: Timestamp) -> Result<(), StoreError> {
+        row.intent.generation += 1;
+        row.changed_at = at;
+        let requested = Requested { generation: row.intent.generation, at };
+        row.requested.extend(touched.iter().map(|workspace| (*workspace, requested)));
+        row.requested.retain(|workspace, _| row.intent.workspace(*workspace).is_some());
+        self.put(&keys::intent(&row.intent.cell, row.intent.user), row)?;
+        self.announce_change(&row.intent.cell.clone(), row.intent.user)
+    }
+
+    /// Puts the user's id into the change feed, so that the renderer reads their state anew.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn announce_change(&mut self, cell: &CellName, user: UserId) -> Result<(), StoreError> {
+        self.append(&keys::change_feed(cell), &user)?;
+        self.add(&keys::change_signal(cell), 1);
+        Ok(())
+    }
+
+    /// Puts the workspace's id into the power feed, so that the observer reads its power anew.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn announce_power(&mut self, cell: &CellName, workspace: WorkspaceId) -> Result<(), StoreError> {
+        self.append(&keys::power_feed(cell), &workspace)?;
+        self.add(&keys::power_signal(cell), 1);
+        Ok(())
+    }
+
+    /// Appends to the tenant's audit.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn audit(&mut self, tenant: TenantId, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.append(&keys::audit(tenant), entry)
+    }
+}
+
+/// The last UUID of a tuple-encoded key: which object a range read found.
+///
+/// # Errors
+/// `Corrupt` if the key does not end in one.
+pub fn trailing_uuid(key: &[u8]) -> Result<Uuid, StoreError> {
+    // A UUID is the code 0x30 and 16 bytes, at the key's very end.
+    let at = key.len().checked_sub(17).ok_or_else(|| StoreError::Corrupt("a key that is too short".into()))?;
+    let (id,): (Uuid,) = unpack(&key[at..]).map_err(|error| StoreError::Corrupt(format!("a key without an id: {error}")))?;
+    Ok(id)
+}
+
+pub(crate) fn no_such_workspace() -> Error {
+    Error::not_found("there is no workspace of that id")
+}
