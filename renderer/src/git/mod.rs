@@ -1,0 +1,37 @@
+//! The Git half of the renderer: a cell's bare repository, written by one commit a flush.
+//!
+//! ```text
+//! shards/00 … shards/7f/<user id>.yaml   one file a user
+//! .coditect/state.yaml                   the checkpoint
+//! ```
+//!
+//! [`CellRepository`] reads the head and begins a [`Batch`]; [`Batch::finish`] writes one synced pack;
+//! [`Prepared::publish`] moves the branch by compare-and-swap. `docs/adr/0003-packs.md` has the reasons.
+
+mod bases;
+mod batch;
+mod delta;
+mod error;
+mod layout;
+mod lock;
+mod message;
+mod object;
+mod pack;
+mod pack_index;
+mod reference;
+mod repository;
+mod state;
+mod tree;
+
+pub use git2::Oid;
+
+pub use self::{
+    batch::{Batch, Prepared, Published},
+    error::{Error, PublishError, Result},
+    message::{Action, Message, Occasion, Trailers},
+    object::IDENTITY,
+    reference::BRANCH,
+    repository::{CellRepository, Head},
+    state::{Checkpoint, State},
+    tree::{CHECKPOINT_FILE, CHECKPOINT_FOLDER, Foreign, SHARDS, ShardTree, path_of},
+};
