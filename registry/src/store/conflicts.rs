@@ -27,7 +27,11 @@ pub(super) struct Written {
 
 impl Written {
     fn bytes(&self) -> usize {
-        let ranges: usize = self.ranges.iter().map(|range| range.begin.len() + range.end.len()).sum();
+        let ranges: usize = self
+            .ranges
+            .iter()
+            .map(|range| range.begin.len() + range.end.len())
+            .sum();
         self.keys.iter().map(Vec::len).sum::<usize>() + ranges
     }
 }
@@ -50,26 +54,48 @@ pub(super) struct RecentWrites {
 impl RecentWrites {
     /// Remembers what is written after `floor`.
     pub(super) fn since(floor: Version) -> Self {
-        Self { floor, last_write: BTreeMap::new(), commits: VecDeque::new(), bytes: 0 }
+        Self {
+            floor,
+            last_write: BTreeMap::new(),
+            commits: VecDeque::new(),
+            bytes: 0,
+        }
     }
 
     /// Whether what was read at `read_version` is unchanged.
     ///
     /// # Errors
     /// `Conflict` if it changed, `TooOld` if that is no longer known.
-    pub(super) fn check(&self, read_version: Version, reads: &[KeyRange]) -> Result<(), StoreError> {
+    pub(super) fn check(
+        &self,
+        read_version: Version,
+        reads: &[KeyRange],
+    ) -> Result<(), StoreError> {
         if reads.is_empty() {
             return Ok(());
         }
         if read_version < self.floor {
             return Err(StoreError::TooOld);
         }
-        let overlaps = |range: &KeyRange| reads.iter().any(|read| read.begin < range.end && range.begin < read.end);
+        let overlaps = |range: &KeyRange| {
+            reads
+                .iter()
+                .any(|read| read.begin < range.end && range.begin < read.end)
+        };
         let key_changed = reads
             .iter()
             .filter(|read| read.begin < read.end)
-            .any(|read| self.last_write.range::<Key, _>(&read.begin..&read.end).any(|(_, version)| *version > read_version));
-        let newer = || self.commits.iter().rev().take_while(|commit| commit.version > read_version);
+            .any(|read| {
+                self.last_write
+                    .range::<Key, _>(&read.begin..&read.end)
+                    .any(|(_, version)| *version > read_version)
+            });
+        let newer = || {
+            self.commits
+                .iter()
+                .rev()
+                .take_while(|commit| commit.version > read_version)
+        };
         if key_changed || newer().any(|commit| commit.written.ranges.iter().any(overlaps)) {
             return Err(StoreError::Conflict);
         }
@@ -82,7 +108,11 @@ impl RecentWrites {
             self.last_write.insert(key.clone(), version);
         }
         self.bytes += written.bytes();
-        self.commits.push_back(Commit { version, at, written });
+        self.commits.push_back(Commit {
+            version,
+            at,
+            written,
+        });
     }
 
     /// Forgets what no transaction can still have missed.
@@ -103,7 +133,11 @@ impl RecentWrites {
 
     /// The keys that versions after `version` wrote, for those who wait for a change.
     pub(super) fn after(&self, version: Version) -> impl Iterator<Item = &Written> {
-        self.commits.iter().rev().take_while(move |commit| commit.version > version).map(|commit| &commit.written)
+        self.commits
+            .iter()
+            .rev()
+            .take_while(move |commit| commit.version > version)
+            .map(|commit| &commit.written)
     }
 }
 
@@ -112,17 +146,36 @@ mod tests {
     use super::*;
 
     fn range(begin: &[u8], end: &[u8]) -> KeyRange {
-        KeyRange { begin: begin.to_vec(), end: end.to_vec() }
+        KeyRange {
+            begin: begin.to_vec(),
+            end: end.to_vec(),
+        }
     }
 
     #[test]
     fn only_newer_writes_to_what_was_read_conflict() {
         let now = Instant::now();
         let mut recent = RecentWrites::since(Version(10));
-        recent.record(Version(11), now, Written { keys: vec![b"b".to_vec()], ranges: vec![] });
-        recent.record(Version(12), now, Written { keys: vec![], ranges: vec![range(b"x", b"z")] });
+        recent.record(
+            Version(11),
+            now,
+            Written {
+                keys: vec![b"b".to_vec()],
+                ranges: vec![],
+            },
+        );
+        recent.record(
+            Version(12),
+            now,
+            Written {
+                keys: vec![],
+                ranges: vec![range(b"x", b"z")],
+            },
+        );
 
-        let check = |version, begin: &[u8], end: &[u8]| recent.check(Version(version), &[range(begin, end)]);
+        let check = |version, begin: &[u8], end: &[u8]| {
+            recent.check(Version(version), &[range(begin, end)])
+        };
         assert!(matches!(check(10, b"b", b"b\0"), Err(StoreError::Conflict)));
         assert!(matches!(check(11, b"y", b"y\0"), Err(StoreError::Conflict)));
         assert!(matches!(check(9, b"a", b"b"), Err(StoreError::TooOld)));
@@ -139,12 +192,25 @@ mod tests {
         let now = Instant::now();
         let mut recent = RecentWrites::since(Version(0));
         for (version, at) in [(1, now), (2, now + MEMORY), (3, now + MEMORY)] {
-            recent.record(Version(version), at, Written { keys: vec![b"k".to_vec()], ranges: vec![] });
+            recent.record(
+                Version(version),
+                at,
+                Written {
+                    keys: vec![b"k".to_vec()],
+                    ranges: vec![],
+                },
+            );
         }
         recent.forget(now + MEMORY + Duration::from_millis(1));
         let read = [range(b"k", b"l")];
-        assert!(matches!(recent.check(Version(0), &read), Err(StoreError::TooOld)));
-        assert!(matches!(recent.check(Version(1), &read), Err(StoreError::Conflict)));
+        assert!(matches!(
+            recent.check(Version(0), &read),
+            Err(StoreError::TooOld)
+        ));
+        assert!(matches!(
+            recent.check(Version(1), &read),
+            Err(StoreError::Conflict)
+        ));
         recent.check(Version(3), &read).unwrap();
         recent.forget(now + MEMORY + MEMORY + Duration::from_millis(1));
         assert!(recent.last_write.is_empty());

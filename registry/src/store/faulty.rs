@@ -43,7 +43,10 @@ impl Plan {
     /// Takes what the first fault that fits says, once less for the next time.
     fn take<T>(&self, fits: impl Fn(&Fault) -> Option<T>) -> Option<T> {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, found) = faults.iter().enumerate().find_map(|(at, (fault, _))| fits(fault).map(|found| (at, found)))?;
+        let (at, found) = faults
+            .iter()
+            .enumerate()
+            .find_map(|(at, (fault, _))| fits(fault).map(|found| (at, found)))?;
         if let (_, Some(left)) = &mut faults[at] {
             *left -= 1;
             if *left == 0 {
@@ -68,31 +71,52 @@ impl FaultyStore {
     /// Over `below`, without faults so far.
     #[must_use]
     pub fn new(below: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { below, plan: Arc::default() })
+        Arc::new(Self {
+            below,
+            plan: Arc::default(),
+        })
     }
 
     /// The next `times` operations of the fault's sort go wrong. Several faults of one sort take turns
     /// in the order told.
     pub fn inject(&self, fault: Fault, times: u32) {
         if times > 0 {
-            self.plan.0.lock().unwrap_or_else(PoisonError::into_inner).push((fault, Some(times)));
+            self.plan
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((fault, Some(times)));
         }
     }
 
     /// Every operation of the fault's sort goes wrong, until [`FaultyStore::heal`].
     pub fn inject_always(&self, fault: Fault) {
-        self.plan.0.lock().unwrap_or_else(PoisonError::into_inner).push((fault, None));
+        self.plan
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((fault, None));
     }
 
     /// Forgets all faults.
     pub fn heal(&self) {
-        self.plan.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.plan
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// True if every fault with a count has happened.
     #[must_use]
     pub fn is_spent(&self) -> bool {
-        !self.plan.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|(_, times)| times.is_some())
+        !self
+            .plan
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .any(|(_, times)| times.is_some())
     }
 }
 
@@ -100,11 +124,20 @@ impl FaultyStore {
 impl Store for FaultyStore {
     async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError> {
         begin_faults(&self.plan).await?;
-        Ok(Box::new(FaultyTransaction { below: self.below.begin().await?, plan: Arc::clone(&self.plan) }))
+        Ok(Box::new(FaultyTransaction {
+            below: self.below.begin().await?,
+            plan: Arc::clone(&self.plan),
+        }))
     }
 
     async fn changed(&self, key: &[u8], seen: Option<&[u8]>) -> Result<(), StoreError> {
-        self.plan.fail(|fault| if let Fault::Changed(error) = fault { Some(error.clone()) } else { None })?;
+        self.plan.fail(|fault| {
+            if let Fault::Changed(error) = fault {
+                Some(error.clone())
+            } else {
+                None
+            }
+        })?;
         self.below.changed(key, seen).await
     }
 
@@ -114,10 +147,22 @@ impl Store for FaultyStore {
 }
 
 async fn begin_faults(plan: &Plan) -> Result<(), StoreError> {
-    if let Some(delay) = plan.take(|fault| if let Fault::SlowBegin(delay) = fault { Some(*delay) } else { None }) {
+    if let Some(delay) = plan.take(|fault| {
+        if let Fault::SlowBegin(delay) = fault {
+            Some(*delay)
+        } else {
+            None
+        }
+    }) {
         tokio::time::sleep(delay).await;
     }
-    plan.fail(|fault| if let Fault::Begin(error) = fault { Some(error.clone()) } else { None })
+    plan.fail(|fault| {
+        if let Fault::Begin(error) = fault {
+            Some(error.clone())
+        } else {
+            None
+        }
+    })
 }
 
 struct FaultyTransaction {
@@ -132,14 +177,38 @@ impl Transaction for FaultyTransaction {
     }
 
     async fn get(&mut self, key: &[u8], isolation: Isolation) -> Result<Option<Value>, StoreError> {
-        self.plan.fail(|fault| if let Fault::Get(error) = fault { Some(error.clone()) } else { None })?;
+        self.plan.fail(|fault| {
+            if let Fault::Get(error) = fault {
+                Some(error.clone())
+            } else {
+                None
+            }
+        })?;
         self.below.get(key, isolation).await
     }
 
-    async fn range(&mut self, range: &KeyRange, limit: usize, reverse: bool, isolation: Isolation) -> Result<Page, StoreError> {
-        self.plan.fail(|fault| if let Fault::Range(error) = fault { Some(error.clone()) } else { None })?;
+    async fn range(
+        &mut self,
+        range: &KeyRange,
+        limit: usize,
+        reverse: bool,
+        isolation: Isolation,
+    ) -> Result<Page, StoreError> {
+        self.plan.fail(|fault| {
+            if let Fault::Range(error) = fault {
+                Some(error.clone())
+            } else {
+                None
+            }
+        })?;
         let mut page = self.below.range(range, limit, reverse, isolation).await?;
-        if let Some(keep) = self.plan.take(|fault| if let Fault::ShortRange(keep) = fault { Some(*keep) } else { None }) {
+        if let Some(keep) = self.plan.take(|fault| {
+            if let Fault::ShortRange(keep) = fault {
+                Some(*keep)
+            } else {
+                None
+            }
+        }) {
             page.entries.truncate(keep);
             page.more = false;
         }
@@ -167,13 +236,32 @@ impl Transaction for FaultyTransaction {
     }
 
     async fn commit(&mut self) -> Result<Version, StoreError> {
-        if let Some(delay) = self.plan.take(|fault| if let Fault::SlowCommit(delay) = fault { Some(*delay) } else { None }) {
+        if let Some(delay) = self.plan.take(|fault| {
+            if let Fault::SlowCommit(delay) = fault {
+                Some(*delay)
+            } else {
+                None
+            }
+        }) {
             tokio::time::sleep(delay).await;
         }
-        self.plan.fail(|fault| if let Fault::Commit(error) = fault { Some(error.clone()) } else { None })?;
-        let unknown = self.plan.take(|fault| matches!(fault, Fault::CommitThenUnknown).then_some(())).is_some();
+        self.plan.fail(|fault| {
+            if let Fault::Commit(error) = fault {
+                Some(error.clone())
+            } else {
+                None
+            }
+        })?;
+        let unknown = self
+            .plan
+            .take(|fault| matches!(fault, Fault::CommitThenUnknown).then_some(()))
+            .is_some();
         let version = self.below.commit().await?;
-        if unknown { Err(StoreError::UnknownResult) } else { Ok(version) }
+        if unknown {
+            Err(StoreError::UnknownResult)
+        } else {
+            Ok(version)
+        }
     }
 
     async fn reset(&mut self, after: StoreError) -> Result<(), StoreError> {
@@ -200,7 +288,11 @@ mod tests {
         transaction.set(b"b", b"2");
         let error = transaction.commit().await.unwrap_err();
         transaction.reset(error).await.unwrap();
-        assert_eq!(transaction.get(b"a", Isolation::Snapshot).await.unwrap(), None, "a refused commit happened");
+        assert_eq!(
+            transaction.get(b"a", Isolation::Snapshot).await.unwrap(),
+            None,
+            "a refused commit happened"
+        );
 
         store.inject(Fault::CommitThenUnknown, 1);
         transaction.set(b"a", b"1");
@@ -208,13 +300,31 @@ mod tests {
         let error = transaction.commit().await.unwrap_err();
         assert!(matches!(error, StoreError::UnknownResult));
         transaction.reset(error).await.unwrap();
-        assert_eq!(transaction.get(b"a", Isolation::Snapshot).await.unwrap().as_deref(), Some(b"1".as_slice()));
+        assert_eq!(
+            transaction
+                .get(b"a", Isolation::Snapshot)
+                .await
+                .unwrap()
+                .as_deref(),
+            Some(b"1".as_slice())
+        );
 
         store.inject_always(Fault::ShortRange(1));
         let all = KeyRange::below(b"");
-        let page = transaction.range(&all, 10, false, Isolation::Snapshot).await.unwrap();
+        let page = transaction
+            .range(&all, 10, false, Isolation::Snapshot)
+            .await
+            .unwrap();
         assert_eq!((page.entries.len(), page.more), (1, false));
         store.heal();
-        assert_eq!(transaction.range(&all, 10, false, Isolation::Snapshot).await.unwrap().entries.len(), 2);
+        assert_eq!(
+            transaction
+                .range(&all, 10, false, Isolation::Snapshot)
+                .await
+                .unwrap()
+                .entries
+                .len(),
+            2
+        );
     }
 }

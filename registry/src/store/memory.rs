@@ -63,7 +63,9 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn begin(&self) -> Result<Box<dyn super::Transaction>, StoreError> {
-        Ok(Box::new(optimistic::Transaction::begin(self.engine()).await?))
+        Ok(Box::new(
+            optimistic::Transaction::begin(self.engine()).await?,
+        ))
     }
 
     async fn changed(&self, key: &[u8], seen: Option<&[u8]>) -> Result<(), StoreError> {
@@ -84,14 +86,21 @@ fn write(versions: &RwLock<Versions>) -> RwLockWriteGuard<'_, Versions> {
 }
 
 fn at(history: &History, version: Version) -> Option<&Value> {
-    history.iter().rev().find(|(set_at, _)| *set_at <= version).and_then(|(_, value)| value.as_ref())
+    history
+        .iter()
+        .rev()
+        .find(|(set_at, _)| *set_at <= version)
+        .and_then(|(_, value)| value.as_ref())
 }
 
 impl Versions {
     fn write(&mut self, key: &[u8], value: Option<Value>) {
         let newest = self.newest;
         let history = self.keys.entry(key.to_vec()).or_default();
-        if history.last().is_some_and(|(version, _)| *version == newest) {
+        if history
+            .last()
+            .is_some_and(|(version, _)| *version == newest)
+        {
             history.pop();
         }
         history.push((newest, value));
@@ -112,14 +121,24 @@ impl Versions {
                 if range.begin >= range.end {
                     return;
                 }
-                let keys: Vec<Key> = self.keys.range::<Key, _>(&range.begin..&range.end).map(|(key, _)| key.clone()).collect();
+                let keys: Vec<Key> = self
+                    .keys
+                    .range::<Key, _>(&range.begin..&range.end)
+                    .map(|(key, _)| key.clone())
+                    .collect();
                 for key in keys {
                     self.write(&key, None);
                 }
                 written.ranges.push(range);
             }
             Mutation::Add(key, delta) => {
-                let sum = add(self.keys.get(&key).and_then(|history| at(history, self.newest)).map(Vec::as_slice), delta);
+                let sum = add(
+                    self.keys
+                        .get(&key)
+                        .and_then(|history| at(history, self.newest))
+                        .map(Vec::as_slice),
+                    delta,
+                );
                 self.write(&key, Some(sum));
                 written.keys.push(key);
             }
@@ -137,7 +156,10 @@ impl Versions {
 impl Engine for MemoryEngine {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         let version = read(&self.versions).newest;
-        Ok(Arc::new(MemorySnapshot { versions: Arc::clone(&self.versions), version }))
+        Ok(Arc::new(MemorySnapshot {
+            versions: Arc::clone(&self.versions),
+            version,
+        }))
     }
 
     async fn commit(&self, request: CommitRequest) -> Result<Version, StoreError> {
@@ -145,10 +167,22 @@ impl Engine for MemoryEngine {
         let version = {
             let mut versions = write(&self.versions);
             let changed = |read: &KeyRange| {
-                let mut histories = versions.keys.range::<Key, _>(&read.begin..&read.end).map(|(_, history)| history);
-                histories.any(|history| history.last().is_some_and(|(version, _)| *version > request.read_version))
+                let mut histories = versions
+                    .keys
+                    .range::<Key, _>(&read.begin..&read.end)
+                    .map(|(_, history)| history);
+                histories.any(|history| {
+                    history
+                        .last()
+                        .is_some_and(|(version, _)| *version > request.read_version)
+                })
             };
-            if request.reads.iter().filter(|read| read.begin < read.end).any(changed) {
+            if request
+                .reads
+                .iter()
+                .filter(|read| read.begin < read.end)
+                .any(changed)
+            {
                 return Err(StoreError::Conflict);
             }
             versions.newest.0 += 1;
@@ -175,19 +209,34 @@ impl Snapshot for MemorySnapshot {
     }
 
     async fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        Ok(read(&self.versions).keys.get(key).and_then(|history| at(history, self.version)).cloned())
+        Ok(read(&self.versions)
+            .keys
+            .get(key)
+            .and_then(|history| at(history, self.version))
+            .cloned())
     }
 
-    async fn range(&self, range: &KeyRange, limit: usize, reverse: bool) -> Result<Page, StoreError> {
+    async fn range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Page, StoreError> {
         let mut page = Page::default();
         if range.begin >= range.end {
             return Ok(page);
         }
         let versions = read(&self.versions);
         let keys = versions.keys.range::<Key, _>(&range.begin..&range.end);
-        let keys: Box<dyn Iterator<Item = (&Key, &History)>> = if reverse { Box::new(keys.rev()) } else { Box::new(keys) };
+        let keys: Box<dyn Iterator<Item = (&Key, &History)>> = if reverse {
+            Box::new(keys.rev())
+        } else {
+            Box::new(keys)
+        };
         let mut bytes = 0;
-        for (key, value) in keys.filter_map(|(key, history)| Some((key, at(history, self.version)?))) {
+        for (key, value) in
+            keys.filter_map(|(key, history)| Some((key, at(history, self.version)?)))
+        {
             if page.entries.len() == limit || bytes >= limits::PAGE_BYTES {
                 page.more = true;
                 break;

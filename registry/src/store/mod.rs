@@ -58,7 +58,10 @@ impl KeyRange {
     pub fn after(&self, key: &[u8]) -> Self {
         let mut begin = key.to_vec();
         begin.push(0x00);
-        Self { begin, end: self.end.clone() }
+        Self {
+            begin,
+            end: self.end.clone(),
+        }
     }
 
     /// True if the key lies in the range.
@@ -126,7 +129,9 @@ impl From<StoreError> for error::Error {
             StoreError::Conflict | StoreError::UnknownResult | StoreError::TooOld => {
                 Self::unavailable("the registry is too busy; nothing was changed twice, try again")
             }
-            StoreError::Unavailable(_) => Self::unavailable("the registry does not answer now; try again in a moment"),
+            StoreError::Unavailable(_) => {
+                Self::unavailable("the registry does not answer now; try again in a moment")
+            }
             StoreError::NotOpened(why) => Self::unavailable(why.clone()),
             StoreError::TooLarge(why) => Self::internal(why.clone()),
             StoreError::Corrupt(_) => Self::internal("the registry's store is damaged"),
@@ -176,7 +181,13 @@ pub trait Transaction: Send + Sync {
     ///
     /// # Errors
     /// `TooOld`, `Unavailable`, `Corrupt`.
-    async fn range(&mut self, range: &KeyRange, limit: usize, reverse: bool, isolation: Isolation) -> Result<Page, StoreError>;
+    async fn range(
+        &mut self,
+        range: &KeyRange,
+        limit: usize,
+        reverse: bool,
+        isolation: Isolation,
+    ) -> Result<Page, StoreError>;
 
     /// Sets `key` to `value`.
     fn set(&mut self, key: &[u8], value: &[u8]);

@@ -31,7 +31,11 @@ impl Watches {
     where
         F: Future<Output = Result<Option<Value>, StoreError>> + Send,
     {
-        let waiter = Waiter { watches: self, key, notify: Arc::clone(self.lock().entry(key.to_vec()).or_default()) };
+        let waiter = Waiter {
+            watches: self,
+            key,
+            notify: Arc::clone(self.lock().entry(key.to_vec()).or_default()),
+        };
         let woken = waiter.notify.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
@@ -52,7 +56,11 @@ impl Watches {
                 notify.notify_waiters();
             }
         }
-        for range in written.ranges.iter().filter(|range| range.begin < range.end) {
+        for range in written
+            .ranges
+            .iter()
+            .filter(|range| range.begin < range.end)
+        {
             for (_, notify) in waiting.range::<Key, _>(&range.begin..&range.end) {
                 notify.notify_waiters();
             }
@@ -103,10 +111,16 @@ mod tests {
 
         let wakes = async {
             assert_eq!(watches.len(), 1);
-            watches.wake(&Written { keys: vec![b"other".to_vec()], ranges: vec![] });
+            watches.wake(&Written {
+                keys: vec![b"other".to_vec()],
+                ranges: vec![],
+            });
             tokio::task::yield_now().await;
             assert_eq!(watches.len(), 1, "woken by another key");
-            watches.wake(&Written { keys: vec![b"k".to_vec()], ranges: vec![] });
+            watches.wake(&Written {
+                keys: vec![b"k".to_vec()],
+                ranges: vec![],
+            });
         };
         let (waited, ()) = tokio::join!(watches.changed(b"k", None, unchanged), wakes);
         waited.unwrap();

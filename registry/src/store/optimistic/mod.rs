@@ -56,7 +56,12 @@ pub trait Snapshot: Send + Sync {
     ///
     /// # Errors
     /// As [`Snapshot::get`].
-    async fn range(&self, range: &KeyRange, limit: usize, reverse: bool) -> Result<Page, StoreError>;
+    async fn range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Page, StoreError>;
 }
 
 /// What a transaction asks for at its end.
@@ -93,7 +98,10 @@ pub fn add(existing: Option<&[u8]>, delta: i64) -> Value {
     for (byte, stored) in number.iter_mut().zip(existing.unwrap_or_default()) {
         *byte = *stored;
     }
-    i64::from_le_bytes(number).wrapping_add(delta).to_le_bytes().to_vec()
+    i64::from_le_bytes(number)
+        .wrapping_add(delta)
+        .to_le_bytes()
+        .to_vec()
 }
 
 /// The key of an append: `prefix` and the tuple encoding of a versionstamp, which is the type code 0x33,
@@ -119,7 +127,13 @@ mod tests {
     fn adds_as_foundationdb_does() {
         assert_eq!(add(None, -1), (-1_i64).to_le_bytes());
         assert_eq!(add(Some(&[255, 1]), 1), 512_i64.to_le_bytes());
-        assert_eq!(add(Some(&i64::MAX.to_le_bytes()), 1), i64::MIN.to_le_bytes());
-        assert_eq!(add(Some(&[1, 0, 0, 0, 0, 0, 0, 0, 9]), 1), 2_i64.to_le_bytes());
+        assert_eq!(
+            add(Some(&i64::MAX.to_le_bytes()), 1),
+            i64::MIN.to_le_bytes()
+        );
+        assert_eq!(
+            add(Some(&[1, 0, 0, 0, 0, 0, 0, 0, 9]), 1),
+            2_i64.to_le_bytes()
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! A transaction's own writes, laid over a snapshot.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use super::{
     super::{Key, KeyRange, Value},
@@ -38,7 +38,8 @@ pub(super) enum Own<'a> {
 
 impl Overlay {
     pub(super) fn set(&mut self, key: &[u8], value: &[u8]) {
-        self.entries.insert(key.to_vec(), Entry::Set(value.to_vec()));
+        self.entries
+            .insert(key.to_vec(), Entry::Set(value.to_vec()));
     }
 
     pub(super) fn clear(&mut self, key: &[u8]) {
@@ -58,7 +59,11 @@ impl Overlay {
         if range.begin >= range.end {
             return;
         }
-        let doomed: Vec<Key> = self.entries.range(range.begin.clone()..range.end.clone()).map(|(key, _)| key.clone()).collect();
+        let doomed: Vec<Key> = self
+            .entries
+            .range(range.begin.clone()..range.end.clone())
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in doomed {
             self.entries.remove(&key);
         }
@@ -98,7 +103,10 @@ impl Overlay {
 
     /// The cleared range that holds `key`.
     fn cleared_around(&self, key: &[u8]) -> Option<(&Key, &Key)> {
-        self.cleared.range::<[u8], _>(..=key).next_back().filter(|(_, end)| key < end.as_slice())
+        self.cleared
+            .range::<[u8], _>((Bound::Unbounded, Bound::Included(key)))
+            .next_back()
+            .filter(|(_, end)| key < end.as_slice())
     }
 
     /// Narrows `range` from the side where reading begins, as long as nothing there can come from the
@@ -106,14 +114,25 @@ impl Overlay {
     pub(super) fn skip_cleared(&self, range: &KeyRange, reverse: bool) -> KeyRange {
         let mut range = range.clone();
         if reverse {
-            if let Some((begin, end)) = self.cleared.range::<[u8], _>(..range.end.as_slice()).next_back()
+            if let Some((begin, end)) = self
+                .cleared
+                .range::<[u8], _>((Bound::Unbounded, Bound::Excluded(range.end.as_slice())))
+                .next_back()
                 && *end >= range.end
-                && self.entries.range::<Key, _>(begin..&range.end).next().is_none()
+                && self
+                    .entries
+                    .range::<Key, _>(begin..&range.end)
+                    .next()
+                    .is_none()
             {
                 range.end = begin.clone();
             }
         } else if let Some((_, end)) = self.cleared_around(&range.begin)
-            && self.entries.range::<Key, _>(&range.begin..end).next().is_none()
+            && self
+                .entries
+                .range::<Key, _>(&range.begin..end)
+                .next()
+                .is_none()
         {
             range.begin = end.clone();
         }
@@ -122,16 +141,26 @@ impl Overlay {
 
     /// Lays the writes over `entries`, which are all that the snapshot holds in `covered`, in key order
     /// (the reverse, if `reverse`), and returns the same order.
-    pub(super) fn lay_over(&self, covered: &KeyRange, entries: Vec<(Key, Value)>, reverse: bool) -> Vec<(Key, Value)> {
+    pub(super) fn lay_over(
+        &self,
+        covered: &KeyRange,
+        entries: Vec<(Key, Value)>,
+        reverse: bool,
+    ) -> Vec<(Key, Value)> {
         if covered.begin >= covered.end {
             return Vec::new();
         }
-        let mut written = self.entries.range(covered.begin.clone()..covered.end.clone()).peekable();
+        let mut written = self
+            .entries
+            .range(covered.begin.clone()..covered.end.clone())
+            .peekable();
         if written.peek().is_none() && self.cleared.is_empty() {
             return entries;
         }
-        let mut merged: BTreeMap<Key, Value> =
-            entries.into_iter().filter(|(key, _)| self.cleared_around(key).is_none()).collect();
+        let mut merged: BTreeMap<Key, Value> = entries
+            .into_iter()
+            .filter(|(key, _)| self.cleared_around(key).is_none())
+            .collect();
         for (key, entry) in written {
             match entry {
                 Entry::Set(value) => {
@@ -146,7 +175,11 @@ impl Overlay {
                 }
             }
         }
-        if reverse { merged.into_iter().rev().collect() } else { merged.into_iter().collect() }
+        if reverse {
+            merged.into_iter().rev().collect()
+        } else {
+            merged.into_iter().collect()
+        }
     }
 
     /// The parts of `range` whose content depends on the snapshot: only they can conflict.
@@ -156,34 +189,53 @@ impl Overlay {
             .range(range.begin.clone()..range.end.clone().max(range.begin.clone()))
             .filter(|(_, entry)| !matches!(entry, Entry::Added(_)))
             .map(|(key, _)| (key.clone(), successor(key)));
-        let first = self.cleared_around(&range.begin).map_or_else(|| range.begin.clone(), |(begin, _)| begin.clone());
-        let ranges = self.cleared.range(first..).take_while(|(begin, _)| **begin < range.end);
-        let mut owned: Vec<(Key, Key)> = points.chain(ranges.map(|(begin, end)| (begin.clone(), end.clone()))).collect();
+        let first = self
+            .cleared_around(&range.begin)
+            .map_or_else(|| range.begin.clone(), |(begin, _)| begin.clone());
+        let ranges = self
+            .cleared
+            .range(first..)
+            .take_while(|(begin, _)| **begin < range.end);
+        let mut owned: Vec<(Key, Key)> = points
+            .chain(ranges.map(|(begin, end)| (begin.clone(), end.clone())))
+            .collect();
         owned.sort();
 
         let mut parts = Vec::new();
         let mut cursor = range.begin.clone();
         for (begin, end) in owned {
             if begin > cursor {
-                parts.push(KeyRange { begin: cursor.clone(), end: begin });
+                parts.push(KeyRange {
+                    begin: cursor.clone(),
+                    end: begin,
+                });
             }
             cursor = cursor.max(end);
         }
         if cursor < range.end {
-            parts.push(KeyRange { begin: cursor, end: range.end.clone() });
+            parts.push(KeyRange {
+                begin: cursor,
+                end: range.end.clone(),
+            });
         }
         parts
     }
 
     /// The writes as the engine applies them: one for each key, whatever happened to it before.
     pub(super) fn into_mutations(self) -> Vec<Mutation> {
-        let cleared = self.cleared.into_iter().map(|(begin, end)| Mutation::ClearRange(KeyRange { begin, end }));
+        let cleared = self
+            .cleared
+            .into_iter()
+            .map(|(begin, end)| Mutation::ClearRange(KeyRange { begin, end }));
         let entries = self.entries.into_iter().map(|(key, entry)| match entry {
             Entry::Set(value) => Mutation::Set(key, value),
             Entry::Cleared => Mutation::Clear(key),
             Entry::Added(delta) => Mutation::Add(key, delta),
         });
-        let appends = self.appends.into_iter().map(|(prefix, value)| Mutation::Append(prefix, value));
+        let appends = self
+            .appends
+            .into_iter()
+            .map(|(prefix, value)| Mutation::Append(prefix, value));
         cleared.chain(entries).chain(appends).collect()
     }
 }

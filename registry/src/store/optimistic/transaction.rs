@@ -58,7 +58,11 @@ impl Transaction {
     }
 
     fn check_age(&self) -> Result<(), StoreError> {
-        if self.began.elapsed() > limits::TRANSACTION_AGE { Err(StoreError::TooOld) } else { Ok(()) }
+        if self.began.elapsed() > limits::TRANSACTION_AGE {
+            Err(StoreError::TooOld)
+        } else {
+            Ok(())
+        }
     }
 
     fn has_read(&mut self, range: KeyRange) {
@@ -81,7 +85,10 @@ impl Transaction {
         let what = if key > limits::KEY_BYTES {
             format!("a key of {key} bytes is longer than {}", limits::KEY_BYTES)
         } else if value > limits::VALUE_BYTES {
-            format!("a value of {value} bytes is longer than {}", limits::VALUE_BYTES)
+            format!(
+                "a value of {value} bytes is longer than {}",
+                limits::VALUE_BYTES
+            )
         } else if first.is_some_and(|first| *first >= limits::FIRST_FORBIDDEN_BYTE) {
             "keys that begin with 0xff belong to the store itself".to_owned()
         } else {
@@ -89,7 +96,11 @@ impl Transaction {
             if self.bytes <= limits::TRANSACTION_BYTES {
                 return true;
             }
-            format!("a transaction of {} bytes is larger than {}", self.bytes, limits::TRANSACTION_BYTES)
+            format!(
+                "a transaction of {} bytes is larger than {}",
+                self.bytes,
+                limits::TRANSACTION_BYTES
+            )
         };
         self.broken.get_or_insert(what);
         false
@@ -112,7 +123,10 @@ impl super::super::Transaction for Transaction {
         };
         let stored = self.snapshot.get(key).await?;
         if isolation == Isolation::Serializable {
-            self.has_read(KeyRange { begin: key.to_vec(), end: successor(key) });
+            self.has_read(KeyRange {
+                begin: key.to_vec(),
+                end: successor(key),
+            });
         }
         Ok(match plus {
             Some(delta) => Some(add(stored.as_deref(), delta)),
@@ -120,7 +134,13 @@ impl super::super::Transaction for Transaction {
         })
     }
 
-    async fn range(&mut self, range: &KeyRange, limit: usize, reverse: bool, isolation: Isolation) -> Result<Page, StoreError> {
+    async fn range(
+        &mut self,
+        range: &KeyRange,
+        limit: usize,
+        reverse: bool,
+        isolation: Isolation,
+    ) -> Result<Page, StoreError> {
         self.check_age()?;
         let limit = limit.clamp(1, limits::PAGE_ENTRIES);
         let mut entries: Vec<(Key, Value)> = Vec::new();
@@ -131,9 +151,15 @@ impl super::super::Transaction for Transaction {
             if rest.begin >= rest.end {
                 break false;
             }
-            let page = self.snapshot.range(&rest, limit - entries.len(), reverse).await?;
+            let page = self
+                .snapshot
+                .range(&rest, limit - entries.len(), reverse)
+                .await?;
             let (covered, left) = cover(&rest, &page, reverse)?;
-            let mut merged = self.overlay.lay_over(&covered, page.entries, reverse).into_iter();
+            let mut merged = self
+                .overlay
+                .lay_over(&covered, page.entries, reverse)
+                .into_iter();
             while let Some((key, value)) = merged.next() {
                 bytes += key.len() + value.len();
                 entries.push((key, value));
@@ -148,8 +174,14 @@ impl super::super::Transaction for Transaction {
         };
         if isolation == Isolation::Serializable && range.begin < range.end {
             let seen = match entries.last() {
-                Some((last, _)) if more && reverse => KeyRange { begin: last.clone(), end: range.end.clone() },
-                Some((last, _)) if more => KeyRange { begin: range.begin.clone(), end: successor(last) },
+                Some((last, _)) if more && reverse => KeyRange {
+                    begin: last.clone(),
+                    end: range.end.clone(),
+                },
+                Some((last, _)) if more => KeyRange {
+                    begin: range.begin.clone(),
+                    end: successor(last),
+                },
                 _ => range.clone(),
             };
             for part in self.overlay.unwritten(&seen) {
@@ -173,8 +205,16 @@ impl super::super::Transaction for Transaction {
 
     fn clear_range(&mut self, range: &KeyRange) {
         // The end is not itself cleared, so it may be the first forbidden key.
-        let end = if range.end == [limits::FIRST_FORBIDDEN_BYTE] { None } else { range.end.first() };
-        if self.may_write(range.begin.len().max(range.end.len()), end.max(range.begin.first()), range.begin.len()) {
+        let end = if range.end == [limits::FIRST_FORBIDDEN_BYTE] {
+            None
+        } else {
+            range.end.first()
+        };
+        if self.may_write(
+            range.begin.len().max(range.end.len()),
+            end.max(range.begin.first()),
+            range.begin.len(),
+        ) {
             self.overlay.clear_range(range);
         }
     }
@@ -187,15 +227,26 @@ impl super::super::Transaction for Transaction {
 
     fn append(&mut self, prefix: &[u8], value: &[u8]) {
         if self.overlay.appends() > usize::from(u16::MAX) {
-            self.broken.get_or_insert_with(|| format!("a transaction holds at most {} appends", u32::from(u16::MAX) + 1));
-        } else if self.may_write(prefix.len() + limits::VERSIONSTAMP_BYTES, prefix.first(), value.len()) {
+            self.broken.get_or_insert_with(|| {
+                format!(
+                    "a transaction holds at most {} appends",
+                    u32::from(u16::MAX) + 1
+                )
+            });
+        } else if self.may_write(
+            prefix.len() + limits::VERSIONSTAMP_BYTES,
+            prefix.first(),
+            value.len(),
+        ) {
             self.overlay.append(prefix, value);
         }
     }
 
     async fn commit(&mut self) -> Result<Version, StoreError> {
         if self.committed {
-            return Err(StoreError::TooLarge("a transaction commits once; reset it to begin another".to_owned()));
+            return Err(StoreError::TooLarge(
+                "a transaction commits once; reset it to begin another".to_owned(),
+            ));
         }
         self.committed = true;
         if let Some(broken) = self.broken.take() {
@@ -207,11 +258,20 @@ impl super::super::Transaction for Transaction {
             return Ok(read_version);
         }
         if self.read_too_much {
-            return Err(StoreError::TooLarge(format!("a transaction that writes names at most {} bytes of keys", limits::TRANSACTION_BYTES)));
+            return Err(StoreError::TooLarge(format!(
+                "a transaction that writes names at most {} bytes of keys",
+                limits::TRANSACTION_BYTES
+            )));
         }
         self.check_age()?;
         let reads = disjoint(std::mem::take(&mut self.reads));
-        self.engine.commit(CommitRequest { read_version, reads, mutations }).await
+        self.engine
+            .commit(CommitRequest {
+                read_version,
+                reads,
+                mutations,
+            })
+            .await
     }
 
     async fn reset(&mut self, after: StoreError) -> Result<(), StoreError> {
@@ -223,25 +283,53 @@ impl super::super::Transaction for Transaction {
         let bound = (1_u64 << self.attempts.min(10)).min(LONGEST_PAUSE_MILLIS);
         tokio::time::sleep(Duration::from_micros(rand::random_range(0..=bound * 1000))).await;
         let attempts = self.attempts;
-        *self = Self { attempts, ..Self::begin(Arc::clone(&self.engine)).await? };
+        *self = Self {
+            attempts,
+            ..Self::begin(Arc::clone(&self.engine)).await?
+        };
         Ok(())
     }
 }
 
 /// What of `rest` the page has told everything about, and what is left to read.
-fn cover(rest: &KeyRange, page: &Page, reverse: bool) -> Result<(KeyRange, Option<KeyRange>), StoreError> {
+fn cover(
+    rest: &KeyRange,
+    page: &Page,
+    reverse: bool,
+) -> Result<(KeyRange, Option<KeyRange>), StoreError> {
     if !page.more {
         return Ok((rest.clone(), None));
     }
     let Some((last, _)) = page.entries.last() else {
-        return Err(StoreError::Corrupt("an empty page says that there is more".to_owned()));
+        return Err(StoreError::Corrupt(
+            "an empty page says that there is more".to_owned(),
+        ));
     };
     let (low, high) = if reverse {
-        (KeyRange { begin: rest.begin.clone(), end: last.clone() }, KeyRange { begin: last.clone(), end: rest.end.clone() })
+        (
+            KeyRange {
+                begin: rest.begin.clone(),
+                end: last.clone(),
+            },
+            KeyRange {
+                begin: last.clone(),
+                end: rest.end.clone(),
+            },
+        )
     } else {
-        (KeyRange { begin: rest.begin.clone(), end: successor(last) }, rest.after(last))
+        (
+            KeyRange {
+                begin: rest.begin.clone(),
+                end: successor(last),
+            },
+            rest.after(last),
+        )
     };
-    Ok(if reverse { (high, Some(low)) } else { (low, Some(high)) })
+    Ok(if reverse {
+        (high, Some(low))
+    } else {
+        (low, Some(high))
+    })
 }
 
 /// What a range counts towards the size of a transaction.

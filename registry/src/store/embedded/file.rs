@@ -1,0 +1,169 @@
+//! The store's file: its tables, its format, and how it comes to be.
+
+use std::{
+    cell::Cell,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use coditect_core::Version;
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError,
+    TableDefinition,
+};
+
+use super::{super::StoreError, disk::Disk};
+
+/// Every key and value of the registry.
+pub(super) const DATA: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("data");
+/// What the store knows of itself.
+pub(super) const ABOUT: TableDefinition<'static, &str, u64> = TableDefinition::new("about");
+/// In [`ABOUT`]: the newest version.
+pub(super) const VERSION: &str = "version";
+/// In [`ABOUT`]: how the tables are laid out.
+const FORMAT: &str = "format";
+/// The layout this program writes and reads.
+const OUR_FORMAT: u64 = 1;
+
+/// Memory for pages. The operating system caches the file as well, so more buys little.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// Opens the file, making an empty store if there is none, and says which version it holds.
+pub(super) fn open(path: &Path) -> Result<(Database, Version), StoreError> {
+    if !path
+        .try_exists()
+        .map_err(|error| not_opened(path, &error))?
+    {
+        create(path)?;
+    }
+    reopen(path)
+}
+
+/// Opens the file, which must exist.
+pub(super) fn reopen(path: &Path) -> Result<(Database, Version), StoreError> {
+    let database = database(path, false)?;
+    let damaged = |error: redb::Error| StoreError::Corrupt(format!("{}: {error}", path.display()));
+    let about = database
+        .begin_read()
+        .map_err(|error| damaged(error.into()))?;
+    let about = about
+        .open_table(ABOUT)
+        .map_err(|error| damaged(error.into()))?;
+    let number = |name| match about.get(name) {
+        Ok(Some(number)) => Ok(number.value()),
+        Ok(None) => Err(StoreError::Corrupt(format!(
+            "{} does not say its {name}",
+            path.display()
+        ))),
+        Err(error) => Err(damaged(error.into())),
+    };
+    let format = number(FORMAT)?;
+    if format > OUR_FORMAT {
+        return Err(StoreError::NotOpened(format!(
+            "{} has format {format}, and this program knows formats up to {OUR_FORMAT}: a newer coditect wrote it; run that one",
+            path.display()
+        )));
+    }
+    let version = Version(number(VERSION)?);
+    Ok((database, version))
+}
+
+fn database(path: &Path, create: bool) -> Result<Database, StoreError> {
+    let shown = path.display().to_string();
+    let disk = Disk::open(path, create).map_err(|error| explain(path, error))?;
+    if !create && redb::StorageBackend::len(&disk).map_err(|error| not_opened(path, &error))? == 0 {
+        return Err(StoreError::Corrupt(format!(
+            "{shown} is empty; remove it to begin anew, or restore it from a backup"
+        )));
+    }
+    let told = Cell::new(false);
+    Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        .set_repair_callback(move |_| {
+            if !told.replace(true) {
+                tracing::info!(
+                    path = shown,
+                    "the registry was not closed in order; checking it"
+                );
+            }
+        })
+        .create_with_backend(disk)
+        .map_err(|error| explain(path, error))
+}
+
+/// Makes an empty store beside its place and puts it there whole, so that no crash leaves half of one.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let unfinished = unfinished(path);
+    let database = database(&unfinished, true)?;
+    let fill = || -> Result<(), redb::Error> {
+        let write = database.begin_write()?;
+        write.open_table(DATA)?;
+        {
+            let mut about = write.open_table(ABOUT)?;
+            about.insert(FORMAT, OUR_FORMAT)?;
+            // A store that was opened by another program meanwhile keeps its version.
+            if about.get(VERSION)?.is_none() {
+                about.insert(VERSION, 0)?;
+            }
+        }
+        Ok(write.commit()?)
+    };
+    fill().map_err(|error| not_opened(path, &error))?;
+    database.close().map_err(|error| explain(path, error))?;
+    // A link, unlike a rename, never replaces what another process has put there first.
+    let placed = match fs::hard_link(&unfinished, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        placed => placed,
+    };
+    fs::remove_file(&unfinished)
+        .and(placed)
+        .map_err(|error| not_opened(path, &error))?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| not_opened(path, &error))
+}
+
+/// The file's size in bytes, 0 if it cannot be asked.
+pub(super) fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |about| about.len())
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+fn not_opened(path: &Path, error: &dyn std::error::Error) -> StoreError {
+    StoreError::NotOpened(format!("{} cannot be opened: {error}", path.display()))
+}
+
+fn explain(path: &Path, error: DatabaseError) -> StoreError {
+    let shown = path.display();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            StoreError::NotOpened(format!(
+                "another process has {shown} open; talk to the registry through that process's socket, or stop it first"
+            ))
+        }
+        DatabaseError::Storage(StorageError::Corrupted(why)) => {
+            StoreError::Corrupt(format!("{shown}: {why}; restore it from a backup"))
+        }
+        DatabaseError::Storage(StorageError::Io(error))
+            if error.kind() == io::ErrorKind::InvalidData =>
+        {
+            StoreError::NotOpened(format!(
+                "{shown} is not a registry ({error}); choose another place, or restore it from a backup"
+            ))
+        }
+        DatabaseError::UpgradeRequired(format) => StoreError::NotOpened(format!(
+            "{shown} has the file format {format} of an older database library, which this program does not read; export it with the program that wrote it"
+        )),
+        error => not_opened(path, &error),
+    }
+}

@@ -1,0 +1,232 @@
+//! The store of one machine: one file, durable, many commits to one fsync.
+//!
+//! One thread writes ([`committer`]). Everyone else reads the version that it published last and never
+//! waits for it. The file is redb's: copy-on-write B-trees with checksums, so that a kill or a power cut
+//! leaves the last commit that was acknowledged, or a later one.
+
+mod committer;
+mod disk;
+mod file;
+mod snapshot;
+mod write;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock, mpsc},
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use async_trait::async_trait;
+use coditect_core::Version;
+use tokio::sync::{Semaphore, oneshot};
+
+use self::{
+    committer::{Command, Committer, Pending},
+    snapshot::EmbeddedSnapshot,
+};
+use super::{
+    Store, StoreError,
+    optimistic::{self, CommitRequest, Engine, Mutation, Snapshot},
+    watches::Watches,
+};
+
+/// How many bytes of commits may wait. Who comes later waits before the queue instead.
+const QUEUE_BYTES: u32 = 64 << 20;
+/// What a commit counts in the queue beside its keys and values.
+const COMMIT_OVERHEAD: usize = 1024;
+
+/// The durable store of one machine. Dropped, it finishes what waits and closes its file.
+pub struct EmbeddedStore {
+    engine: Arc<EmbeddedEngine>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    path: PathBuf,
+}
+
+struct EmbeddedEngine {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    room: Arc<Semaphore>,
+}
+
+/// What the committer shares with everyone.
+struct Shared {
+    newest: RwLock<Result<Arc<EmbeddedSnapshot>, String>>,
+    watches: Watches,
+}
+
+impl Shared {
+    fn publish(&self, newest: Result<Arc<EmbeddedSnapshot>, String>) {
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = newest;
+    }
+}
+
+impl EmbeddedStore {
+    /// Opens the store in the file at `path`, making an empty one if there is none. Its folder must exist.
+    ///
+    /// # Errors
+    /// `NotOpened` if another process has it open, a newer program wrote it, it is something else, or the
+    /// file system refuses; `Corrupt` if it is damaged. Both name the file and what to do.
+    pub fn open(path: impl AsRef<Path>) -> Result<Arc<Self>, StoreError> {
+        let path = path.as_ref().to_owned();
+        let (database, version) = file::open(&path)?;
+        let shared = Arc::new(Shared {
+            newest: RwLock::new(Err("it is being opened".to_owned())),
+            watches: Watches::default(),
+        });
+        let committer = Committer::new(path.clone(), Arc::clone(&shared), database, version)?;
+        let (commands, received) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("registry-commit".to_owned())
+            .spawn(move || committer.run(&received))
+            .map_err(|error| {
+                StoreError::Unavailable(format!("no thread for its commits: {error}"))
+            })?;
+        let engine = EmbeddedEngine {
+            shared,
+            commands,
+            room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)),
+        };
+        Ok(Arc::new(Self {
+            engine: Arc::new(engine),
+            thread: Mutex::new(Some(thread)),
+            path,
+        }))
+    }
+
+    /// Where the store is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The size of the store's file in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        file::size(&self.path)
+    }
+
+    /// Gives space that is no longer used back to the file system. Transactions that are open become too
+    /// old, new ones are refused until it is done: for maintenance.
+    ///
+    /// # Errors
+    /// `Unavailable` if it could not be done; nothing is lost.
+    pub async fn compact(&self) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.engine
+            .commands
+            .send(Command::Compact(answer))
+            .map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// The engine below, to be served to other processes.
+    #[must_use]
+    pub fn engine(&self) -> Arc<dyn Engine> {
+        Arc::clone(&self.engine) as Arc<dyn Engine>
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        let _ = self.engine.commands.send(Command::Stop);
+        if let Some(thread) = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the registry's committing thread has failed");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn begin(&self) -> Result<Box<dyn super::Transaction>, StoreError> {
+        Ok(Box::new(
+            optimistic::Transaction::begin(self.engine()).await?,
+        ))
+    }
+
+    async fn changed(&self, key: &[u8], seen: Option<&[u8]>) -> Result<(), StoreError> {
+        self.engine.changed(key, seen).await
+    }
+
+    fn description(&self) -> String {
+        format!("embedded, {:.1} MB", self.size_bytes() as f64 / 1e6)
+    }
+}
+
+#[async_trait]
+impl Engine for EmbeddedEngine {
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        match &*self
+            .shared
+            .newest
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            Ok(snapshot) => Ok(Arc::clone(snapshot) as Arc<dyn Snapshot>),
+            Err(why) => Err(StoreError::Unavailable(why.clone())),
+        }
+    }
+
+    async fn commit(&self, request: CommitRequest) -> Result<Version, StoreError> {
+        let began = Instant::now();
+        let bytes = u32::try_from(size(&request))
+            .unwrap_or(u32::MAX)
+            .min(QUEUE_BYTES);
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(bytes)
+            .await
+            .map_err(|_| closed())?;
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending {
+            request,
+            bytes,
+            answer,
+            _room: room,
+        };
+        self.commands
+            .send(Command::Commit(pending))
+            .map_err(|_| closed())?;
+        // The thread ended with the commit in its hands: nobody knows how far it came.
+        let result = answered.await.unwrap_or(Err(StoreError::UnknownResult));
+        metrics::histogram!("coditect_registry_commit_seconds").record(began.elapsed());
+        result
+    }
+
+    async fn changed(&self, key: &[u8], seen: Option<&[u8]>) -> Result<(), StoreError> {
+        let read = || async { self.snapshot().await?.get(key).await };
+        match self.shared.watches.changed(key, seen, read).await {
+            // The version that was to be read has just been let go: something has changed.
+            Err(StoreError::TooOld) => Ok(()),
+            done => done,
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".to_owned())
+}
+
+fn size(request: &CommitRequest) -> usize {
+    let reads: usize = request
+        .reads
+        .iter()
+        .map(|range| range.begin.len() + range.end.len())
+        .sum();
+    let writes: usize = request
+        .mutations
+        .iter()
+        .map(|mutation| match mutation {
+            Mutation::Set(key, value) | Mutation::Append(key, value) => key.len() + value.len(),
+            Mutation::Clear(key) => key.len(),
+            Mutation::ClearRange(range) => range.begin.len() + range.end.len(),
+            Mutation::Add(key, _) => key.len() + 8,
+        })
+        .sum();
+    COMMIT_OVERHEAD + reads + writes
+}
