@@ -68,7 +68,11 @@ impl Catalogue {
     #[must_use]
     pub fn entitlement(&self, tenant: TenantId, plan: &PlanName) -> Option<Entitlement> {
         let reviewed = self.overrides.get(&tenant);
-        let plan = self.plans.get(reviewed.and_then(|reviewed| reviewed.plan.as_ref()).unwrap_or(plan))?;
+        let plan = self.plans.get(
+            reviewed
+                .and_then(|reviewed| reviewed.plan.as_ref())
+                .unwrap_or(plan),
+        )?;
         Some(Entitlement {
             plan: plan.name.clone(),
             limits: reviewed.map_or(plan.limits, |reviewed| plan.limits.with(&reviewed.limits)),

@@ -50,12 +50,21 @@ pub struct Error {
 impl Error {
     /// An error of this kind with a sentence that the outside may read.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// The named field is not acceptable; the message completes "`field` …" ("is empty").
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(Kind::Invalid { field: field.into() }, message)
+        Self::new(
+            Kind::Invalid {
+                field: field.into(),
+            },
+            message,
+        )
     }
 
     /// There is no such thing that the caller may see.
@@ -128,7 +137,9 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+        self.source
+            .as_ref()
+            .map(|source| &**source as &(dyn StdError + 'static))
     }
 }
 
@@ -138,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_source_is_told_once_and_only_to_the_log() {
-        let error = Error::unavailable("the registry does not answer").because(std::io::Error::other("disk full"));
+        let error = Error::unavailable("the registry does not answer")
+            .because(std::io::Error::other("disk full"));
         assert_eq!(error.to_string(), "the registry does not answer");
         assert_eq!(error.chain(), "the registry does not answer: disk full");
     }

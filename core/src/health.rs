@@ -35,33 +35,57 @@ pub struct Health(Arc<Mutex<BTreeMap<String, State>>>);
 impl Health {
     /// Posts the state of a part, replacing what it said before.
     pub fn set(&self, part: impl Into<String>, state: State) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(part.into(), state);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(part.into(), state);
     }
 
     /// The part works.
     pub fn ok(&self, part: impl Into<String>, detail: impl Into<String>) {
-        self.set(part, State::Ok { detail: detail.into() });
+        self.set(
+            part,
+            State::Ok {
+                detail: detail.into(),
+            },
+        );
     }
 
     /// The part works with a restriction.
     pub fn degraded(&self, part: impl Into<String>, detail: impl Into<String>) {
-        self.set(part, State::Degraded { detail: detail.into() });
+        self.set(
+            part,
+            State::Degraded {
+                detail: detail.into(),
+            },
+        );
     }
 
     /// The part does not do its work now.
     pub fn failing(&self, part: impl Into<String>, detail: impl Into<String>) {
-        self.set(part, State::Failing { detail: detail.into() });
+        self.set(
+            part,
+            State::Failing {
+                detail: detail.into(),
+            },
+        );
     }
 
     /// Every part's state, by name.
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<String, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// True if no part is failing.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.snapshot().values().any(|state| matches!(state, State::Failing { .. }))
+        !self
+            .snapshot()
+            .values()
+            .any(|state| matches!(state, State::Failing { .. }))
     }
 }

@@ -124,7 +124,14 @@ mod tests {
     fn one_spelling_per_id() {
         let id = UserId::random();
         assert_eq!(id.to_string().parse::<UserId>().unwrap(), id);
-        for text in ["", "x", &id.to_string().to_uppercase(), &id.as_uuid().simple().to_string(), &format!("{{{id}}}"), &format!("{id} ")] {
+        for text in [
+            "",
+            "x",
+            &id.to_string().to_uppercase(),
+            &id.as_uuid().simple().to_string(),
+            &format!("{{{id}}}"),
+            &format!("{id} "),
+        ] {
             assert!(text.parse::<UserId>().is_err(), "{text:?}");
         }
     }

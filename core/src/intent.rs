@@ -9,7 +9,9 @@ use crate::{
 };
 
 /// Whether a user or workspace is in use, held, or on its way out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// In use.
@@ -87,7 +89,10 @@ impl UserIntent {
 
     /// Adds or replaces a workspace, keeping the order by id.
     pub fn put_workspace(&mut self, workspace: WorkspaceIntent) {
-        match self.workspaces.binary_search_by_key(&workspace.id, |have| have.id) {
+        match self
+            .workspaces
+            .binary_search_by_key(&workspace.id, |have| have.id)
+        {
             Ok(at) => self.workspaces[at] = workspace,
             Err(at) => self.workspaces.insert(at, workspace),
         }

@@ -18,7 +18,10 @@ pub use catalogue::{Catalogue, CellSummary, Entitlement};
 pub use error::{Error, Kind, Result};
 pub use id::{AccountId, LoginId, RegistrationId, RequestId, TenantId, UserId, WorkspaceId};
 pub use intent::{Standing, UserIntent, WorkspaceIntent};
-pub use name::{CellName, DisplayName, Email, PlanName, ReleaseName, RingName, Slug, StorageClassName, WorkspaceName};
+pub use name::{
+    CellName, DisplayName, Email, PlanName, ReleaseName, RingName, Slug, StorageClassName,
+    WorkspaceName,
+};
 pub use phase::{Phase, Power};
 pub use plan::{Limits, LimitsOverride, Plan, PodSize};
 pub use shard::Shard;

@@ -99,14 +99,25 @@ text_type! {
 /// RFC 1123 label: what Kubernetes accepts as a name and DNS as a label.
 fn dns_label(field: &str, text: &str, longest: usize) -> Result<String, Error> {
     let valid = !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-');
     if !valid {
-        return Err(Error::invalid(field, "must be lower-case letters, digits and inner hyphens"));
+        return Err(Error::invalid(
+            field,
+            "must be lower-case letters, digits and inner hyphens",
+        ));
     }
     if text.len() > longest {
-        return Err(Error::invalid(field, format!("is {} characters long; at most {longest} are allowed", text.len())));
+        return Err(Error::invalid(
+            field,
+            format!(
+                "is {} characters long; at most {longest} are allowed",
+                text.len()
+            ),
+        ));
     }
     Ok(text.to_owned())
 }
@@ -126,8 +137,15 @@ fn parse_storage_class(text: &str) -> Result<String, Error> {
 
 /// A label that may hold dots between its parts (`v1`, `2026.11`): a folder name and a label value.
 fn parse_release(text: &str) -> Result<String, Error> {
-    if text.split('.').any(|part| dns_label("release", part, 40).is_err()) || text.len() > 40 {
-        return Err(Error::invalid("release", "must be lower-case letters, digits, inner hyphens and single dots, at most 40"));
+    if text
+        .split('.')
+        .any(|part| dns_label("release", part, 40).is_err())
+        || text.len() > 40
+    {
+        return Err(Error::invalid(
+            "release",
+            "must be lower-case letters, digits, inner hyphens and single dots, at most 40",
+        ));
     }
     Ok(text.to_owned())
 }
@@ -143,18 +161,22 @@ fn parse_slug(text: &str) -> Result<String, Error> {
 }
 
 const ADJECTIVES: [&str; 64] = [
-    "amber", "apt", "brave", "brisk", "calm", "civil", "clear", "coral", "crisp", "deft", "eager", "early", "fair", "fleet", "fond",
-    "fresh", "gentle", "glad", "golden", "grand", "green", "hardy", "honest", "humble", "ideal", "jade", "jolly", "keen", "kind", "lively",
-    "lucid", "lunar", "merry", "mild", "misty", "modest", "neat", "noble", "opal", "patient", "placid", "plain", "polite", "proud", "quick",
-    "quiet", "rapid", "ready", "rustic", "sage", "serene", "silver", "sleek", "smart", "solar", "solid", "steady", "sunny", "swift", "tidy",
-    "vivid", "warm", "wise", "witty",
+    "amber", "apt", "brave", "brisk", "calm", "civil", "clear", "coral", "crisp", "deft", "eager",
+    "early", "fair", "fleet", "fond", "fresh", "gentle", "glad", "golden", "grand", "green",
+    "hardy", "honest", "humble", "ideal", "jade", "jolly", "keen", "kind", "lively", "lucid",
+    "lunar", "merry", "mild", "misty", "modest", "neat", "noble", "opal", "patient", "placid",
+    "plain", "polite", "proud", "quick", "quiet", "rapid", "ready", "rustic", "sage", "serene",
+    "silver", "sleek", "smart", "solar", "solid", "steady", "sunny", "swift", "tidy", "vivid",
+    "warm", "wise", "witty",
 ];
 const NOUNS: [&str; 64] = [
-    "acorn", "alder", "anchor", "aspen", "atlas", "badger", "basin", "beacon", "birch", "bison", "brook", "canyon", "cedar", "cliff",
-    "clover", "comet", "condor", "cove", "crane", "delta", "dune", "falcon", "fern", "field", "finch", "fjord", "forest", "garden", "geyser",
-    "glade", "grove", "harbor", "hazel", "heron", "hill", "island", "juniper", "lagoon", "lake", "lark", "maple", "marsh", "meadow", "mesa",
-    "moss", "oak", "orchid", "otter", "pebble", "pine", "plover", "pond", "prairie", "quartz", "raven", "reef", "ridge", "river", "robin",
-    "spruce", "summit", "tundra", "valley", "willow",
+    "acorn", "alder", "anchor", "aspen", "atlas", "badger", "basin", "beacon", "birch", "bison",
+    "brook", "canyon", "cedar", "cliff", "clover", "comet", "condor", "cove", "crane", "delta",
+    "dune", "falcon", "fern", "field", "finch", "fjord", "forest", "garden", "geyser", "glade",
+    "grove", "harbor", "hazel", "heron", "hill", "island", "juniper", "lagoon", "lake", "lark",
+    "maple", "marsh", "meadow", "mesa", "moss", "oak", "orchid", "otter", "pebble", "pine",
+    "plover", "pond", "prairie", "quartz", "raven", "reef", "ridge", "river", "robin", "spruce",
+    "summit", "tundra", "valley", "willow",
 ];
 
 impl Slug {
@@ -164,9 +186,13 @@ impl Slug {
     pub fn random() -> Self {
         const CODE: &[u8; 31] = b"23456789abcdefghjkmnpqrstuvwxyz";
         let mut rng = rand::rng();
-        let word = |words: &'static [&'static str; 64], rng: &mut rand::rngs::ThreadRng| *words.choose(rng).unwrap_or(&words[0]);
+        let word = |words: &'static [&'static str; 64], rng: &mut rand::rngs::ThreadRng| {
+            *words.choose(rng).unwrap_or(&words[0])
+        };
         let (adjective, noun) = (word(&ADJECTIVES, &mut rng), word(&NOUNS, &mut rng));
-        let code: String = (0..5).map(|_| char::from(*CODE.choose(&mut rng).unwrap_or(&b'2'))).collect();
+        let code: String = (0..5)
+            .map(|_| char::from(*CODE.choose(&mut rng).unwrap_or(&b'2')))
+            .collect();
         Self(format!("{adjective}-{noun}-{code}"))
     }
 }
@@ -189,15 +215,25 @@ fn parse_email(text: &str) -> Result<String, Error> {
         return bad("needs 1 to 64 characters before the @");
     }
     let atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
-    if !local.split('.').all(|part| !part.is_empty() && part.bytes().all(atom)) {
+    if !local
+        .split('.')
+        .all(|part| !part.is_empty() && part.bytes().all(atom))
+    {
         return bad("has characters before the @ that mail addresses here may not have");
     }
     let Ok(domain) = idna::domain_to_ascii_strict(domain) else {
         return bad("has a domain that is not a valid host name");
     };
     let labels: Vec<&str> = domain.split('.').collect();
-    let top_is_name = labels.last().is_some_and(|top| top.bytes().any(|byte| byte.is_ascii_alphabetic()));
-    if labels.len() < 2 || !top_is_name || labels.iter().any(|label| dns_label("email", label, 63).is_err()) {
+    let top_is_name = labels
+        .last()
+        .is_some_and(|top| top.bytes().any(|byte| byte.is_ascii_alphabetic()));
+    if labels.len() < 2
+        || !top_is_name
+        || labels
+            .iter()
+            .any(|label| dns_label("email", label, 63).is_err())
+    {
         return bad("needs a full domain after the @, such as example.com");
     }
     let normalised = format!("{}@{domain}", local.to_ascii_lowercase());
@@ -211,7 +247,10 @@ fn parse_email(text: &str) -> Result<String, Error> {
 fn visible_text(field: &str, text: &str, longest: usize) -> Result<String, Error> {
     // Bounded before any work: normalising a megabyte is work an attacker would ask for.
     if text.len() > longest * 4 {
-        return Err(Error::invalid(field, format!("is longer than {longest} characters")));
+        return Err(Error::invalid(
+            field,
+            format!("is longer than {longest} characters"),
+        ));
     }
     let text: String = text.trim().nfc().collect();
     let count = text.chars().count();
@@ -219,10 +258,16 @@ fn visible_text(field: &str, text: &str, longest: usize) -> Result<String, Error
         return Err(Error::invalid(field, "is empty"));
     }
     if count > longest {
-        return Err(Error::invalid(field, format!("is {count} characters long; at most {longest} are allowed")));
+        return Err(Error::invalid(
+            field,
+            format!("is {count} characters long; at most {longest} are allowed"),
+        ));
     }
     if text.chars().any(|c| c.is_control() || is_invisible(c)) {
-        return Err(Error::invalid(field, "has control, invisible or direction-changing characters"));
+        return Err(Error::invalid(
+            field,
+            "has control, invisible or direction-changing characters",
+        ));
     }
     Ok(text)
 }
@@ -244,15 +289,24 @@ fn parse_display_name(text: &str) -> Result<String, Error> {
 /// scripts (UTS 39): a list of workspaces is where one name must not pass for another.
 fn parse_workspace_name(text: &str) -> Result<String, Error> {
     let text = visible_text("name", text, 40)?;
-    if text.chars().any(|c| !(c.identifier_allowed() || c.is_ascii_digit() || " -_.'".contains(c))) {
-        return Err(Error::invalid("name", "may hold letters, digits, spaces and - _ . '"));
+    if text
+        .chars()
+        .any(|c| !(c.identifier_allowed() || c.is_ascii_digit() || " -_.'".contains(c)))
+    {
+        return Err(Error::invalid(
+            "name",
+            "may hold letters, digits, spaces and - _ . '",
+        ));
     }
     let letters: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
     if letters.is_empty() {
         return Err(Error::invalid("name", "needs a letter or a digit"));
     }
     if !letters.as_str().is_single_script() {
-        return Err(Error::invalid("name", "mixes letters of different scripts that look alike"));
+        return Err(Error::invalid(
+            "name",
+            "mixes letters of different scripts that look alike",
+        ));
     }
     Ok(text)
 }
@@ -265,8 +319,14 @@ mod tests {
 
     #[test]
     fn emails_have_one_normal_form() {
-        assert_eq!("Ada@EXAMPLE.com".parse::<Email>().unwrap().as_str(), "ada@example.com");
-        assert_eq!("a.b+c@bücher.example".parse::<Email>().unwrap().as_str(), "a.b+c@xn--bcher-kva.example");
+        assert_eq!(
+            "Ada@EXAMPLE.com".parse::<Email>().unwrap().as_str(),
+            "ada@example.com"
+        );
+        assert_eq!(
+            "a.b+c@bücher.example".parse::<Email>().unwrap().as_str(),
+            "a.b+c@xn--bcher-kva.example"
+        );
     }
 
     #[test]
@@ -274,8 +334,29 @@ mod tests {
         let long = format!("{}@example.com", "a".repeat(65));
         let huge = "a".repeat(1 << 20);
         for text in [
-            "", "@", "a@", "@b.c", "a", "a@b", "a@b.1", "a b@c.de", "a@b..c", ".a@b.cd", "a.@b.cd", "a@-b.cd", "a@b.cd\n", "\u{430}dmin@example.com",
-            "\"a\"@b.cd", "a@[127.0.0.1]", "a@b@c.de", "a\0@b.cd", "a@b.cd: {x: y}", "{{7*7}}@b.cd x", "../../etc@b.cd/..", &long, &huge,
+            "",
+            "@",
+            "a@",
+            "@b.c",
+            "a",
+            "a@b",
+            "a@b.1",
+            "a b@c.de",
+            "a@b..c",
+            ".a@b.cd",
+            "a.@b.cd",
+            "a@-b.cd",
+            "a@b.cd\n",
+            "\u{430}dmin@example.com",
+            "\"a\"@b.cd",
+            "a@[127.0.0.1]",
+            "a@b@c.de",
+            "a\0@b.cd",
+            "a@b.cd: {x: y}",
+            "{{7*7}}@b.cd x",
+            "../../etc@b.cd/..",
+            &long,
+            &huge,
         ] {
             assert!(text.parse::<Email>().is_err(), "{text:?}");
         }
@@ -283,10 +364,28 @@ mod tests {
 
     #[test]
     fn display_names_hide_nothing() {
-        for name in ["Ada", "  Ада  ", "李小龍", "O'Brien-Smith", "{{ user }}", "a: b # c", "../../etc/passwd"] {
+        for name in [
+            "Ada",
+            "  Ада  ",
+            "李小龍",
+            "O'Brien-Smith",
+            "{{ user }}",
+            "a: b # c",
+            "../../etc/passwd",
+        ] {
             assert!(name.parse::<DisplayName>().is_ok(), "{name:?}");
         }
-        for name in ["", "   ", "a\nb", "a\u{202e}b", "\u{200b}", "a\0", "a\u{2028}b", &"x".repeat(65), &"x".repeat(1 << 20)] {
+        for name in [
+            "",
+            "   ",
+            "a\nb",
+            "a\u{202e}b",
+            "\u{200b}",
+            "a\0",
+            "a\u{2028}b",
+            &"x".repeat(65),
+            &"x".repeat(1 << 20),
+        ] {
             assert!(name.parse::<DisplayName>().is_err(), "{name:?}");
         }
     }
@@ -296,7 +395,17 @@ mod tests {
         for name in ["default", "thesis 2", "Übung", "дипломная", "it's-v1.2"] {
             assert!(name.parse::<WorkspaceName>().is_ok(), "{name:?}");
         }
-        for name in ["", "../x", "a/b", "{{x}}", "a: b", "p\u{430}ypal", "...", "a\tb", &"x".repeat(41)] {
+        for name in [
+            "",
+            "../x",
+            "a/b",
+            "{{x}}",
+            "a: b",
+            "p\u{430}ypal",
+            "...",
+            "a\tb",
+            &"x".repeat(41),
+        ] {
             assert!(name.parse::<WorkspaceName>().is_err(), "{name:?}");
         }
     }

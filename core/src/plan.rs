@@ -56,7 +56,9 @@ impl Limits {
         Self {
             storage_gib: replaced.storage_gib.unwrap_or(self.storage_gib),
             hours_per_month: replaced.hours_per_month.unwrap_or(self.hours_per_month),
-            llm_requests_per_month: replaced.llm_requests_per_month.unwrap_or(self.llm_requests_per_month),
+            llm_requests_per_month: replaced
+                .llm_requests_per_month
+                .unwrap_or(self.llm_requests_per_month),
             workspaces: replaced.workspaces.unwrap_or(self.workspaces),
             idle_minutes: replaced.idle_minutes.unwrap_or(self.idle_minutes),
             pod: replaced.pod.unwrap_or(self.pod),

@@ -29,7 +29,11 @@ impl Shard {
     /// The shard with this number, if there is one.
     #[must_use]
     pub const fn new(index: u8) -> Option<Self> {
-        if index < Self::COUNT { Some(Self(index)) } else { None }
+        if index < Self::COUNT {
+            Some(Self(index))
+        } else {
+            None
+        }
     }
 
     /// All shards in order.
@@ -98,6 +102,9 @@ mod tests {
         for n in 0..12_800_u128 {
             counts[Shard::of(UserId::from_bytes(n.to_be_bytes())).index()] += 1;
         }
-        assert!(counts.iter().all(|&count| (50..200).contains(&count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|&count| (50..200).contains(&count)),
+            "{counts:?}"
+        );
     }
 }

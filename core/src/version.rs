@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 /// A commit version of the registry: every committed transaction has a higher one than all before it.
 /// Gaps are normal. The unit of the checkpoint: "everything up to and including this version".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Version(pub u64);
 
@@ -45,7 +47,9 @@ impl fmt::Display for Epoch {
 
 /// A fencing number: grows with every change of a lease's holder. What a holder with a lower number
 /// writes is refused (Kleppmann, "How to do distributed locking", 2016).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Fence(pub u64);
 

@@ -1,7 +1,10 @@
 //! Where each record lives. Tuple-encoded, so that keys sort by their parts on every back end; a person's
 //! data lies below the account's and the user's own prefixes, so that erasing is clearing ranges.
 
-use coditect_core::{AccountId, CellName, Email, LoginId, RegistrationId, RequestId, Slug, TenantId, UserId, Version, WorkspaceId};
+use coditect_core::{
+    AccountId, CellName, Email, LoginId, RegistrationId, RequestId, Slug, TenantId, UserId,
+    Version, WorkspaceId,
+};
 use foundationdb_tuple::{TuplePack, Versionstamp, pack, unpack};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -93,7 +96,13 @@ pub fn members(tenant: TenantId) -> KeyRange {
 /// `tenant/{t}/user/{u}/profile`.
 #[must_use]
 pub fn user(tenant: TenantId, user: UserId) -> Key {
-    key(&("tenant", tenant.as_uuid(), "user", user.as_uuid(), "profile"))
+    key(&(
+        "tenant",
+        tenant.as_uuid(),
+        "user",
+        user.as_uuid(),
+        "profile",
+    ))
 }
 /// Everything of the user.
 #[must_use]
@@ -103,22 +112,48 @@ pub fn user_all(tenant: TenantId, user: UserId) -> KeyRange {
 /// `tenant/{t}/user/{u}/workspace/…`: all records of all the user's workspaces.
 #[must_use]
 pub fn workspaces(tenant: TenantId, user: UserId) -> KeyRange {
-    KeyRange::below(&key(&("tenant", tenant.as_uuid(), "user", user.as_uuid(), "workspace")))
+    KeyRange::below(&key(&(
+        "tenant",
+        tenant.as_uuid(),
+        "user",
+        user.as_uuid(),
+        "workspace",
+    )))
 }
 /// `tenant/{t}/user/{u}/workspace/{w}/{part}`, where part is `profile`, `status` or `power`.
 #[must_use]
-pub fn workspace(tenant: TenantId, user: UserId, workspace: WorkspaceId, part: WorkspacePart) -> Key {
+pub fn workspace(
+    tenant: TenantId,
+    user: UserId,
+    workspace: WorkspaceId,
+    part: WorkspacePart,
+) -> Key {
     let part = match part {
         WorkspacePart::Profile => "profile",
         WorkspacePart::Status => "status",
         WorkspacePart::Power => "power",
     };
-    key(&("tenant", tenant.as_uuid(), "user", user.as_uuid(), "workspace", workspace.as_uuid(), part))
+    key(&(
+        "tenant",
+        tenant.as_uuid(),
+        "user",
+        user.as_uuid(),
+        "workspace",
+        workspace.as_uuid(),
+        part,
+    ))
 }
 /// Everything of one workspace.
 #[must_use]
 pub fn workspace_all(tenant: TenantId, user: UserId, workspace: WorkspaceId) -> KeyRange {
-    KeyRange::below(&key(&("tenant", tenant.as_uuid(), "user", user.as_uuid(), "workspace", workspace.as_uuid())))
+    KeyRange::below(&key(&(
+        "tenant",
+        tenant.as_uuid(),
+        "user",
+        user.as_uuid(),
+        "workspace",
+        workspace.as_uuid(),
+    )))
 }
 
 /// The records of one workspace: decisions, what was seen of it, and whether its pod should run.
@@ -157,6 +192,11 @@ pub fn intents(cell: &CellName) -> KeyRange {
 #[must_use]
 pub fn committed(cell: &CellName, user: UserId) -> Key {
     key(&("cell", cell.as_str(), "committed", user.as_uuid()))
+}
+/// What Git holds of every user of the cell.
+#[must_use]
+pub fn all_committed(cell: &CellName) -> KeyRange {
+    KeyRange::below(&key(&("cell", cell.as_str(), "committed")))
 }
 /// `cell/{c}/load`: how many users the cell has (atomic).
 #[must_use]
@@ -197,12 +237,34 @@ pub fn feed_after(feed: &Key, version: Version) -> KeyRange {
     stamp[..8].copy_from_slice(&version.0.to_be_bytes());
     begin.extend(pack(&Versionstamp::complete(stamp, u16::MAX)));
     begin.push(0x00);
-    KeyRange { begin, end: KeyRange::below(feed).end }
+    KeyRange {
+        begin,
+        end: KeyRange::below(feed).end,
+    }
+}
+/// The part of a feed behind `after`, up to and including `until`.
+#[must_use]
+pub fn feed_between(feed: &Key, after: Version, until: Version) -> KeyRange {
+    KeyRange {
+        begin: feed_after(feed, after).begin,
+        end: feed_after(feed, until).begin,
+    }
+}
+/// The commit version of a feed's entry.
+#[must_use]
+pub fn stamp_of(key: &[u8]) -> Option<Version> {
+    // The code 0x33, ten bytes of version and batch order, two of order within the transaction.
+    let stamp = key.get(key.len().checked_sub(13)?..)?;
+    let version = stamp.strip_prefix(&[0x33])?.first_chunk::<8>()?;
+    Some(Version(u64::from_be_bytes(*version)))
 }
 /// The part of a feed up to and including `version`.
 #[must_use]
 pub fn feed_until(feed: &Key, version: Version) -> KeyRange {
-    KeyRange { begin: KeyRange::below(feed).begin, end: feed_after(feed, version).begin }
+    KeyRange {
+        begin: KeyRange::below(feed).begin,
+        end: feed_after(feed, version).begin,
+    }
 }
 
 /// `lease/{cell}`.
@@ -233,7 +295,10 @@ pub fn grace(until: Timestamp, id: Uuid) -> Key {
 /// Everything whose grace period ends at or before `now`.
 #[must_use]
 pub fn grace_until(now: Timestamp) -> KeyRange {
-    KeyRange { begin: KeyRange::below(&key(&("grace",))).begin, end: key(&("grace", now.as_second() + 1)) }
+    KeyRange {
+        begin: KeyRange::below(&key(&("grace",))).begin,
+        end: key(&("grace", now.as_second() + 1)),
+    }
 }
 
 /// `txn/{request id}`: that this request was done, and its answer.
@@ -249,7 +314,10 @@ pub fn transaction_age(at: Timestamp, request: RequestId) -> Key {
 /// Every request older than `before`, by whole hours.
 #[must_use]
 pub fn transactions_before(before: Timestamp) -> KeyRange {
-    KeyRange { begin: KeyRange::below(&key(&("txn_age",))).begin, end: key(&("txn_age", before.as_second() / 3600)) }
+    KeyRange {
+        begin: KeyRange::below(&key(&("txn_age",))).begin,
+        end: key(&("txn_age", before.as_second() / 3600)),
+    }
 }
 /// The request behind a key of [`transaction_age`].
 #[must_use]
@@ -281,8 +349,17 @@ mod tests {
         for (version, behind) in [(6, false), (7, false), (8, true)] {
             for (batch, order) in [(0, 0), (3, 2), (u16::MAX, u16::MAX)] {
                 let key = stamped(&feed, version, batch, order);
-                assert_eq!(feed_after(&feed, Version(7)).contains(&key), behind, "{version} {batch} {order}");
-                assert_eq!(feed_until(&feed, Version(7)).contains(&key), !behind, "{version} {batch} {order}");
+                assert_eq!(stamp_of(&key), Some(Version(version)));
+                assert_eq!(
+                    feed_after(&feed, Version(7)).contains(&key),
+                    behind,
+                    "{version} {batch} {order}"
+                );
+                assert_eq!(
+                    feed_until(&feed, Version(7)).contains(&key),
+                    !behind,
+                    "{version} {batch} {order}"
+                );
             }
         }
     }
@@ -296,14 +373,34 @@ mod tests {
 
     #[test]
     fn a_person_lies_below_their_own_prefixes() {
-        let (account_id, tenant_id, user_id, workspace_id) =
-            (AccountId::random(), TenantId::random(), UserId::random(), WorkspaceId::random());
+        let (account_id, tenant_id, user_id, workspace_id) = (
+            AccountId::random(),
+            TenantId::random(),
+            UserId::random(),
+            WorkspaceId::random(),
+        );
         assert!(account_all(account_id).contains(&account(account_id)));
         assert!(account_all(account_id).contains(&login(account_id, LoginId::random())));
         assert!(user_all(tenant_id, user_id).contains(&user(tenant_id, user_id)));
-        for part in [WorkspacePart::Profile, WorkspacePart::Status, WorkspacePart::Power] {
-            assert!(user_all(tenant_id, user_id).contains(&workspace(tenant_id, user_id, workspace_id, part)));
-            assert!(workspace_all(tenant_id, user_id, workspace_id).contains(&workspace(tenant_id, user_id, workspace_id, part)));
+        for part in [
+            WorkspacePart::Profile,
+            WorkspacePart::Status,
+            WorkspacePart::Power,
+        ] {
+            assert!(user_all(tenant_id, user_id).contains(&workspace(
+                tenant_id,
+                user_id,
+                workspace_id,
+                part
+            )));
+            assert!(
+                workspace_all(tenant_id, user_id, workspace_id).contains(&workspace(
+                    tenant_id,
+                    user_id,
+                    workspace_id,
+                    part
+                ))
+            );
         }
         assert!(!user_all(tenant_id, UserId::random()).contains(&user(tenant_id, user_id)));
     }

@@ -13,6 +13,6 @@ mod registry;
 pub mod store;
 mod tx;
 
-pub use query::{Complete, WorkspaceView};
+pub use query::{Changes, Complete, WorkspaceView};
 pub use registry::{Operation, Registry, View};
 pub use tx::{Abort, Tx, trailing_uuid};

@@ -1,9 +1,10 @@
 //! What may be asked of a view.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coditect_core::{
-    AccountId, CellName, Email, Error, LoginId, Phase, RegistrationId, Result, TenantId, UserId, Version, WorkspaceId,
+    AccountId, CellName, Email, Error, LoginId, Phase, RegistrationId, Result, TenantId, UserId,
+    Version, WorkspaceId,
 };
 use jiff::Timestamp;
 
@@ -11,8 +12,9 @@ use crate::{
     keys::{self, WorkspacePart},
     operation::is_live,
     record::{
-        Account, AuditEntry, Committed, Credential, IntentRow, Landed, Lease, Login, PowerState, Registration, Requested, Status, Tenant,
-        Tombstone, User, UserPlace, Workspace, WorkspacePlace,
+        Account, AuditEntry, Committed, Credential, IntentRow, Landed, Lease, Login, PowerState,
+        Registration, Requested, Status, Tenant, Tombstone, User, UserPlace, Workspace,
+        WorkspacePlace,
     },
     registry::View,
     store::KeyRange,
@@ -46,13 +48,20 @@ impl WorkspaceView {
     /// Where the workspace stands on its road.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        let in_git = self.landed.as_ref().is_some_and(|landed| landed.generation >= self.requested.generation);
-        if self.intent.standing == coditect_core::Standing::Marked || self.row.intent.standing == coditect_core::Standing::Marked {
+        let in_git = self
+            .landed
+            .as_ref()
+            .is_some_and(|landed| landed.generation >= self.requested.generation);
+        if self.intent.standing == coditect_core::Standing::Marked
+            || self.row.intent.standing == coditect_core::Standing::Marked
+        {
             Phase::Deleting
         } else if !in_git {
             Phase::Requested
         } else {
-            self.status.as_ref().map_or(Phase::Committed, |status| status.phase)
+            self.status
+                .as_ref()
+                .map_or(Phase::Committed, |status| status.phase)
         }
     }
 }
@@ -64,6 +73,17 @@ pub struct Complete {
     pub rows: Vec<IntentRow>,
     /// The version they are of.
     pub version: Version,
+}
+
+/// A part of the change feed.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// Who changed; their state is read anew.
+    pub users: BTreeSet<UserId>,
+    /// Every change up to and including this version is among them.
+    pub until: Version,
+    /// True if the feed holds more.
+    pub more: bool,
 }
 
 impl View {
@@ -79,9 +99,18 @@ impl View {
     ///
     /// # Errors
     /// As the store.
-    pub async fn account_by_email(&mut self, email: &Email) -> Result<Option<(AccountId, Credential)>> {
-        let Some(account) = self.tx.get::<AccountId>(&keys::email(email)).await? else { return Ok(None) };
-        Ok(self.tx.get(&keys::credential(account)).await?.map(|credential| (account, credential)))
+    pub async fn account_by_email(
+        &mut self,
+        email: &Email,
+    ) -> Result<Option<(AccountId, Credential)>> {
+        let Some(account) = self.tx.get::<AccountId>(&keys::email(email)).await? else {
+            return Ok(None);
+        };
+        Ok(self
+            .tx
+            .get(&keys::credential(account))
+            .await?
+            .map(|credential| (account, credential)))
     }
 
     /// A person's credential.
@@ -96,15 +125,27 @@ impl View {
     ///
     /// # Errors
     /// As the store.
-    pub async fn login(&mut self, account: AccountId, login: LoginId, now: Timestamp) -> Result<Option<Login>> {
-        Ok(self.tx.get::<Login>(&keys::login(account, login)).await?.filter(|login| is_live(login, now)))
+    pub async fn login(
+        &mut self,
+        account: AccountId,
+        login: LoginId,
+        now: Timestamp,
+    ) -> Result<Option<Login>> {
+        Ok(self
+            .tx
+            .get::<Login>(&keys::login(account, login))
+            .await?
+            .filter(|login| is_live(login, now)))
     }
 
     /// A sign-up.
     ///
     /// # Errors
     /// As the store.
-    pub async fn registration(&mut self, registration: RegistrationId) -> Result<Option<Registration>> {
+    pub async fn registration(
+        &mut self,
+        registration: RegistrationId,
+    ) -> Result<Option<Registration>> {
         Ok(self.tx.get(&keys::registration(registration)).await?)
     }
 
@@ -113,8 +154,14 @@ impl View {
     /// # Errors
     /// As the store.
     pub async fn memberships(&mut self, account: AccountId) -> Result<Vec<(TenantId, UserId)>> {
-        let found = self.tx.scan_all::<UserId>(&keys::memberships(account)).await?;
-        found.into_iter().map(|(key, user)| Ok((TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes()), user))).collect()
+        let found = self
+            .tx
+            .scan_all::<UserId>(&keys::memberships(account))
+            .await?;
+        found
+            .into_iter()
+            .map(|(key, user)| Ok((TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes()), user)))
+            .collect()
     }
 
     /// A tenant.
@@ -130,8 +177,14 @@ impl View {
     /// # Errors
     /// As the store.
     pub async fn user(&mut self, user: UserId) -> Result<Option<(TenantId, User)>> {
-        let Some(place) = self.tx.get::<UserPlace>(&keys::user_place(user)).await? else { return Ok(None) };
-        Ok(self.tx.get(&keys::user(place.tenant, user)).await?.map(|user| (place.tenant, user)))
+        let Some(place) = self.tx.get::<UserPlace>(&keys::user_place(user)).await? else {
+            return Ok(None);
+        };
+        Ok(self
+            .tx
+            .get(&keys::user(place.tenant, user))
+            .await?
+            .map(|user| (place.tenant, user)))
     }
 
     /// A user's workspaces in order of id.
@@ -140,13 +193,28 @@ impl View {
     /// As the store; `NotFound` if there is no such user.
     pub async fn workspaces(&mut self, user: UserId) -> Result<Vec<WorkspaceView>> {
         let missing = || Error::not_found("there is no user of that id");
-        let place: UserPlace = self.tx.get(&keys::user_place(user)).await?.ok_or_else(missing)?;
-        let row: IntentRow = self.tx.get(&keys::intent(&place.cell, user)).await?.ok_or_else(missing)?;
+        let place: UserPlace = self
+            .tx
+            .get(&keys::user_place(user))
+            .await?
+            .ok_or_else(missing)?;
+        let row: IntentRow = self
+            .tx
+            .get(&keys::intent(&place.cell, user))
+            .await?
+            .ok_or_else(missing)?;
         let committed = self.committed(&place.cell, user).await?;
         let mut views = Vec::with_capacity(row.intent.workspaces.len());
         for workspace in &row.intent.workspaces {
-            let place = WorkspacePlace { tenant: place.tenant, user, cell: place.cell.clone() };
-            views.push(self.assemble(place, &row, workspace.id, committed.as_ref()).await?);
+            let place = WorkspacePlace {
+                tenant: place.tenant,
+                user,
+                cell: place.cell.clone(),
+            };
+            views.push(
+                self.assemble(place, &row, workspace.id, committed.as_ref())
+                    .await?,
+            );
         }
         Ok(views)
     }
@@ -155,13 +223,29 @@ impl View {
     ///
     /// # Errors
     /// As the store; `NotFound` if there is none or it is somebody else's.
-    pub async fn workspace(&mut self, account: AccountId, id: WorkspaceId) -> Result<WorkspaceView> {
-        let place: WorkspacePlace = self.tx.get(&keys::workspace_place(id)).await?.ok_or_else(no_such_workspace)?;
-        let user: User = self.tx.get(&keys::user(place.tenant, place.user)).await?.ok_or_else(no_such_workspace)?;
+    pub async fn workspace(
+        &mut self,
+        account: AccountId,
+        id: WorkspaceId,
+    ) -> Result<WorkspaceView> {
+        let place: WorkspacePlace = self
+            .tx
+            .get(&keys::workspace_place(id))
+            .await?
+            .ok_or_else(no_such_workspace)?;
+        let user: User = self
+            .tx
+            .get(&keys::user(place.tenant, place.user))
+            .await?
+            .ok_or_else(no_such_workspace)?;
         if user.account != account {
             return Err(no_such_workspace());
         }
-        let row: IntentRow = self.tx.get(&keys::intent(&place.cell, place.user)).await?.ok_or_else(no_such_workspace)?;
+        let row: IntentRow = self
+            .tx
+            .get(&keys::intent(&place.cell, place.user))
+            .await?
+            .ok_or_else(no_such_workspace)?;
         let committed = self.committed(&place.cell, place.user).await?;
         self.assemble(place, &row, id, committed.as_ref()).await
     }
@@ -174,17 +258,40 @@ impl View {
         committed: Option<&Committed>,
     ) -> Result<WorkspaceView> {
         let key = |part| keys::workspace(place.tenant, place.user, id, part);
-        let profile: Workspace = self.tx.get(&key(WorkspacePart::Profile)).await?.ok_or_else(no_such_workspace)?;
-        let power: PowerState = self.tx.get(&key(WorkspacePart::Power)).await?.ok_or_else(no_such_workspace)?;
+        let profile: Workspace = self
+            .tx
+            .get(&key(WorkspacePart::Profile))
+            .await?
+            .ok_or_else(no_such_workspace)?;
+        let power: PowerState = self
+            .tx
+            .get(&key(WorkspacePart::Power))
+            .await?
+            .ok_or_else(no_such_workspace)?;
         let status = self.tx.get(&key(WorkspacePart::Status)).await?;
-        let intent = row.intent.workspace(id).cloned().ok_or_else(no_such_workspace)?;
-        let requested = row
-            .requested
-            .get(&id)
-            .copied()
-            .unwrap_or(Requested { generation: row.intent.generation, at: row.changed_at });
-        let landed = committed.and_then(|committed| committed.workspaces.get(&id)).cloned();
-        Ok(WorkspaceView { id, place, profile, intent, row: row.clone(), power, status, requested, landed })
+        let intent = row
+            .intent
+            .workspace(id)
+            .cloned()
+            .ok_or_else(no_such_workspace)?;
+        let requested = row.requested.get(&id).copied().unwrap_or(Requested {
+            generation: row.intent.generation,
+            at: row.changed_at,
+        });
+        let landed = committed
+            .and_then(|committed| committed.workspaces.get(&id))
+            .cloned();
+        Ok(WorkspaceView {
+            id,
+            place,
+            profile,
+            intent,
+            row: row.clone(),
+            power,
+            status,
+            requested,
+            landed,
+        })
     }
 
     /// The newest entries of a tenant's audit, newest first.
@@ -192,7 +299,10 @@ impl View {
     /// # Errors
     /// As the store.
     pub async fn audit(&mut self, tenant: TenantId, limit: usize) -> Result<Vec<AuditEntry>> {
-        let found = self.tx.scan_back(&KeyRange::below(&keys::audit(tenant)), limit).await?;
+        let found = self
+            .tx
+            .scan_back(&KeyRange::below(&keys::audit(tenant)), limit)
+            .await?;
         Ok(found.into_iter().map(|(_, entry)| entry).collect())
     }
 
@@ -209,18 +319,60 @@ impl View {
     /// # Errors
     /// As the store.
     pub async fn feed_floor(&mut self, cell: &CellName) -> Result<Version> {
-        Ok(self.tx.get(&keys::feed_floor(cell)).await?.unwrap_or_default())
+        Ok(self
+            .tx
+            .get(&keys::feed_floor(cell))
+            .await?
+            .unwrap_or_default())
     }
 
-    /// The users that changed after `version`, each once, and whether the feed holds more than `limit` entries
-    /// (the caller then reconciles in full or comes again).
+    /// The users that changed after `version`, each once, and the version up to which that is everything: that
+    /// of the view, or of the last whole commit among the first `limit` entries.
     ///
     /// # Errors
     /// As the store.
-    pub async fn changes_after(&mut self, cell: &CellName, version: Version, limit: usize) -> Result<(BTreeSet<UserId>, bool)> {
+    pub async fn changes_after(
+        &mut self,
+        cell: &CellName,
+        version: Version,
+        limit: usize,
+    ) -> Result<Changes> {
         let range = keys::feed_after(&keys::change_feed(cell), version);
         let (entries, more) = self.tx.scan::<UserId>(&range, limit).await?;
-        Ok((entries.into_iter().map(|(_, user)| user).collect(), more))
+        let mut stamped = Vec::with_capacity(entries.len());
+        for (key, user) in entries {
+            stamped.push((
+                keys::stamp_of(&key)
+                    .ok_or_else(|| Error::internal("a feed entry without a stamp"))?,
+                user,
+            ));
+        }
+        let newest = stamped.last().map(|(stamp, _)| *stamp);
+        let until = match newest {
+            // One commit may have written more entries than fit; what lies before it is complete.
+            Some(newest) if more && stamped[0].0 < newest => {
+                stamped.retain(|(stamp, _)| *stamp < newest);
+                Version(newest.0 - 1)
+            }
+            // All of them of one commit: read on, whatever the limit says.
+            Some(newest) if more => {
+                let (rest, _) = self
+                    .tx
+                    .scan::<UserId>(
+                        &keys::feed_between(&keys::change_feed(cell), version, newest),
+                        usize::MAX,
+                    )
+                    .await?;
+                stamped = rest.into_iter().map(|(_, user)| (newest, user)).collect();
+                newest
+            }
+            _ => self.tx.version().await?,
+        };
+        Ok(Changes {
+            users: stamped.into_iter().map(|(_, user)| user).collect(),
+            until,
+            more,
+        })
     }
 
     /// A user's intent.
@@ -239,9 +391,18 @@ impl View {
     pub async fn intents(&mut self, cell: &CellName) -> Result<Complete> {
         let version = self.tx.version().await?;
         let expected = self.tx.number(&keys::cell_load(cell)).await?;
-        let rows: Vec<IntentRow> = self.tx.scan_all(&keys::intents(cell)).await?.into_iter().map(|(_, row)| row).collect();
+        let rows: Vec<IntentRow> = self
+            .tx
+            .scan_all(&keys::intents(cell))
+            .await?
+            .into_iter()
+            .map(|(_, row)| row)
+            .collect();
         if i64::try_from(rows.len()) != Ok(expected) {
-            let message = format!("the registry gave {} of cell {cell}'s {expected} users; nothing is changed on such a read", rows.len());
+            let message = format!(
+                "the registry gave {} of cell {cell}'s {expected} users; nothing is changed on such a read",
+                rows.len()
+            );
             return Err(Error::unavailable(message));
         }
         Ok(Complete { rows, version })
@@ -263,11 +424,35 @@ impl View {
         Ok(self.tx.number(&keys::cell_load(cell)).await?)
     }
 
+    /// What of every user of a cell Git holds, as the renderer noted it.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn all_committed(&mut self, cell: &CellName) -> Result<BTreeMap<UserId, u64>> {
+        let found = self
+            .tx
+            .scan_all::<Committed>(&keys::all_committed(cell))
+            .await?;
+        found
+            .into_iter()
+            .map(|(key, committed)| {
+                Ok((
+                    UserId::from_bytes(*trailing_uuid(&key)?.as_bytes()),
+                    committed.generation,
+                ))
+            })
+            .collect()
+    }
+
     /// The tombstone of a user.
     ///
     /// # Errors
     /// As the store.
-    pub async fn user_tombstone(&mut self, cell: &CellName, user: UserId) -> Result<Option<Tombstone>> {
+    pub async fn user_tombstone(
+        &mut self,
+        cell: &CellName,
+        user: UserId,
+    ) -> Result<Option<Tombstone>> {
         Ok(self.tx.get(&keys::user_tombstone(cell, user)).await?)
     }
 
@@ -275,8 +460,15 @@ impl View {
     ///
     /// # Errors
     /// As the store.
-    pub async fn workspace_tombstone(&mut self, cell: &CellName, workspace: WorkspaceId) -> Result<Option<Tombstone>> {
-        Ok(self.tx.get(&keys::workspace_tombstone(cell, workspace)).await?)
+    pub async fn workspace_tombstone(
+        &mut self,
+        cell: &CellName,
+        workspace: WorkspaceId,
+    ) -> Result<Option<Tombstone>> {
+        Ok(self
+            .tx
+            .get(&keys::workspace_tombstone(cell, workspace))
+            .await?)
     }
 
     /// Who may write the cell's branch.

@@ -92,7 +92,11 @@ impl Registry {
     /// # Errors
     /// What the operation refuses; `Unavailable` if the store does not answer or conflicts do not end;
     /// `Conflict` if the request id was used for another operation.
-    pub async fn apply<O: Operation>(&self, request: RequestId, operation: &O) -> Result<O::Output> {
+    pub async fn apply<O: Operation>(
+        &self,
+        request: RequestId,
+        operation: &O,
+    ) -> Result<O::Output> {
         Ok(self.apply_at(request, operation).await?.0)
     }
 
@@ -100,7 +104,11 @@ impl Registry {
     ///
     /// # Errors
     /// As [`Registry::apply`].
-    pub async fn apply_at<O: Operation>(&self, request: RequestId, operation: &O) -> Result<(O::Output, Version)> {
+    pub async fn apply_at<O: Operation>(
+        &self,
+        request: RequestId,
+        operation: &O,
+    ) -> Result<(O::Output, Version)> {
         let started = Instant::now();
         let mut tx = Tx::new(self.store.begin().await?, Isolation::Serializable);
         for _ in 0..ATTEMPTS {
@@ -116,11 +124,15 @@ impl Registry {
                     let record = TransactionRecord {
                         at: operation.at(),
                         operation: O::NAME.to_owned(),
-                        output: serde_json::to_value(&output)
-                            .map_err(|error| Error::internal("an answer cannot be encoded").because(error))?,
+                        output: serde_json::to_value(&output).map_err(|error| {
+                            Error::internal("an answer cannot be encoded").because(error)
+                        })?,
                     };
                     tx.put(&key, &record)?;
-                    tx.put(&keys::transaction_age(operation.at(), request), &Version::default())?;
+                    tx.put(
+                        &keys::transaction_age(operation.at(), request),
+                        &Version::default(),
+                    )?;
                 }
                 let version = tx.commit().await?;
                 Ok((output, version))
@@ -134,7 +146,8 @@ impl Registry {
                 }
                 Err(Abort::Refused(error)) => return Err(error),
                 Err(Abort::Store(error)) => {
-                    metrics::counter!("coditect_registry_retries_total", "operation" => O::NAME).increment(1);
+                    metrics::counter!("coditect_registry_retries_total", "operation" => O::NAME)
+                        .increment(1);
                     tx.reset(error).await?;
                 }
             }
@@ -147,7 +160,9 @@ impl Registry {
     /// # Errors
     /// `Unavailable` if the store does not answer.
     pub async fn view(&self) -> Result<View> {
-        Ok(View { tx: Tx::new(self.store.begin().await?, Isolation::Snapshot) })
+        Ok(View {
+            tx: Tx::new(self.store.begin().await?, Isolation::Snapshot),
+        })
     }
 
     /// Waits until the cell's change feed has moved past what `seen` says (see [`View::change_signal`]).
@@ -156,7 +171,13 @@ impl Registry {
     /// `Unavailable` if the store does not answer.
     pub async fn changed(&self, cell: &CellName, seen: i64) -> Result<()> {
         let seen = (seen != 0).then(|| seen.to_le_bytes());
-        Ok(self.store.changed(&keys::change_signal(cell), seen.as_ref().map(<[u8; 8]>::as_slice)).await?)
+        Ok(self
+            .store
+            .changed(
+                &keys::change_signal(cell),
+                seen.as_ref().map(<[u8; 8]>::as_slice),
+            )
+            .await?)
     }
 }
 
@@ -179,13 +200,22 @@ impl View {
     /// # Errors
     /// As the store; `Internal` if the registry was never founded.
     pub async fn epoch(&mut self) -> Result<Epoch> {
-        self.tx.get(&keys::epoch()).await?.ok_or_else(|| Error::internal("the registry has no epoch"))
+        self.tx
+            .get(&keys::epoch())
+            .await?
+            .ok_or_else(|| Error::internal("the registry has no epoch"))
     }
 }
 
 fn answer_of<O: Operation>(done: TransactionRecord) -> Result<O::Output, Abort> {
     if done.operation != O::NAME {
-        return Err(Error::conflict("this request id was used for something else; use a new one").into());
+        return Err(
+            Error::conflict("this request id was used for something else; use a new one").into(),
+        );
     }
-    serde_json::from_value(done.output).map_err(|error| Error::internal("a recorded answer cannot be read").because(error).into())
+    serde_json::from_value(done.output).map_err(|error| {
+        Error::internal("a recorded answer cannot be read")
+            .because(error)
+            .into()
+    })
 }

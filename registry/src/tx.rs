@@ -73,7 +73,11 @@ impl Tx {
     /// # Errors
     /// As [`Transaction::get`]; `Corrupt` if the value is no such record.
     pub async fn get<T: Record>(&mut self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.inner.get(key, self.isolation).await?.map(|bytes| decode(&bytes)).transpose()
+        self.inner
+            .get(key, self.isolation)
+            .await?
+            .map(|bytes| decode(&bytes))
+            .transpose()
     }
 
     /// The record at `key`, or a refusal that says what is missing.
@@ -81,7 +85,9 @@ impl Tx {
     /// # Errors
     /// As [`Tx::get`]; `NotFound` with the sentence given.
     pub async fn require<T: Record>(&mut self, key: &[u8], missing: &str) -> Result<T, Abort> {
-        self.get(key).await?.ok_or_else(|| Error::not_found(missing).into())
+        self.get(key)
+            .await?
+            .ok_or_else(|| Error::not_found(missing).into())
     }
 
     /// A number kept by [`Tx::add`], read without a conflict.
@@ -91,9 +97,9 @@ impl Tx {
     pub async fn number(&mut self, key: &[u8]) -> Result<i64, StoreError> {
         match self.inner.get(key, Isolation::Snapshot).await? {
             None => Ok(0),
-            Some(bytes) => Ok(i64::from_le_bytes(
-                bytes.as_slice().try_into().map_err(|_| StoreError::Corrupt("a counter that is not eight bytes".into()))?,
-            )),
+            Some(bytes) => Ok(i64::from_le_bytes(bytes.as_slice().try_into().map_err(
+                |_| StoreError::Corrupt("a counter that is not eight bytes".into()),
+            )?)),
         }
     }
 
@@ -102,12 +108,19 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Transaction::range`]; `Corrupt` if a value is no such record.
-    pub async fn scan<T: Record>(&mut self, range: &KeyRange, limit: usize) -> Result<(Vec<(Vec<u8>, T)>, bool), StoreError> {
+    pub async fn scan<T: Record>(
+        &mut self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<(Vec<(Vec<u8>, T)>, bool), StoreError> {
         let mut found = Vec::new();
         let mut rest = range.clone();
         loop {
             let wanted = (limit - found.len()).min(limits::PAGE_ENTRIES);
-            let page = self.inner.range(&rest, wanted, false, self.isolation).await?;
+            let page = self
+                .inner
+                .range(&rest, wanted, false, self.isolation)
+                .await?;
             if let Some((last, _)) = page.entries.last() {
                 rest = rest.after(last);
             }
@@ -124,7 +137,10 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::scan`].
-    pub async fn scan_all<T: Record>(&mut self, range: &KeyRange) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+    pub async fn scan_all<T: Record>(
+        &mut self,
+        range: &KeyRange,
+    ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
         Ok(self.scan(range, usize::MAX).await?.0)
     }
 
@@ -132,9 +148,19 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::scan`].
-    pub async fn scan_back<T: Record>(&mut self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
-        let page = self.inner.range(range, limit.min(limits::PAGE_ENTRIES), true, self.isolation).await?;
-        page.entries.into_iter().map(|(key, value)| Ok((key, decode(&value)?))).collect()
+    pub async fn scan_back<T: Record>(
+        &mut self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+        let page = self
+            .inner
+            .range(range, limit.min(limits::PAGE_ENTRIES), true, self.isolation)
+            .await?;
+        page.entries
+            .into_iter()
+            .map(|(key, value)| Ok((key, decode(&value)?)))
+            .collect()
     }
 
     /// Writes a record.
@@ -175,12 +201,22 @@ impl Tx {
     ///
     /// # Errors
     /// As [`encode`].
-    pub fn put_intent(&mut self, row: &mut IntentRow, touched: &[WorkspaceId], at: Timestamp) -> Result<(), StoreError> {
+    pub fn put_intent(
+        &mut self,
+        row: &mut IntentRow,
+        touched: &[WorkspaceId],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         row.intent.generation += 1;
         row.changed_at = at;
-        let requested = Requested { generation: row.intent.generation, at };
-        row.requested.extend(touched.iter().map(|workspace| (*workspace, requested)));
-        row.requested.retain(|workspace, _| row.intent.workspace(*workspace).is_some());
+        let requested = Requested {
+            generation: row.intent.generation,
+            at,
+        };
+        row.requested
+            .extend(touched.iter().map(|workspace| (*workspace, requested)));
+        row.requested
+            .retain(|workspace, _| row.intent.workspace(*workspace).is_some());
         self.put(&keys::intent(&row.intent.cell, row.intent.user), row)?;
         self.announce_change(&row.intent.cell.clone(), row.intent.user)
     }
@@ -199,7 +235,11 @@ impl Tx {
     ///
     /// # Errors
     /// As [`encode`].
-    pub fn announce_power(&mut self, cell: &CellName, workspace: WorkspaceId) -> Result<(), StoreError> {
+    pub fn announce_power(
+        &mut self,
+        cell: &CellName,
+        workspace: WorkspaceId,
+    ) -> Result<(), StoreError> {
         self.append(&keys::power_feed(cell), &workspace)?;
         self.add(&keys::power_signal(cell), 1);
         Ok(())
@@ -220,8 +260,12 @@ impl Tx {
 /// `Corrupt` if the key does not end in one.
 pub fn trailing_uuid(key: &[u8]) -> Result<Uuid, StoreError> {
     // A UUID is the code 0x30 and 16 bytes, at the key's very end.
-    let at = key.len().checked_sub(17).ok_or_else(|| StoreError::Corrupt("a key that is too short".into()))?;
-    let (id,): (Uuid,) = unpack(&key[at..]).map_err(|error| StoreError::Corrupt(format!("a key without an id: {error}")))?;
+    let at = key
+        .len()
+        .checked_sub(17)
+        .ok_or_else(|| StoreError::Corrupt("a key that is too short".into()))?;
+    let (id,): (Uuid,) = unpack(&key[at..])
+        .map_err(|error| StoreError::Corrupt(format!("a key without an id: {error}")))?;
     Ok(id)
 }
 

@@ -9,7 +9,8 @@ use super::workspace::{owned, set_power};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Account, Action, AuditEntry, Grace, IntentRow, Mark, Tombstone, User, UserPlace, Workspace, WorkspacePlace,
+        Account, Action, AuditEntry, Grace, IntentRow, Mark, Tombstone, User, UserPlace, Workspace,
+        WorkspacePlace,
     },
     registry::Operation,
     tx::{Abort, Tx, no_such_workspace},
@@ -34,14 +35,32 @@ impl Operation for MarkWorkspace {
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let place = owned(tx, self.account, self.workspace).await?;
-        let mark = Mark { at: self.at, until: self.until, requested: true };
+        let mark = Mark {
+            at: self.at,
+            until: self.until,
+            requested: true,
+        };
         if !set_workspace_mark(tx, &place, self.workspace, Some(mark), self.at).await? {
             return Ok(());
         }
         set_power(tx, &place, self.workspace, Power::Off, self.at).await?;
-        tx.put(&keys::grace(self.until, self.workspace.as_uuid()), &Grace::Workspace { workspace: self.workspace })?;
-        let action = Action::WorkspaceMarked { workspace: self.workspace };
-        tx.audit(place.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action })?;
+        tx.put(
+            &keys::grace(self.until, self.workspace.as_uuid()),
+            &Grace::Workspace {
+                workspace: self.workspace,
+            },
+        )?;
+        let action = Action::WorkspaceMarked {
+            workspace: self.workspace,
+        };
+        tx.audit(
+            place.tenant,
+            &AuditEntry {
+                at: self.at,
+                actor: Some(self.account),
+                action,
+            },
+        )?;
         Ok(())
     }
 
@@ -68,8 +87,17 @@ impl Operation for RestoreWorkspace {
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let place = owned(tx, self.account, self.workspace).await?;
         if set_workspace_mark(tx, &place, self.workspace, None, self.at).await? {
-            let action = Action::WorkspaceRestored { workspace: self.workspace };
-            tx.audit(place.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action })?;
+            let action = Action::WorkspaceRestored {
+                workspace: self.workspace,
+            };
+            tx.audit(
+                place.tenant,
+                &AuditEntry {
+                    at: self.at,
+                    actor: Some(self.account),
+                    action,
+                },
+            )?;
         }
         Ok(())
     }
@@ -89,15 +117,26 @@ async fn set_workspace_mark(
 ) -> Result<bool, Abort> {
     let key = keys::workspace(place.tenant, place.user, workspace, WorkspacePart::Profile);
     let mut record: Workspace = tx.get(&key).await?.ok_or_else(no_such_workspace)?;
-    let mut row: IntentRow = tx.get(&keys::intent(&place.cell, place.user)).await?.ok_or_else(no_such_workspace)?;
-    let mut wanted = row.intent.workspace(workspace).cloned().ok_or_else(no_such_workspace)?;
+    let mut row: IntentRow = tx
+        .get(&keys::intent(&place.cell, place.user))
+        .await?
+        .ok_or_else(no_such_workspace)?;
+    let mut wanted = row
+        .intent
+        .workspace(workspace)
+        .cloned()
+        .ok_or_else(no_such_workspace)?;
     if record.mark.is_some() == mark.is_some() {
         return Ok(false);
     }
     if let Some(old) = &record.mark {
         tx.clear(&keys::grace(old.until, workspace.as_uuid()));
     }
-    wanted.standing = if mark.is_some() { Standing::Marked } else { Standing::Active };
+    wanted.standing = if mark.is_some() {
+        Standing::Marked
+    } else {
+        Standing::Active
+    };
     record.mark = mark;
     record.revision += 1;
     tx.put(&key, &record)?;
@@ -124,8 +163,17 @@ impl Operation for DeleteWorkspace {
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let place = owned(tx, self.account, self.workspace).await?;
         bury_workspace(tx, &place, self.workspace, true, self.at).await?;
-        let action = Action::WorkspaceDeleted { workspace: self.workspace };
-        tx.audit(place.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action })?;
+        let action = Action::WorkspaceDeleted {
+            workspace: self.workspace,
+        };
+        tx.audit(
+            place.tenant,
+            &AuditEntry {
+                at: self.at,
+                actor: Some(self.account),
+                action,
+            },
+        )?;
         Ok(())
     }
 
@@ -150,8 +198,15 @@ impl Operation for MarkAccount {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let mark = Mark { at: self.at, until: self.until, requested: true };
-        for (_, user) in tx.scan_all::<UserId>(&keys::memberships(self.account)).await? {
+        let mark = Mark {
+            at: self.at,
+            until: self.until,
+            requested: true,
+        };
+        for (_, user) in tx
+            .scan_all::<UserId>(&keys::memberships(self.account))
+            .await?
+        {
             set_user_mark(tx, user, Some(mark.clone()), self.at).await?;
         }
         Ok(())
@@ -176,7 +231,10 @@ impl Operation for RestoreAccount {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        for (_, user) in tx.scan_all::<UserId>(&keys::memberships(self.account)).await? {
+        for (_, user) in tx
+            .scan_all::<UserId>(&keys::memberships(self.account))
+            .await?
+        {
             set_user_mark(tx, user, None, self.at).await?;
         }
         Ok(())
@@ -187,8 +245,15 @@ impl Operation for RestoreAccount {
     }
 }
 
-async fn set_user_mark(tx: &mut Tx, id: UserId, mark: Option<Mark>, at: Timestamp) -> Result<(), Abort> {
-    let place: UserPlace = tx.require(&keys::user_place(id), "there is no user of that id").await?;
+async fn set_user_mark(
+    tx: &mut Tx,
+    id: UserId,
+    mark: Option<Mark>,
+    at: Timestamp,
+) -> Result<(), Abort> {
+    let place: UserPlace = tx
+        .require(&keys::user_place(id), "there is no user of that id")
+        .await?;
     let key = keys::user(place.tenant, id);
     let mut user: User = tx.require(&key, "there is no user of that id").await?;
     if user.mark.is_some() == mark.is_some() {
@@ -197,23 +262,51 @@ async fn set_user_mark(tx: &mut Tx, id: UserId, mark: Option<Mark>, at: Timestam
     if let Some(old) = &user.mark {
         tx.clear(&keys::grace(old.until, id.as_uuid()));
     }
-    let mut row: IntentRow = tx.require(&keys::intent(&place.cell, id), "there is no user of that id").await?;
-    let touched: Vec<WorkspaceId> = row.intent.workspaces.iter().map(|workspace| workspace.id).collect();
+    let mut row: IntentRow = tx
+        .require(
+            &keys::intent(&place.cell, id),
+            "there is no user of that id",
+        )
+        .await?;
+    let touched: Vec<WorkspaceId> = row
+        .intent
+        .workspaces
+        .iter()
+        .map(|workspace| workspace.id)
+        .collect();
     let action = if let Some(mark) = &mark {
-        tx.put(&keys::grace(mark.until, id.as_uuid()), &Grace::User { user: id })?;
+        tx.put(
+            &keys::grace(mark.until, id.as_uuid()),
+            &Grace::User { user: id },
+        )?;
         for workspace in &touched {
-            let place = WorkspacePlace { tenant: place.tenant, user: id, cell: place.cell.clone() };
+            let place = WorkspacePlace {
+                tenant: place.tenant,
+                user: id,
+                cell: place.cell.clone(),
+            };
             set_power(tx, &place, *workspace, Power::Off, at).await?;
         }
         Action::UserMarked { user: id }
     } else {
         Action::UserRestored { user: id }
     };
-    row.intent.standing = if mark.is_some() { Standing::Marked } else { Standing::Active };
+    row.intent.standing = if mark.is_some() {
+        Standing::Marked
+    } else {
+        Standing::Active
+    };
     user.mark = mark;
     tx.put(&key, &user)?;
     tx.put_intent(&mut row, &touched, at)?;
-    tx.audit(place.tenant, &AuditEntry { at, actor: Some(user.account), action })?;
+    tx.audit(
+        place.tenant,
+        &AuditEntry {
+            at,
+            actor: Some(user.account),
+            action,
+        },
+    )?;
     Ok(())
 }
 
@@ -232,8 +325,13 @@ impl Operation for DeleteAccount {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        for (_, user) in tx.scan_all::<UserId>(&keys::memberships(self.account)).await? {
-            let place: UserPlace = tx.require(&keys::user_place(user), "there is no user of that id").await?;
+        for (_, user) in tx
+            .scan_all::<UserId>(&keys::memberships(self.account))
+            .await?
+        {
+            let place: UserPlace = tx
+                .require(&keys::user_place(user), "there is no user of that id")
+                .await?;
             bury_user(tx, &place, user, true, Some(self.account), self.at).await?;
         }
         forget_person(tx, self.account).await
@@ -259,7 +357,9 @@ impl Operation for DeleteUser {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place: UserPlace = tx.require(&keys::user_place(self.user), "there is no user of that id").await?;
+        let place: UserPlace = tx
+            .require(&keys::user_place(self.user), "there is no user of that id")
+            .await?;
         bury_user(tx, &place, self.user, false, None, self.at).await
     }
 
@@ -276,9 +376,15 @@ pub(super) async fn bury_workspace(
     requested: bool,
     at: Timestamp,
 ) -> Result<(), Abort> {
-    let mut row: IntentRow = tx.get(&keys::intent(&place.cell, place.user)).await?.ok_or_else(no_such_workspace)?;
+    let mut row: IntentRow = tx
+        .get(&keys::intent(&place.cell, place.user))
+        .await?
+        .ok_or_else(no_such_workspace)?;
     clear_workspace(tx, place, workspace).await?;
-    tx.put(&keys::workspace_tombstone(&place.cell, workspace), &Tombstone { at, requested })?;
+    tx.put(
+        &keys::workspace_tombstone(&place.cell, workspace),
+        &Tombstone { at, requested },
+    )?;
     row.intent.workspaces.retain(|have| have.id != workspace);
     tx.put_intent(&mut row, &[], at)?;
     tx.announce_power(&place.cell, workspace)?;
@@ -286,9 +392,19 @@ pub(super) async fn bury_workspace(
 }
 
 /// Removes a workspace's records; its slug stays taken.
-async fn clear_workspace(tx: &mut Tx, place: &WorkspacePlace, workspace: WorkspaceId) -> Result<(), Abort> {
-    let profile: Option<Workspace> =
-        tx.get(&keys::workspace(place.tenant, place.user, workspace, WorkspacePart::Profile)).await?;
+async fn clear_workspace(
+    tx: &mut Tx,
+    place: &WorkspacePlace,
+    workspace: WorkspaceId,
+) -> Result<(), Abort> {
+    let profile: Option<Workspace> = tx
+        .get(&keys::workspace(
+            place.tenant,
+            place.user,
+            workspace,
+            WorkspacePart::Profile,
+        ))
+        .await?;
     if let Some(mark) = profile.and_then(|profile| profile.mark) {
         tx.clear(&keys::grace(mark.until, workspace.as_uuid()));
     }
@@ -307,12 +423,21 @@ pub(super) async fn bury_user(
     at: Timestamp,
 ) -> Result<(), Abort> {
     let UserPlace { tenant, cell } = place;
-    let user: User = tx.require(&keys::user(*tenant, id), "there is no user of that id").await?;
+    let user: User = tx
+        .require(&keys::user(*tenant, id), "there is no user of that id")
+        .await?;
     let row: Option<IntentRow> = tx.get(&keys::intent(cell, id)).await?;
     for workspace in row.iter().flat_map(|row| &row.intent.workspaces) {
-        let place = WorkspacePlace { tenant: *tenant, user: id, cell: cell.clone() };
+        let place = WorkspacePlace {
+            tenant: *tenant,
+            user: id,
+            cell: cell.clone(),
+        };
         clear_workspace(tx, &place, workspace.id).await?;
-        tx.put(&keys::workspace_tombstone(cell, workspace.id), &Tombstone { at, requested })?;
+        tx.put(
+            &keys::workspace_tombstone(cell, workspace.id),
+            &Tombstone { at, requested },
+        )?;
         tx.announce_power(cell, workspace.id)?;
     }
     if let Some(mark) = &user.mark {
@@ -326,22 +451,45 @@ pub(super) async fn bury_user(
     tx.clear(&keys::committed(cell, id));
     tx.add(&keys::cell_load(cell), -1);
     write_user_tombstone(tx, cell, id, requested, at)?;
-    tx.audit(*tenant, &AuditEntry { at, actor, action: Action::UserDeleted { user: id } })?;
-    if tx.scan::<AccountId>(&keys::members(*tenant), 1).await?.0.is_empty() {
+    tx.audit(
+        *tenant,
+        &AuditEntry {
+            at,
+            actor,
+            action: Action::UserDeleted { user: id },
+        },
+    )?;
+    if tx
+        .scan::<AccountId>(&keys::members(*tenant), 1)
+        .await?
+        .0
+        .is_empty()
+    {
         tx.clear_range(&keys::tenant_all(*tenant));
     }
     Ok(())
 }
 
-pub(super) fn write_user_tombstone(tx: &mut Tx, cell: &CellName, id: UserId, requested: bool, at: Timestamp) -> Result<(), Abort> {
-    tx.put(&keys::user_tombstone(cell, id), &Tombstone { at, requested })?;
+pub(super) fn write_user_tombstone(
+    tx: &mut Tx,
+    cell: &CellName,
+    id: UserId,
+    requested: bool,
+    at: Timestamp,
+) -> Result<(), Abort> {
+    tx.put(
+        &keys::user_tombstone(cell, id),
+        &Tombstone { at, requested },
+    )?;
     tx.announce_change(cell, id)?;
     Ok(())
 }
 
 /// Removes what is known of a person beside their users.
 pub(super) async fn forget_person(tx: &mut Tx, account: AccountId) -> Result<(), Abort> {
-    let profile: Account = tx.require(&keys::account(account), "there is no account of that id").await?;
+    let profile: Account = tx
+        .require(&keys::account(account), "there is no account of that id")
+        .await?;
     tx.clear(&keys::email(&profile.email));
     tx.clear_range(&keys::account_all(account));
     tx.clear_range(&keys::memberships(account));

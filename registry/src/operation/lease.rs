@@ -22,6 +22,9 @@ pub struct AcquireLease {
     pub cell: CellName,
     /// Who asks; drawn at random by each renderer.
     pub holder: Uuid,
+    /// The fencing number must exceed this one: 0, or what a repository has seen that a restored registry has
+    /// forgotten.
+    pub above: Fence,
     /// For how long.
     pub duration: Duration,
     /// Now.
@@ -54,13 +57,27 @@ impl Operation for AcquireLease {
     async fn run(&self, tx: &mut Tx) -> Result<Acquire, Abort> {
         let key = keys::lease(&self.cell);
         let fence = match tx.get::<Lease>(&key).await? {
-            Some(lease) if lease.holder == self.holder => lease.fence,
-            Some(lease) if lease.expires_at > self.at => return Ok(Acquire::Busy { until: lease.expires_at }),
-            Some(lease) => Fence(lease.fence.0 + 1),
-            None => Fence(1),
+            Some(lease) if lease.holder == self.holder && lease.fence > self.above => lease.fence,
+            Some(lease) if lease.holder != self.holder && lease.expires_at > self.at => {
+                return Ok(Acquire::Busy {
+                    until: lease.expires_at,
+                });
+            }
+            Some(lease) => Fence(lease.fence.max(self.above).0 + 1),
+            None => Fence(self.above.0 + 1),
         };
-        let expires_at = self.at.checked_add(self.duration).map_err(|error| Error::internal("a lease without end").because(error))?;
-        tx.put(&key, &Lease { holder: self.holder, fence, expires_at })?;
+        let expires_at = self
+            .at
+            .checked_add(self.duration)
+            .map_err(|error| Error::internal("a lease without end").because(error))?;
+        tx.put(
+            &key,
+            &Lease {
+                holder: self.holder,
+                fence,
+                expires_at,
+            },
+        )?;
         Ok(Acquire::Held { fence })
     }
 
@@ -91,7 +108,14 @@ impl Operation for ReleaseLease {
             && lease.holder == self.holder
         {
             // The record stays: fencing numbers must go on growing.
-            tx.put(&key, &Lease { holder: Uuid::nil(), expires_at: self.at, ..lease })?;
+            tx.put(
+                &key,
+                &Lease {
+                    holder: Uuid::nil(),
+                    expires_at: self.at,
+                    ..lease
+                },
+            )?;
         }
         Ok(())
     }

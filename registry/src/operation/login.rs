@@ -35,8 +35,16 @@ impl Operation for OpenLogin {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        tx.require::<Account>(&keys::account(self.account), "there is no account of that id").await?;
-        let login = Login { counter: 0, created_at: self.at, rotated_at: self.at };
+        tx.require::<Account>(
+            &keys::account(self.account),
+            "there is no account of that id",
+        )
+        .await?;
+        let login = Login {
+            counter: 0,
+            created_at: self.at,
+            rotated_at: self.at,
+        };
         tx.put(&keys::login(self.account, self.login), &login)?;
         Ok(())
     }
@@ -90,7 +98,9 @@ impl Operation for RotateRefresh {
             tx.put(&key, &login)?;
             return Ok(Rotation::Current(login.counter));
         }
-        if self.counter + 1 == login.counter && self.at.duration_since(login.rotated_at).as_secs() < GRACE_SECONDS {
+        if self.counter + 1 == login.counter
+            && self.at.duration_since(login.rotated_at).as_secs() < GRACE_SECONDS
+        {
             return Ok(Rotation::Current(login.counter));
         }
         tx.clear(&key);
@@ -105,7 +115,8 @@ impl Operation for RotateRefresh {
 /// True while a sign-in may be used.
 #[must_use]
 pub fn is_live(login: &Login, now: Timestamp) -> bool {
-    now.duration_since(login.rotated_at).as_hours() < IDLE_HOURS && now.duration_since(login.created_at).as_hours() < LONGEST_HOURS
+    now.duration_since(login.rotated_at).as_hours() < IDLE_HOURS
+        && now.duration_since(login.created_at).as_hours() < LONGEST_HOURS
 }
 
 /// Signs out.
@@ -159,7 +170,11 @@ impl Operation for EndOtherLogins {
     }
 }
 
-pub(super) async fn end_others(tx: &mut Tx, account: AccountId, keep: LoginId) -> Result<(), Abort> {
+pub(super) async fn end_others(
+    tx: &mut Tx,
+    account: AccountId,
+    keep: LoginId,
+) -> Result<(), Abort> {
     for (key, _) in tx.scan_all::<Login>(&keys::logins(account)).await? {
         if trailing_uuid(&key).map_err(Error::from)? != keep.as_uuid() {
             tx.clear(&key);

@@ -10,12 +10,17 @@ mod sign_up;
 mod upkeep;
 mod workspace;
 
-pub use deletion::{DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount, MarkWorkspace, RestoreAccount, RestoreWorkspace};
+pub use deletion::{
+    DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount, MarkWorkspace, RestoreAccount,
+    RestoreWorkspace,
+};
 pub use lease::{Acquire, AcquireLease, ReleaseLease};
 pub use login::{EndLogin, EndOtherLogins, OpenLogin, RotateRefresh, Rotation, is_live};
 pub use plan::SetPlan;
 pub use profile::{ChangePassword, ChangeProfile};
-pub use renderer::{BuryMissing, NoteCommitted, RaiseStorage, TrimFeed};
-pub use sign_up::{ClaimSignIn, CompleteRegistration, Placement, Provisioned, Register, Verification};
+pub use renderer::{BuryMissing, NoteCommitted, Raise, TrimFeed};
+pub use sign_up::{
+    ClaimSignIn, CompleteRegistration, Placement, Provisioned, Register, Verification,
+};
 pub use upkeep::{BeginEpoch, BuryDue, ForgetRequests};
 pub use workspace::{CreateWorkspace, RenameWorkspace, SetPower};

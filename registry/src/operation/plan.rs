@@ -38,19 +38,43 @@ impl Operation for SetPlan {
         }
         tenant.plan = self.plan.clone();
         tx.put(&key, &tenant)?;
-        for (key, _) in tx.scan_all::<AccountId>(&keys::members(self.tenant)).await? {
+        for (key, _) in tx
+            .scan_all::<AccountId>(&keys::members(self.tenant))
+            .await?
+        {
             let user = UserId::from_bytes(*trailing_uuid(&key).map_err(Error::from)?.as_bytes());
-            let place: UserPlace = tx.require(&keys::user_place(user), "there is no user of that id").await?;
-            let mut row: IntentRow = tx.require(&keys::intent(&place.cell, user), "there is no user of that id").await?;
+            let place: UserPlace = tx
+                .require(&keys::user_place(user), "there is no user of that id")
+                .await?;
+            let mut row: IntentRow = tx
+                .require(
+                    &keys::intent(&place.cell, user),
+                    "there is no user of that id",
+                )
+                .await?;
             row.intent.plan = self.plan.clone();
             for workspace in &mut row.intent.workspaces {
                 workspace.storage_gib = workspace.storage_gib.max(self.limits.storage_gib);
             }
-            let touched: Vec<WorkspaceId> = row.intent.workspaces.iter().map(|workspace| workspace.id).collect();
+            let touched: Vec<WorkspaceId> = row
+                .intent
+                .workspaces
+                .iter()
+                .map(|workspace| workspace.id)
+                .collect();
             tx.put_intent(&mut row, &touched, self.at)?;
         }
-        let action = Action::PlanChanged { plan: self.plan.clone() };
-        tx.audit(self.tenant, &AuditEntry { at: self.at, actor: self.actor, action })?;
+        let action = Action::PlanChanged {
+            plan: self.plan.clone(),
+        };
+        tx.audit(
+            self.tenant,
+            &AuditEntry {
+                at: self.at,
+                actor: self.actor,
+                action,
+            },
+        )?;
         Ok(())
     }
 

@@ -34,13 +34,23 @@ impl Operation for ChangeProfile {
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let key = keys::account(self.account);
         let mut record: Account = tx.require(&key, "there is no account of that id").await?;
-        if self.expected.is_some_and(|expected| expected != record.revision) {
+        if self
+            .expected
+            .is_some_and(|expected| expected != record.revision)
+        {
             return Err(Error::conflict("the profile was changed meanwhile; read it again").into());
         }
         record.display_name = self.display_name.clone();
         record.revision += 1;
         tx.put(&key, &record)?;
-        tx.audit(self.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action: Action::ProfileChanged })?;
+        tx.audit(
+            self.tenant,
+            &AuditEntry {
+                at: self.at,
+                actor: Some(self.account),
+                action: Action::ProfileChanged,
+            },
+        )?;
         Ok(())
     }
 
@@ -69,10 +79,20 @@ impl Operation for ChangePassword {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let credential = Credential { password_hash: self.password_hash.clone(), changed_at: self.at };
+        let credential = Credential {
+            password_hash: self.password_hash.clone(),
+            changed_at: self.at,
+        };
         tx.put(&keys::credential(self.account), &credential)?;
         end_others(tx, self.account, self.keep).await?;
-        tx.audit(self.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action: Action::PasswordChanged })?;
+        tx.audit(
+            self.tenant,
+            &AuditEntry {
+                at: self.at,
+                actor: Some(self.account),
+                action: Action::PasswordChanged,
+            },
+        )?;
         Ok(())
     }
 

@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use super::deletion::{bury_user, bury_workspace, forget_person, write_user_tombstone};
 use crate::{
     keys,
-    record::{Action, AuditEntry, Committed, IntentRow, Landed, Tombstone, User, UserPlace, WorkspacePlace},
+    record::{
+        Action, AuditEntry, Committed, IntentRow, Landed, Tombstone, User, UserPlace,
+        WorkspacePlace,
+    },
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -32,20 +35,32 @@ impl Operation for NoteCommitted {
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         for row in &self.rows {
-            let IntentRow { intent, requested, .. } = row;
+            let IntentRow {
+                intent, requested, ..
+            } = row;
             let key = keys::committed(&self.cell, intent.user);
             let before = tx.get::<Committed>(&key).await?;
-            if before.as_ref().is_some_and(|before| before.generation > intent.generation) {
+            if before
+                .as_ref()
+                .is_some_and(|before| before.generation > intent.generation)
+            {
                 continue;
             }
             // A user erased since must not come back as a status.
-            if tx.get::<UserPlace>(&keys::user_place(intent.user)).await?.is_none() {
+            if tx
+                .get::<UserPlace>(&keys::user_place(intent.user))
+                .await?
+                .is_none()
+            {
                 continue;
             }
             let mut workspaces = before.map(|before| before.workspaces).unwrap_or_default();
             workspaces.retain(|id, _| intent.workspace(*id).is_some());
             for (id, requested) in requested {
-                if workspaces.get(id).is_none_or(|landed| landed.generation < requested.generation) {
+                if workspaces
+                    .get(id)
+                    .is_none_or(|landed| landed.generation < requested.generation)
+                {
                     workspaces.insert(
                         *id,
                         Landed {
@@ -57,8 +72,12 @@ impl Operation for NoteCommitted {
                     );
                 }
             }
-            let committed =
-                Committed { commit: self.commit.clone(), generation: intent.generation, committed_at: self.at, workspaces };
+            let committed = Committed {
+                commit: self.commit.clone(),
+                generation: intent.generation,
+                committed_at: self.at,
+                workspaces,
+            };
             tx.put(&key, &committed)?;
         }
         Ok(())
@@ -69,41 +88,64 @@ impl Operation for NoteCommitted {
     }
 }
 
-/// Raises volumes' provisioned sizes because policy asks for more. Runs before the commit that asks the
-/// cluster for it, so that no commit ever shrinks one again.
-pub struct RaiseStorage {
+/// Raises what must never sink: volumes' provisioned sizes because policy asks for more (before the commit
+/// that asks the cluster for it, so that no commit ever shrinks one again), and the generation because Git
+/// has seen a higher one (a registry restored from a backup).
+pub struct Raise {
     /// Which cell.
     pub cell: CellName,
     /// Whose volumes.
     pub user: UserId,
-    /// The workspaces and their sizes in GiB.
+    /// The workspaces and their sizes in GiB; smaller ones than the registry has are left alone.
     pub sizes: Vec<(WorkspaceId, u32)>,
+    /// The generation that the intent must exceed; 0 if any will do.
+    pub above_generation: u64,
     /// Now.
     pub at: Timestamp,
 }
 
 #[async_trait]
-impl Operation for RaiseStorage {
-    const NAME: &'static str = "raise_storage";
+impl Operation for Raise {
+    const NAME: &'static str = "raise";
     const IDEMPOTENT: bool = true;
+    /// The row as it is now; none if the user is gone.
     type Output = Option<IntentRow>;
 
     async fn run(&self, tx: &mut Tx) -> Result<Option<IntentRow>, Abort> {
-        let Some(mut row) = tx.get::<IntentRow>(&keys::intent(&self.cell, self.user)).await? else {
+        let Some(mut row) = tx
+            .get::<IntentRow>(&keys::intent(&self.cell, self.user))
+            .await?
+        else {
             return Ok(None);
         };
         let mut touched = Vec::new();
         for (id, gib) in &self.sizes {
-            if let Some(workspace) = row.intent.workspaces.iter_mut().find(|workspace| workspace.id == *id)
+            if let Some(workspace) = row
+                .intent
+                .workspaces
+                .iter_mut()
+                .find(|workspace| workspace.id == *id)
                 && workspace.storage_gib < *gib
             {
                 workspace.storage_gib = *gib;
                 touched.push(*id);
-                let action = Action::StorageRaised { user: self.user, workspace: *id, gib: *gib };
-                tx.audit(row.intent.tenant, &AuditEntry { at: self.at, actor: None, action })?;
+                let action = Action::StorageRaised {
+                    user: self.user,
+                    workspace: *id,
+                    gib: *gib,
+                };
+                tx.audit(
+                    row.intent.tenant,
+                    &AuditEntry {
+                        at: self.at,
+                        actor: None,
+                        action,
+                    },
+                )?;
             }
         }
-        if !touched.is_empty() {
+        if !touched.is_empty() || row.intent.generation <= self.above_generation {
+            row.intent.generation = row.intent.generation.max(self.above_generation);
             tx.put_intent(&mut row, &touched, self.at)?;
         }
         Ok(Some(row))
@@ -132,10 +174,17 @@ impl Operation for TrimFeed {
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let floor = keys::feed_floor(&self.cell);
-        if tx.get::<Version>(&floor).await?.is_some_and(|have| have >= self.until) {
+        if tx
+            .get::<Version>(&floor)
+            .await?
+            .is_some_and(|have| have >= self.until)
+        {
             return Ok(());
         }
-        tx.clear_range(&keys::feed_until(&keys::change_feed(&self.cell), self.until));
+        tx.clear_range(&keys::feed_until(
+            &keys::change_feed(&self.cell),
+            self.until,
+        ));
         tx.put(&floor, &self.until)?;
         Ok(())
     }
@@ -168,23 +217,44 @@ impl Operation for BuryMissing {
         for id in &self.users {
             match tx.get::<UserPlace>(&keys::user_place(*id)).await? {
                 Some(place) => {
-                    let user: User = tx.require(&keys::user(place.tenant, *id), "there is no user of that id").await?;
+                    let user: User = tx
+                        .require(
+                            &keys::user(place.tenant, *id),
+                            "there is no user of that id",
+                        )
+                        .await?;
                     bury_user(tx, &place, *id, true, None, self.at).await?;
-                    let others = tx.scan::<UserId>(&keys::memberships(user.account), 1).await?.0;
+                    let others = tx
+                        .scan::<UserId>(&keys::memberships(user.account), 1)
+                        .await?
+                        .0;
                     if others.is_empty() {
                         forget_person(tx, user.account).await?;
                     }
                 }
-                None if tx.get::<Tombstone>(&keys::user_tombstone(&self.cell, *id)).await?.is_none() => {
+                None if tx
+                    .get::<Tombstone>(&keys::user_tombstone(&self.cell, *id))
+                    .await?
+                    .is_none() =>
+                {
                     write_user_tombstone(tx, &self.cell, *id, true, self.at)?;
                 }
                 None => {}
             }
         }
         for id in &self.workspaces {
-            match tx.get::<WorkspacePlace>(&keys::workspace_place(*id)).await? {
+            match tx
+                .get::<WorkspacePlace>(&keys::workspace_place(*id))
+                .await?
+            {
                 Some(place) => bury_workspace(tx, &place, *id, true, self.at).await?,
-                None => tx.put(&keys::workspace_tombstone(&self.cell, *id), &Tombstone { at: self.at, requested: true })?,
+                None => tx.put(
+                    &keys::workspace_tombstone(&self.cell, *id),
+                    &Tombstone {
+                        at: self.at,
+                        requested: true,
+                    },
+                )?,
             }
         }
         Ok(())

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use coditect_core::{
-    AccountId, CellSummary, DisplayName, Email, Error, Limits, PlanName, Power, RegistrationId, Result, Shard, Slug, Standing, TenantId,
-    UserId, UserIntent, WorkspaceId, WorkspaceIntent, WorkspaceName,
+    AccountId, CellSummary, DisplayName, Email, Error, Limits, PlanName, Power, RegistrationId,
+    Result, Shard, Slug, Standing, TenantId, UserId, UserIntent, WorkspaceId, WorkspaceIntent,
+    WorkspaceName,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Account, Action, AuditEntry, Credential, IntentRow, PowerState, Registration, RegistrationState, Role, Tenant, User, UserPlace,
-        Workspace, WorkspacePlace,
+        Account, Action, AuditEntry, Credential, IntentRow, PowerState, Registration,
+        RegistrationState, Role, Tenant, User, UserPlace, Workspace, WorkspacePlace,
     },
     registry::Operation,
     tx::{Abort, Tx},
@@ -64,7 +65,10 @@ impl Operation for Register {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let taken = tx.get::<AccountId>(&keys::email(&self.email)).await?.is_some();
+        let taken = tx
+            .get::<AccountId>(&keys::email(&self.email))
+            .await?
+            .is_some();
         let state = match (taken, self.verification) {
             (true, _) => RegistrationState::Void,
             (false, Verification::Email) => RegistrationState::Pending {
@@ -73,11 +77,20 @@ impl Operation for Register {
                 password_hash: self.password_hash.clone(),
             },
             (false, Verification::None) => {
-                let person = Person { email: &self.email, display_name: &self.display_name, password_hash: &self.password_hash };
-                provision(tx, &person, &self.placement, self.at).await?.into_state()
+                let person = Person {
+                    email: &self.email,
+                    display_name: &self.display_name,
+                    password_hash: &self.password_hash,
+                };
+                provision(tx, &person, &self.placement, self.at)
+                    .await?
+                    .into_state()
             }
         };
-        tx.put(&keys::registration(self.registration), &Registration { at: self.at, state })?;
+        tx.put(
+            &keys::registration(self.registration),
+            &Registration { at: self.at, state },
+        )?;
         Ok(())
     }
 
@@ -105,15 +118,45 @@ impl Operation for CompleteRegistration {
         let key = keys::registration(self.registration);
         let record: Registration = tx.require(&key, "there is no sign-up of that id").await?;
         match record.state {
-            RegistrationState::Complete { account, tenant, user, workspace, .. } => Ok(Provisioned { account, tenant, user, workspace }),
-            RegistrationState::Void => Err(Error::not_found("there is no sign-up of that id").into()),
-            RegistrationState::Pending { email, display_name, password_hash } => {
+            RegistrationState::Complete {
+                account,
+                tenant,
+                user,
+                workspace,
+                ..
+            } => Ok(Provisioned {
+                account,
+                tenant,
+                user,
+                workspace,
+            }),
+            RegistrationState::Void => {
+                Err(Error::not_found("there is no sign-up of that id").into())
+            }
+            RegistrationState::Pending {
+                email,
+                display_name,
+                password_hash,
+            } => {
                 if tx.get::<AccountId>(&keys::email(&email)).await?.is_some() {
-                    return Err(Error::conflict("this address has an account by now; sign in instead").into());
+                    return Err(Error::conflict(
+                        "this address has an account by now; sign in instead",
+                    )
+                    .into());
                 }
-                let person = Person { email: &email, display_name: &display_name, password_hash: &password_hash };
+                let person = Person {
+                    email: &email,
+                    display_name: &display_name,
+                    password_hash: &password_hash,
+                };
                 let made = provision(tx, &person, &self.placement, self.at).await?;
-                tx.put(&key, &Registration { at: record.at, state: made.into_state() })?;
+                tx.put(
+                    &key,
+                    &Registration {
+                        at: record.at,
+                        state: made.into_state(),
+                    },
+                )?;
                 Ok(made)
             }
         }
@@ -146,13 +189,18 @@ impl Operation for ClaimSignIn {
         let mut record: Registration = tx.require(&key, "there is no sign-up of that id").await?;
         let fresh = self.at.duration_since(record.at).as_mins() < CLAIM_MINUTES;
         match &mut record.state {
-            RegistrationState::Complete { account, signed_in, .. } if !*signed_in && fresh => {
+            RegistrationState::Complete {
+                account, signed_in, ..
+            } if !*signed_in && fresh => {
                 let account = *account;
                 *signed_in = true;
                 tx.put(&key, &record)?;
                 Ok(account)
             }
-            _ => Err(Error::conflict("this sign-up does not sign in any more; sign in with the password").into()),
+            _ => Err(Error::conflict(
+                "this sign-up does not sign in any more; sign in with the password",
+            )
+            .into()),
         }
     }
 
@@ -176,8 +224,19 @@ pub struct Provisioned {
 
 impl Provisioned {
     fn into_state(self) -> RegistrationState {
-        let Self { account, tenant, user, workspace } = self;
-        RegistrationState::Complete { account, tenant, user, workspace, signed_in: false }
+        let Self {
+            account,
+            tenant,
+            user,
+            workspace,
+        } = self;
+        RegistrationState::Complete {
+            account,
+            tenant,
+            user,
+            workspace,
+            signed_in: false,
+        }
     }
 }
 
@@ -188,7 +247,12 @@ struct Person<'a> {
 }
 
 /// Account, tenant, user, default workspace, audit entry and change key: all or nothing.
-async fn provision(tx: &mut Tx, person: &Person<'_>, placement: &Placement, at: Timestamp) -> Result<Provisioned, Abort> {
+async fn provision(
+    tx: &mut Tx,
+    person: &Person<'_>,
+    placement: &Placement,
+    at: Timestamp,
+) -> Result<Provisioned, Abort> {
     let (account, tenant, user) = (AccountId::random(), TenantId::random(), UserId::random());
     let cell = choose_cell(tx, &placement.cells).await?;
     let shard = Shard::of(user);
@@ -196,15 +260,45 @@ async fn provision(tx: &mut Tx, person: &Person<'_>, placement: &Placement, at: 
     tx.put(&keys::email(person.email), &account)?;
     tx.put(
         &keys::account(account),
-        &Account { email: person.email.clone(), display_name: person.display_name.clone(), created_at: at, revision: 1 },
+        &Account {
+            email: person.email.clone(),
+            display_name: person.display_name.clone(),
+            created_at: at,
+            revision: 1,
+        },
     )?;
-    tx.put(&keys::credential(account), &Credential { password_hash: person.password_hash.to_owned(), changed_at: at })?;
-    tx.put(&keys::tenant(tenant), &Tenant { plan: placement.plan.clone(), created_at: at })?;
+    tx.put(
+        &keys::credential(account),
+        &Credential {
+            password_hash: person.password_hash.to_owned(),
+            changed_at: at,
+        },
+    )?;
+    tx.put(
+        &keys::tenant(tenant),
+        &Tenant {
+            plan: placement.plan.clone(),
+            created_at: at,
+        },
+    )?;
     tx.put(
         &keys::user(tenant, user),
-        &User { account, role: Role::Owner, cell: cell.name.clone(), shard, joined_at: at, mark: None },
+        &User {
+            account,
+            role: Role::Owner,
+            cell: cell.name.clone(),
+            shard,
+            joined_at: at,
+            mark: None,
+        },
     )?;
-    tx.put(&keys::user_place(user), &UserPlace { tenant, cell: cell.name.clone() })?;
+    tx.put(
+        &keys::user_place(user),
+        &UserPlace {
+            tenant,
+            cell: cell.name.clone(),
+        },
+    )?;
     tx.put(&keys::membership(account, tenant), &user)?;
     tx.put(&keys::member(tenant, user), &account)?;
     tx.add(&keys::cell_load(&cell.name), 1);
@@ -233,8 +327,20 @@ async fn provision(tx: &mut Tx, person: &Person<'_>, placement: &Placement, at: 
     };
     let workspace = add_workspace(tx, &mut row, new).await?;
     tx.put_intent(&mut row, &[workspace], at)?;
-    tx.audit(tenant, &AuditEntry { at, actor: Some(account), action: Action::SignedUp { user, workspace } })?;
-    Ok(Provisioned { account, tenant, user, workspace })
+    tx.audit(
+        tenant,
+        &AuditEntry {
+            at,
+            actor: Some(account),
+            action: Action::SignedUp { user, workspace },
+        },
+    )?;
+    Ok(Provisioned {
+        account,
+        tenant,
+        user,
+        workspace,
+    })
 }
 
 /// The emptiest open cell with room. Loads are read without conflict, so that sign-ups do not queue behind
@@ -252,8 +358,10 @@ async fn choose_cell(tx: &mut Tx, cells: &[CellSummary]) -> Result<CellSummary, 
             best = Some((share, cell));
         }
     }
-    best.map(|(_, cell)| cell.clone())
-        .ok_or_else(|| Error::unavailable("there is no room for new people right now; an operator has been told").into())
+    best.map(|(_, cell)| cell.clone()).ok_or_else(|| {
+        Error::unavailable("there is no room for new people right now; an operator has been told")
+            .into()
+    })
 }
 
 pub(super) struct NewWorkspace {
@@ -264,7 +372,11 @@ pub(super) struct NewWorkspace {
 }
 
 /// A workspace with a slug nobody ever had, powered on, added to the user's intent (not yet written).
-pub(super) async fn add_workspace(tx: &mut Tx, row: &mut IntentRow, new: NewWorkspace) -> Result<WorkspaceId, Abort> {
+pub(super) async fn add_workspace(
+    tx: &mut Tx,
+    row: &mut IntentRow,
+    new: NewWorkspace,
+) -> Result<WorkspaceId, Abort> {
     let (cell, tenant, user) = (row.intent.cell.clone(), row.intent.tenant, row.intent.user);
     let id = WorkspaceId::random();
     let slug = loop {
@@ -276,10 +388,28 @@ pub(super) async fn add_workspace(tx: &mut Tx, row: &mut IntentRow, new: NewWork
     tx.put(&keys::slug(&slug), &id)?;
     tx.put(
         &keys::workspace(tenant, user, id, WorkspacePart::Profile),
-        &Workspace { name: new.name, created_at: new.at, mark: None, revision: 1 },
+        &Workspace {
+            name: new.name,
+            created_at: new.at,
+            mark: None,
+            revision: 1,
+        },
     )?;
-    tx.put(&keys::workspace(tenant, user, id, WorkspacePart::Power), &PowerState { power: Power::On, since: new.at })?;
-    tx.put(&keys::workspace_place(id), &WorkspacePlace { tenant, user, cell: cell.clone() })?;
+    tx.put(
+        &keys::workspace(tenant, user, id, WorkspacePart::Power),
+        &PowerState {
+            power: Power::On,
+            since: new.at,
+        },
+    )?;
+    tx.put(
+        &keys::workspace_place(id),
+        &WorkspacePlace {
+            tenant,
+            user,
+            cell: cell.clone(),
+        },
+    )?;
     tx.announce_power(&cell, id)?;
     row.intent.put_workspace(WorkspaceIntent {
         id,

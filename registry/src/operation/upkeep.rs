@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::deletion::{bury_user, bury_workspace, forget_person};
 use crate::{
     keys,
-    record::{Grace, Mark, User, UserPlace, WorkspacePlace, Workspace},
+    record::{Grace, Mark, User, UserPlace, Workspace, WorkspacePlace},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -28,23 +28,56 @@ impl Operation for BuryDue {
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
-        let (due, _) = tx.scan::<Grace>(&keys::grace_until(self.at), self.limit).await?;
+        let (due, _) = tx
+            .scan::<Grace>(&keys::grace_until(self.at), self.limit)
+            .await?;
         for (key, grace) in &due {
             tx.clear(key);
             match grace {
                 Grace::User { user } => {
-                    let Some(place) = tx.get::<UserPlace>(&keys::user_place(*user)).await? else { continue };
-                    let record: User = tx.require(&keys::user(place.tenant, *user), "there is no user of that id").await?;
-                    let Some(Mark { requested, .. }) = record.mark else { continue };
+                    let Some(place) = tx.get::<UserPlace>(&keys::user_place(*user)).await? else {
+                        continue;
+                    };
+                    let record: User = tx
+                        .require(
+                            &keys::user(place.tenant, *user),
+                            "there is no user of that id",
+                        )
+                        .await?;
+                    let Some(Mark { requested, .. }) = record.mark else {
+                        continue;
+                    };
                     bury_user(tx, &place, *user, requested, None, self.at).await?;
-                    if requested && tx.scan::<coditect_core::UserId>(&keys::memberships(record.account), 1).await?.0.is_empty() {
+                    if requested
+                        && tx
+                            .scan::<coditect_core::UserId>(&keys::memberships(record.account), 1)
+                            .await?
+                            .0
+                            .is_empty()
+                    {
                         forget_person(tx, record.account).await?;
                     }
                 }
                 Grace::Workspace { workspace } => {
-                    let Some(place) = tx.get::<WorkspacePlace>(&keys::workspace_place(*workspace)).await? else { continue };
-                    let key = keys::workspace(place.tenant, place.user, *workspace, keys::WorkspacePart::Profile);
-                    let Some(Mark { requested, .. }) = tx.get::<Workspace>(&key).await?.and_then(|record| record.mark) else { continue };
+                    let Some(place) = tx
+                        .get::<WorkspacePlace>(&keys::workspace_place(*workspace))
+                        .await?
+                    else {
+                        continue;
+                    };
+                    let key = keys::workspace(
+                        place.tenant,
+                        place.user,
+                        *workspace,
+                        keys::WorkspacePart::Profile,
+                    );
+                    let Some(Mark { requested, .. }) = tx
+                        .get::<Workspace>(&key)
+                        .await?
+                        .and_then(|record| record.mark)
+                    else {
+                        continue;
+                    };
                     bury_workspace(tx, &place, *workspace, requested, self.at).await?;
                 }
             }
@@ -75,9 +108,12 @@ impl Operation for ForgetRequests {
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
-        let (old, _) = tx.scan::<Version>(&keys::transactions_before(self.before), self.limit).await?;
+        let (old, _) = tx
+            .scan::<Version>(&keys::transactions_before(self.before), self.limit)
+            .await?;
         for (key, _) in &old {
-            let request: RequestId = keys::request_of(key).ok_or_else(|| Error::internal("a request's age without its id"))?;
+            let request: RequestId = keys::request_of(key)
+                .ok_or_else(|| Error::internal("a request's age without its id"))?;
             tx.clear(&keys::transaction(request));
             tx.clear(key);
         }

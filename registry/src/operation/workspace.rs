@@ -1,13 +1,17 @@
 //! A person's workspaces: made, renamed, started and stopped.
 
 use async_trait::async_trait;
-use coditect_core::{AccountId, CellSummary, Entitlement, Error, Kind, Power, Standing, WorkspaceId, WorkspaceName};
+use coditect_core::{
+    AccountId, CellSummary, Entitlement, Error, Kind, Power, Standing, WorkspaceId, WorkspaceName,
+};
 use jiff::Timestamp;
 
 use super::sign_up::{NewWorkspace, add_workspace};
 use crate::{
     keys::{self, WorkspacePart},
-    record::{Action, AuditEntry, IntentRow, PowerState, User, UserPlace, Workspace, WorkspacePlace},
+    record::{
+        Action, AuditEntry, IntentRow, PowerState, User, UserPlace, Workspace, WorkspacePlace,
+    },
     registry::Operation,
     tx::{Abort, Tx, no_such_workspace},
 };
@@ -34,32 +38,64 @@ impl Operation for CreateWorkspace {
     type Output = WorkspaceId;
 
     async fn run(&self, tx: &mut Tx) -> Result<WorkspaceId, Abort> {
-        let place: UserPlace = tx.require(&keys::user_place(self.user), "there is no user of that id").await?;
-        let user: User = tx.require(&keys::user(place.tenant, self.user), "there is no user of that id").await?;
+        let place: UserPlace = tx
+            .require(&keys::user_place(self.user), "there is no user of that id")
+            .await?;
+        let user: User = tx
+            .require(
+                &keys::user(place.tenant, self.user),
+                "there is no user of that id",
+            )
+            .await?;
         if user.account != self.account {
             return Err(Error::not_found("there is no user of that id").into());
         }
-        let mut row: IntentRow = tx.require(&keys::intent(&place.cell, self.user), "there is no user of that id").await?;
+        let mut row: IntentRow = tx
+            .require(
+                &keys::intent(&place.cell, self.user),
+                "there is no user of that id",
+            )
+            .await?;
         if row.intent.standing != Standing::Active {
-            return Err(Error::conflict("this account is suspended or marked for deletion; restore it first").into());
+            return Err(Error::conflict(
+                "this account is suspended or marked for deletion; restore it first",
+            )
+            .into());
         }
         // Marked workspaces count: their volumes exist until the grace period ends.
         let limit = self.entitlement.limits.workspaces;
         if row.intent.workspaces.len() >= limit as usize {
-            let message = format!("the {} plan allows {limit} workspace(s); delete one or choose a larger plan", self.entitlement.plan);
-            return Err(Error::new(Kind::LimitReached { limit: "workspaces" }, message).into());
+            let message = format!(
+                "the {} plan allows {limit} workspace(s); delete one or choose a larger plan",
+                self.entitlement.plan
+            );
+            return Err(Error::new(
+                Kind::LimitReached {
+                    limit: "workspaces",
+                },
+                message,
+            )
+            .into());
         }
         let new = NewWorkspace {
             name: self.name.clone(),
             storage_gib: self.entitlement.limits.storage_gib,
-            storage_class: self.entitlement.storage_class.clone().unwrap_or_else(|| self.cell.storage_class.clone()),
+            storage_class: self
+                .entitlement
+                .storage_class
+                .clone()
+                .unwrap_or_else(|| self.cell.storage_class.clone()),
             at: self.at,
         };
         let workspace = add_workspace(tx, &mut row, new).await?;
         tx.put_intent(&mut row, &[workspace], self.at)?;
         tx.audit(
             place.tenant,
-            &AuditEntry { at: self.at, actor: Some(self.account), action: Action::WorkspaceCreated { workspace } },
+            &AuditEntry {
+                at: self.at,
+                actor: Some(self.account),
+                action: Action::WorkspaceCreated { workspace },
+            },
         )?;
         Ok(workspace)
     }
@@ -90,16 +126,35 @@ impl Operation for RenameWorkspace {
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let place = owned(tx, self.account, self.workspace).await?;
-        let key = keys::workspace(place.tenant, place.user, self.workspace, WorkspacePart::Profile);
+        let key = keys::workspace(
+            place.tenant,
+            place.user,
+            self.workspace,
+            WorkspacePart::Profile,
+        );
         let mut record: Workspace = tx.get(&key).await?.ok_or_else(no_such_workspace)?;
-        if self.expected.is_some_and(|expected| expected != record.revision) {
-            return Err(Error::conflict("the workspace was changed meanwhile; read it again").into());
+        if self
+            .expected
+            .is_some_and(|expected| expected != record.revision)
+        {
+            return Err(
+                Error::conflict("the workspace was changed meanwhile; read it again").into(),
+            );
         }
         record.name = self.name.clone();
         record.revision += 1;
         tx.put(&key, &record)?;
-        let action = Action::WorkspaceRenamed { workspace: self.workspace };
-        tx.audit(place.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action })?;
+        let action = Action::WorkspaceRenamed {
+            workspace: self.workspace,
+        };
+        tx.audit(
+            place.tenant,
+            &AuditEntry {
+                at: self.at,
+                actor: Some(self.account),
+                action,
+            },
+        )?;
         Ok(())
     }
 
@@ -127,17 +182,39 @@ impl Operation for SetPower {
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let place = owned(tx, self.account, self.workspace).await?;
-        let row: IntentRow = tx.get(&keys::intent(&place.cell, place.user)).await?.ok_or_else(no_such_workspace)?;
-        let wanted = row.intent.workspace(self.workspace).ok_or_else(no_such_workspace)?;
-        if self.power == Power::On && (row.intent.standing != Standing::Active || wanted.standing != Standing::Active) {
-            return Err(Error::conflict("the workspace is suspended or marked for deletion; restore it first").into());
+        let row: IntentRow = tx
+            .get(&keys::intent(&place.cell, place.user))
+            .await?
+            .ok_or_else(no_such_workspace)?;
+        let wanted = row
+            .intent
+            .workspace(self.workspace)
+            .ok_or_else(no_such_workspace)?;
+        if self.power == Power::On
+            && (row.intent.standing != Standing::Active || wanted.standing != Standing::Active)
+        {
+            return Err(Error::conflict(
+                "the workspace is suspended or marked for deletion; restore it first",
+            )
+            .into());
         }
         if set_power(tx, &place, self.workspace, self.power, self.at).await? {
             let action = match self.power {
-                Power::On => Action::WorkspaceStarted { workspace: self.workspace },
-                Power::Off => Action::WorkspaceStopped { workspace: self.workspace },
+                Power::On => Action::WorkspaceStarted {
+                    workspace: self.workspace,
+                },
+                Power::Off => Action::WorkspaceStopped {
+                    workspace: self.workspace,
+                },
             };
-            tx.audit(place.tenant, &AuditEntry { at: self.at, actor: Some(self.account), action })?;
+            tx.audit(
+                place.tenant,
+                &AuditEntry {
+                    at: self.at,
+                    actor: Some(self.account),
+                    action,
+                },
+            )?;
         }
         Ok(())
     }
@@ -148,17 +225,41 @@ impl Operation for SetPower {
 }
 
 /// Where the workspace is, if it is the account's.
-pub(super) async fn owned(tx: &mut Tx, account: AccountId, workspace: WorkspaceId) -> Result<WorkspacePlace, Abort> {
-    let place: WorkspacePlace = tx.get(&keys::workspace_place(workspace)).await?.ok_or_else(no_such_workspace)?;
-    let user: User = tx.get(&keys::user(place.tenant, place.user)).await?.ok_or_else(no_such_workspace)?;
+pub(super) async fn owned(
+    tx: &mut Tx,
+    account: AccountId,
+    workspace: WorkspaceId,
+) -> Result<WorkspacePlace, Abort> {
+    let place: WorkspacePlace = tx
+        .get(&keys::workspace_place(workspace))
+        .await?
+        .ok_or_else(no_such_workspace)?;
+    let user: User = tx
+        .get(&keys::user(place.tenant, place.user))
+        .await?
+        .ok_or_else(no_such_workspace)?;
     // Somebody else's workspace is answered like one that does not exist.
-    if user.account == account { Ok(place) } else { Err(no_such_workspace().into()) }
+    if user.account == account {
+        Ok(place)
+    } else {
+        Err(no_such_workspace().into())
+    }
 }
 
 /// Writes the power wanted and tells the observer; false if it was so already.
-pub(super) async fn set_power(tx: &mut Tx, place: &WorkspacePlace, workspace: WorkspaceId, power: Power, at: Timestamp) -> Result<bool, Abort> {
+pub(super) async fn set_power(
+    tx: &mut Tx,
+    place: &WorkspacePlace,
+    workspace: WorkspaceId,
+    power: Power,
+    at: Timestamp,
+) -> Result<bool, Abort> {
     let key = keys::workspace(place.tenant, place.user, workspace, WorkspacePart::Power);
-    if tx.get::<PowerState>(&key).await?.is_some_and(|have| have.power == power) {
+    if tx
+        .get::<PowerState>(&key)
+        .await?
+        .is_some_and(|have| have.power == power)
+    {
         return Ok(false);
     }
     tx.put(&key, &PowerState { power, since: at })?;

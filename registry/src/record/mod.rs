@@ -10,7 +10,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use account::{Account, Credential, Login, Registration, RegistrationState};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
-pub use tenant::{Action, AuditEntry, Grace, Mark, Role, Tenant, TransactionRecord, User, UserPlace, WorkspacePlace};
+pub use tenant::{
+    Action, AuditEntry, Grace, Mark, Role, Tenant, TransactionRecord, User, UserPlace,
+    WorkspacePlace,
+};
 pub use workspace::{PowerState, Status, Workspace};
 
 use crate::store::StoreError;
@@ -30,7 +33,10 @@ pub trait Record: Serialize + DeserializeOwned {
     /// What is wrong with the value.
     fn read(version: u8, json: &[u8]) -> Result<Self, String> {
         if version != Self::VERSION {
-            return Err(format!("schema version {version} is not known; this program reads up to {}", Self::VERSION));
+            return Err(format!(
+                "schema version {version} is not known; this program reads up to {}",
+                Self::VERSION
+            ));
         }
         serde_json::from_slice(json).map_err(|error| error.to_string())
     }
@@ -40,8 +46,30 @@ macro_rules! records {
     ($($name:ty),* $(,)?) => { $(impl Record for $name {})* };
 }
 records!(
-    Account, Credential, Login, Registration, Committed, IntentRow, Lease, Tombstone, AuditEntry, Grace, Tenant, TransactionRecord, User,
-    UserPlace, WorkspacePlace, PowerState, Status, Workspace, Epoch, Version, AccountId, TenantId, UserId, WorkspaceId,
+    Account,
+    Credential,
+    Login,
+    Registration,
+    Committed,
+    IntentRow,
+    Lease,
+    Tombstone,
+    AuditEntry,
+    Grace,
+    Tenant,
+    TransactionRecord,
+    User,
+    UserPlace,
+    WorkspacePlace,
+    PowerState,
+    Status,
+    Workspace,
+    Epoch,
+    Version,
+    AccountId,
+    TenantId,
+    UserId,
+    WorkspaceId,
 );
 
 /// The bytes of a record.
@@ -50,7 +78,8 @@ records!(
 /// `TooLarge` if it cannot be written as JSON (a map with keys that are no strings: a defect).
 pub fn encode<T: Record>(record: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![T::VERSION];
-    serde_json::to_writer(&mut bytes, record).map_err(|error| StoreError::TooLarge(format!("a record cannot be encoded: {error}")))?;
+    serde_json::to_writer(&mut bytes, record)
+        .map_err(|error| StoreError::TooLarge(format!("a record cannot be encoded: {error}")))?;
     Ok(bytes)
 }
 
@@ -59,8 +88,11 @@ pub fn encode<T: Record>(record: &T) -> Result<Vec<u8>, StoreError> {
 /// # Errors
 /// `Corrupt` if they hold none.
 pub fn decode<T: Record>(bytes: &[u8]) -> Result<T, StoreError> {
-    let (version, json) = bytes.split_first().ok_or_else(|| StoreError::Corrupt("an empty value".into()))?;
-    T::read(*version, json).map_err(|why| StoreError::Corrupt(format!("{}: {why}", std::any::type_name::<T>())))
+    let (version, json) = bytes
+        .split_first()
+        .ok_or_else(|| StoreError::Corrupt("an empty value".into()))?;
+    T::read(*version, json)
+        .map_err(|why| StoreError::Corrupt(format!("{}: {why}", std::any::type_name::<T>())))
 }
 
 #[cfg(test)]
@@ -73,7 +105,12 @@ mod tests {
         let mut bytes = encode(&user).unwrap();
         assert_eq!(decode::<UserId>(&bytes).unwrap(), user);
         bytes[0] = 9;
-        assert!(decode::<UserId>(&bytes).unwrap_err().to_string().contains("schema version 9"));
+        assert!(
+            decode::<UserId>(&bytes)
+                .unwrap_err()
+                .to_string()
+                .contains("schema version 9")
+        );
         assert!(decode::<UserId>(&[]).is_err());
     }
 }

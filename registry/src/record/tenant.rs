@@ -119,19 +119,48 @@ pub struct AuditEntry {
 #[serde(tag = "action", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each says what it is; the fields are ids")]
 pub enum Action {
-    SignedUp { user: UserId, workspace: WorkspaceId },
+    SignedUp {
+        user: UserId,
+        workspace: WorkspaceId,
+    },
     ProfileChanged,
     PasswordChanged,
-    WorkspaceCreated { workspace: WorkspaceId },
-    WorkspaceRenamed { workspace: WorkspaceId },
-    WorkspaceStarted { workspace: WorkspaceId },
-    WorkspaceStopped { workspace: WorkspaceId },
-    WorkspaceMarked { workspace: WorkspaceId },
-    WorkspaceRestored { workspace: WorkspaceId },
-    WorkspaceDeleted { workspace: WorkspaceId },
-    UserMarked { user: UserId },
-    UserRestored { user: UserId },
-    UserDeleted { user: UserId },
-    PlanChanged { plan: PlanName },
-    StorageRaised { user: UserId, workspace: WorkspaceId, gib: u32 },
+    WorkspaceCreated {
+        workspace: WorkspaceId,
+    },
+    WorkspaceRenamed {
+        workspace: WorkspaceId,
+    },
+    WorkspaceStarted {
+        workspace: WorkspaceId,
+    },
+    WorkspaceStopped {
+        workspace: WorkspaceId,
+    },
+    WorkspaceMarked {
+        workspace: WorkspaceId,
+    },
+    WorkspaceRestored {
+        workspace: WorkspaceId,
+    },
+    WorkspaceDeleted {
+        workspace: WorkspaceId,
+    },
+    UserMarked {
+        user: UserId,
+    },
+    UserRestored {
+        user: UserId,
+    },
+    UserDeleted {
+        user: UserId,
+    },
+    PlanChanged {
+        plan: PlanName,
+    },
+    StorageRaised {
+        user: UserId,
+        workspace: WorkspaceId,
+        gib: u32,
+    },
 }
