@@ -212,6 +212,15 @@ impl Trailers {
     }
 }
 
+/// The reason that a message gives for a user, if it names them.
+pub(super) fn reason_for(message: &str, user: UserId) -> Option<String> {
+    let user = format!(" {user}: ");
+    message
+        .lines()
+        .filter(|line| line.starts_with("- "))
+        .find_map(|line| Some(line.split_once(&user)?.1.to_owned()))
+}
+
 /// A number with thousands set off by commas.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -10,14 +10,20 @@
 
 mod bases;
 mod batch;
+mod command;
 mod delta;
 mod error;
+mod history;
 mod layout;
 mod lock;
+mod maintenance;
 mod message;
+mod mirror;
 mod object;
 mod pack;
 mod pack_index;
+mod policy_repository;
+mod redact;
 mod reference;
 mod repository;
 mod state;
@@ -28,8 +34,12 @@ pub use git2::Oid;
 pub use self::{
     batch::{Batch, Prepared, Published},
     error::{Error, PublishError, Result},
+    history::{Change, ChangeKind, Deletions},
+    maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, repack},
     message::{Action, Message, Occasion, Trailers},
+    mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
     object::IDENTITY,
+    policy_repository::PolicyRepository,
     reference::BRANCH,
     repository::{CellRepository, Head},
     state::{Checkpoint, State},

@@ -80,6 +80,13 @@ impl CellRepository {
         Self::new(path.into(), false)
     }
 
+    pub(super) fn read<T>(
+        &self,
+        read: impl Fn(&Repository) -> Result<T, git2::Error>,
+    ) -> Result<T> {
+        self.inner.read(read)
+    }
+
     fn new(path: PathBuf, writable: bool) -> Result<Self> {
         let handle = Mutex::new(Handle::open(&path, writable)?);
         Ok(Self {

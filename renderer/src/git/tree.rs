@@ -339,7 +339,7 @@ impl Entries {
         body.clear();
         push_tree_entry(body, FILE, KEEP.as_bytes(), keep);
         for (user, oid) in &self.users {
-            push_tree_entry(body, FILE, format!("{user}.yaml").as_bytes(), *oid);
+            push_tree_entry(body, FILE, file_of(*user).as_bytes(), *oid);
         }
     }
 }
@@ -352,8 +352,13 @@ fn lossy(entry: &TreeEntry<'_>) -> String {
     String::from_utf8_lossy(entry.name_bytes()).into_owned()
 }
 
+/// The name of a user's file in their shard.
+pub(super) fn file_of(user: UserId) -> String {
+    format!("{user}.yaml")
+}
+
 /// The path of a user's file in the tree.
 #[must_use]
 pub fn path_of(shard: Shard, user: UserId) -> String {
-    format!("{SHARDS}/{shard}/{user}.yaml")
+    format!("{SHARDS}/{shard}/{}", file_of(user))
 }

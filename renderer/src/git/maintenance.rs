@@ -1,0 +1,185 @@
+//! Keeps the number of packs small, so that the ten thousandth commit costs what the first did.
+//!
+//! `git repack --geometric=2` joins the small packs so that each pack left has at least twice the objects
+//! of the next: about log2(n) packs, and each object is rewritten about log2(n) times in its life. It copies
+//! every object of the packs it joins, reachable or not, and removes only those packs: a pack published or
+//! prepared meanwhile is not touched, which is what makes it safe beside the renderer. (`git gc` and
+//! `repack -a` drop what no ref reaches yet, such as a commit about to be published.) Killed at any point,
+//! it leaves objects twice or temporary files, which the next opening removes.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use coditect_core::{CellName, health::Health};
+use tokio::{
+    sync::{Notify, watch},
+    task::{JoinHandle, spawn_blocking},
+};
+
+use super::{
+    command,
+    error::{Error, Result},
+    repository::CellRepository,
+};
+
+/// When packs are joined.
+#[derive(Clone, Debug)]
+pub struct MaintenanceConfig {
+    /// The cell, for health and metrics.
+    pub cell: CellName,
+    /// Packs are joined when there are this many.
+    pub packs: usize,
+    /// How long joining may take.
+    pub limit: Duration,
+}
+
+impl MaintenanceConfig {
+    /// At 64 packs, with an hour of time: looking an object up in 64 packs costs a few microseconds, and
+    /// joining them a fraction of a second.
+    #[must_use]
+    pub fn new(cell: CellName) -> Self {
+        Self {
+            cell,
+            packs: 64,
+            limit: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// What maintenance has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MaintenanceStatus {
+    /// How many packs there are.
+    pub packs: usize,
+    /// How many times packs were joined.
+    pub repacks: u64,
+    /// How many times that failed since it last went well.
+    pub failures: u64,
+}
+
+/// Maintenance running in the background. Dropped, it stops.
+pub struct Maintenance {
+    wake: Arc<Notify>,
+    status: watch::Receiver<MaintenanceStatus>,
+    task: JoinHandle<()>,
+}
+
+impl Maintenance {
+    /// Begins to look after the repository, at once and after each [`Maintenance::published`]. Call within
+    /// a Tokio runtime.
+    #[must_use]
+    pub fn start(repository: CellRepository, config: MaintenanceConfig, health: Health) -> Self {
+        let wake = Arc::new(Notify::new());
+        wake.notify_one();
+        let (sender, status) = watch::channel(MaintenanceStatus::default());
+        let task = tokio::spawn(follow(
+            repository,
+            config,
+            health,
+            Arc::clone(&wake),
+            sender,
+        ));
+        Self { wake, status, task }
+    }
+
+    /// There is one more pack. Returns at once.
+    pub fn published(&self) {
+        self.wake.notify_one();
+    }
+
+    /// What it has done, now and from now on.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<MaintenanceStatus> {
+        self.status.clone()
+    }
+}
+
+impl Drop for Maintenance {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn follow(
+    repository: CellRepository,
+    config: MaintenanceConfig,
+    health: Health,
+    wake: Arc<Notify>,
+    status: watch::Sender<MaintenanceStatus>,
+) {
+    let part = format!("maintenance/{}", config.cell);
+    let cell = config.cell.to_string();
+    // After a failure, as many more packs come together before it is tried again.
+    let mut threshold = config.packs;
+    loop {
+        wake.notified().await;
+        let mut packs = count_packs(repository.path());
+        if packs >= threshold {
+            match repack(&repository, config.limit).await {
+                Ok(()) => {
+                    packs = count_packs(repository.path());
+                    threshold = config.packs.max(packs + config.packs / 2);
+                    health.ok(&part, format!("{packs} packs"));
+                    status.send_modify(|status| {
+                        (status.repacks, status.failures) = (status.repacks + 1, 0)
+                    });
+                }
+                Err(error) => {
+                    threshold = packs + config.packs;
+                    let said = coditect_core::Error::from(error).chain();
+                    tracing::warn!(cell, packs, "packs could not be joined: {said}");
+                    health.degraded(
+                        &part,
+                        format!("{packs} packs could not be joined: {said}; tried again later"),
+                    );
+                    status.send_modify(|status| status.failures += 1);
+                }
+            }
+        }
+        metrics::gauge!("coditect_renderer_packs", "cell" => cell.clone()).set(packs as f64);
+        status.send_modify(|status| status.packs = packs);
+    }
+}
+
+/// Joins small packs now.
+///
+/// # Errors
+/// If `git repack` fails or takes longer than `limit`. The repository is whole in any case.
+pub async fn repack(repository: &CellRepository, limit: Duration) -> Result<()> {
+    let mut command = command::git(repository.path());
+    command.args([
+        "-c",
+        "core.fsync=all",
+        "repack",
+        "--quiet",
+        "--geometric=2",
+        "-d",
+        "-n",
+        "--no-write-bitmap-index",
+    ]);
+    let failed = |output| Error::Command {
+        command: "repack",
+        output,
+    };
+    let output = command::run(command, limit).await.map_err(failed)?;
+    if !output.success {
+        let lines: Vec<&str> = output.stderr.lines().collect();
+        return Err(failed(lines[lines.len().saturating_sub(3)..].join("; ")));
+    }
+    // libgit2 keeps packs open that are gone, and would look into each of them forever.
+    let repository = repository.clone();
+    spawn_blocking(move || repository.reopen())
+        .await
+        .unwrap_or(Ok(()))
+}
+
+/// How many packs a repository has.
+fn count_packs(repository: &Path) -> usize {
+    let is_pack = |entry: &fs::DirEntry| {
+        entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "pack")
+    };
+    fs::read_dir(repository.join("objects/pack"))
+        .map_or(0, |entries| entries.flatten().filter(is_pack).count())
+}

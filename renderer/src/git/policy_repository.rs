@@ -1,0 +1,132 @@
+//! The policy folder as a Git repository with a work tree, so that a checkpoint can name the policy it
+//! was rendered with. Used where the policy is a plain folder that people edit in place (`coditect dev`).
+
+use std::path::{Path, PathBuf};
+
+use git2::{
+    ErrorCode, IndexAddOption, Oid, Repository, RepositoryInitOptions, Signature, StatusOptions,
+};
+
+use super::error::{Error, Result};
+
+/// The policy folder. Opened anew for each use: people run `git` in it meanwhile.
+#[derive(Clone, Debug)]
+pub struct PolicyRepository {
+    folder: PathBuf,
+}
+
+impl PolicyRepository {
+    /// Opens the repository whose work tree is `folder`, or makes one there. A repository further up (the
+    /// folder is part of a larger checkout) is not meant.
+    ///
+    /// # Errors
+    /// If the folder is missing or cannot be written.
+    pub fn open_or_init(folder: impl Into<PathBuf>) -> Result<Self> {
+        let folder = folder.into();
+        if !folder.is_dir() {
+            return Err(Error::unusable(
+                &folder,
+                "is not a folder: name the one that holds the policy",
+            ));
+        }
+        let policy = Self { folder };
+        if !policy.folder.join(".git").exists() {
+            let mut options = RepositoryInitOptions::new();
+            options.external_template(false).initial_head("main");
+            let repository = Repository::init_opts(&policy.folder, &options)
+                .map_err(|error| policy.failed(error))?;
+            // Loose objects are synced before the ref that names them.
+            let synced = repository
+                .config()
+                .and_then(|mut config| config.set_bool("core.fsyncObjectFiles", true));
+            synced.map_err(|error| policy.failed(error))?;
+        }
+        policy.open()?;
+        Ok(policy)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The commit that is checked out; `None` before the first.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn head(&self) -> Result<Option<Oid>> {
+        head(&self.open()?).map_err(|error| self.failed(error))
+    }
+
+    /// True if the folder differs from the commit that is checked out.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn is_dirty(&self) -> Result<bool> {
+        let repository = self.open()?;
+        let mut options = StatusOptions::new();
+        options
+            .include_untracked(true)
+            .recurse_untracked_dirs(true)
+            .include_ignored(false);
+        let statuses = repository
+            .statuses(Some(&mut options))
+            .map_err(|error| self.failed(error))?;
+        Ok(!statuses.is_empty())
+    }
+
+    /// Commits the folder as it is, if it differs from the last commit, and returns the commit that now
+    /// holds it. Files that `.gitignore` names stay out.
+    ///
+    /// # Errors
+    /// If the repository cannot be written, or someone's `git` holds its index.
+    pub fn commit_all(&self, message: &str) -> Result<Oid> {
+        commit_all(&self.open()?, message).map_err(|error| self.failed(error))
+    }
+
+    fn open(&self) -> Result<Repository> {
+        Repository::open(&self.folder).map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: git2::Error) -> Error {
+        Error::git(&self.folder, error)
+    }
+}
+
+fn head(repository: &Repository) -> Result<Option<Oid>, git2::Error> {
+    match repository.head() {
+        Ok(head) => Ok(Some(head.peel_to_commit()?.id())),
+        Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn commit_all(repository: &Repository, message: &str) -> Result<Oid, git2::Error> {
+    let mut index = repository.index()?;
+    // Also takes deleted files out.
+    index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
+    index.update_all(["*"], None)?;
+    index.write()?;
+    let tree = repository.find_tree(index.write_tree()?)?;
+    let parent = head(repository)?
+        .map(|head| repository.find_commit(head))
+        .transpose()?;
+    if let Some(parent) = parent
+        .as_ref()
+        .filter(|parent| parent.tree_id() == tree.id())
+    {
+        return Ok(parent.id());
+    }
+    let signature = Signature::now("Coditect renderer", "renderer@coditect.invalid")?;
+    repository.commit(
+        Some("HEAD"),
+        &signature,
+        &signature,
+        message,
+        &tree,
+        &parent.iter().collect::<Vec<_>>(),
+    )
+}
