@@ -1,1 +1,25 @@
-//! x
+//! From the registry's intents to commits that Argo CD applies.
+//!
+//! The pipeline is load → resolve → render → check → commit. Resolve, render and check are pure:
+//! the same intent, policy and template release give the same bytes.
+
+pub mod budget;
+pub mod check;
+mod commit;
+pub mod git;
+pub mod inputs;
+pub mod load;
+pub mod names;
+pub mod policy;
+mod reconcile;
+pub mod release;
+pub mod render;
+pub mod resolve;
+mod restored;
+pub mod service;
+pub mod verify;
+pub mod watch;
+
+/// The version of the engine that turns intents into manifests. It grows when the same policy and
+/// templates would give other bytes than before; rings name it beside their template release.
+pub const ENGINE: u32 = 1;

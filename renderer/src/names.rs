@@ -1,0 +1,36 @@
+//! Names, labels and annotations of what is rendered, composed here and never glued in a template.
+
+use coditect_core::Slug;
+
+/// Annotation of the Namespace: the user's intent as compact JSON.
+pub const INTENT: &str = "coditect.ai/intent";
+/// Annotation of the Namespace: the generation of that intent, in decimal.
+pub const GENERATION: &str = "coditect.ai/generation";
+/// Annotation of the Namespace: the template release that rendered it.
+pub const RELEASE: &str = "coditect.ai/release";
+/// Label of the Namespace: the tenant's id.
+pub const TENANT: &str = "coditect.ai/tenant";
+/// Label of the Namespace: the plan that applies.
+pub const PLAN: &str = "coditect.ai/plan";
+/// Label of Namespaces and a workspace's objects: `active`, `suspended` or `marked`.
+pub const STANDING: &str = "coditect.ai/standing";
+/// Label of a workspace's objects and pod: the workspace's id.
+pub const WORKSPACE: &str = "coditect.ai/workspace";
+
+/// Every label and annotation of ours, for templates' tests and for readers of live objects.
+pub const KEYS: [&str; 7] = [
+    INTENT, GENERATION, RELEASE, TENANT, PLAN, STANDING, WORKSPACE,
+];
+
+/// The service account that a workspace's pod runs as.
+pub const SERVICE_ACCOUNT: &str = "workspace-sa";
+/// The audience of the token by which a gateway proves to the API whose it is.
+pub const TOKEN_AUDIENCE: &str = "coditect-api";
+/// The gateway's port, the only one of a workspace's Service.
+pub const GATEWAY_PORT: u16 = 8080;
+
+/// The host of a workspace: `<slug>.<domain>`.
+#[must_use]
+pub fn host(slug: &Slug, domain: &str) -> String {
+    format!("{slug}.{domain}")
+}

@@ -1,0 +1,324 @@
+//! What one file of a policy says about another, and about the template releases.
+
+use ipnet::IpNet;
+
+use super::{
+    Cell, Egress, RouteKind,
+    errors::{Collector, hint},
+    files::{File, Parsed},
+    node::Position,
+};
+use crate::{ENGINE, release::Releases};
+
+pub(super) fn check(parsed: &Parsed, releases: &Releases, errors: &mut Collector) {
+    plans(parsed, errors);
+    rings(parsed, releases, errors);
+    if let Some(file) = &parsed.defaults {
+        let known = parsed.plans.keys().map(|name| name.as_str());
+        if !parsed.plans.contains_key(&file.value.plan) {
+            let plan = &file.value.plan;
+            errors.add(
+                &file.path,
+                file.at(&["plan"]),
+                format!("there is no plan `{plan}`{}", hint(plan.as_str(), known)),
+            );
+        }
+        let gateway = file.value.gateway;
+        if gateway.cpu_request_millis > gateway.cpu_millis {
+            errors.add(
+                &file.path,
+                file.at(&["gateway", "cpuRequestMillis"]),
+                "`cpuRequestMillis` is above `cpuMillis`",
+            );
+        }
+        egress(
+            &file.path,
+            &file.value.egress,
+            &|path| file.at(&[&["egress"], path].concat()),
+            parsed,
+            errors,
+        );
+    }
+    orgs(parsed, errors);
+    for file in parsed.cells.values() {
+        cell(file, errors);
+    }
+}
+
+fn plans(parsed: &Parsed, errors: &mut Collector) {
+    let files = parsed.plans.values().map(|file| (&file.path, &file.node));
+    for (path, node) in files.chain(parsed.orgs.values().map(|file| (&file.path, &file.node))) {
+        let size = |field: &str| {
+            node.to_value()
+                .pointer(&format!("/limits/pod/{field}"))
+                .and_then(serde_json::Value::as_u64)
+        };
+        if let (Some(request), Some(limit)) = (size("cpuRequestMillis"), size("cpuMillis"))
+            && request > limit
+        {
+            errors.add(
+                path,
+                node.position(&["limits", "pod", "cpuRequestMillis"]),
+                "`cpuRequestMillis` is above `cpuMillis`",
+            );
+        }
+    }
+}
+
+fn rings(parsed: &Parsed, releases: &Releases, errors: &mut Collector) {
+    let Some(file) = &parsed.rings else { return };
+    let rings = &file.value.rings;
+    for (index, ring) in rings.iter().enumerate() {
+        let step = index.to_string();
+        let at = |field| file.at(&["rings", &step, field]);
+        if releases.get(&ring.release).is_none() {
+            let known = releases.names().map(|name| name.as_str());
+            errors.add(
+                &file.path,
+                at("release"),
+                format!(
+                    "there is no template release `{}`{}",
+                    ring.release,
+                    hint(ring.release.as_str(), known)
+                ),
+            );
+        }
+        if ring.engine != ENGINE {
+            errors.add(
+                &file.path,
+                at("engine"),
+                format!(
+                    "engine {} is not this one; this is engine {ENGINE}",
+                    ring.engine
+                ),
+            );
+        }
+        if rings[..index]
+            .iter()
+            .any(|earlier| earlier.name == ring.name)
+        {
+            errors.add(
+                &file.path,
+                at("name"),
+                format!("ring `{}` is there twice", ring.name),
+            );
+        }
+        if index > 0 && ring.below < rings[index - 1].below {
+            let message = format!(
+                "`below` is cumulative and must not fall: {} comes after {}",
+                ring.below,
+                rings[index - 1].below
+            );
+            errors.add(&file.path, at("below"), message);
+        }
+    }
+    match rings.last() {
+        Some(last) if last.below != 10_000 => {
+            let at = file.at(&["rings", &(rings.len() - 1).to_string(), "below"]);
+            errors.add(
+                &file.path,
+                at,
+                format!(
+                    "the last ring must end `below: 10000`, not {}: everyone needs a ring",
+                    last.below
+                ),
+            );
+        }
+        None => errors.add(
+            &file.path,
+            file.at(&["rings"]),
+            "`rings` is empty; everyone needs a ring",
+        ),
+        Some(_) => {}
+    }
+}
+
+fn orgs(parsed: &Parsed, errors: &mut Collector) {
+    for file in parsed.orgs.values() {
+        let org = &file.value;
+        if let Some(plan) = org
+            .plan
+            .as_ref()
+            .filter(|plan| !parsed.plans.contains_key(plan))
+        {
+            let known = parsed.plans.keys().map(|name| name.as_str());
+            errors.add(
+                &file.path,
+                file.at(&["plan"]),
+                format!("there is no plan `{plan}`{}", hint(plan.as_str(), known)),
+            );
+        }
+        if let (Some(name), Some(rings)) = (&org.ring, &parsed.rings)
+            && !rings.value.rings.iter().any(|ring| ring.name == *name)
+        {
+            let known = rings.value.rings.iter().map(|ring| ring.name.as_str());
+            errors.add(
+                &file.path,
+                file.at(&["ring"]),
+                format!("there is no ring `{name}`{}", hint(name.as_str(), known)),
+            );
+        }
+        if let Some(class) = &org.storage_class
+            && !parsed.cells.is_empty()
+            && !parsed
+                .cells
+                .values()
+                .any(|cell| cell.value.storage_class(class).is_some())
+        {
+            let known = parsed
+                .cells
+                .values()
+                .flat_map(|cell| &cell.value.storage_classes)
+                .map(|class| class.name.as_str());
+            errors.add(
+                &file.path,
+                file.at(&["storageClass"]),
+                format!(
+                    "no cell has the storage class `{class}`{}",
+                    hint(class.as_str(), known)
+                ),
+            );
+        }
+        if let Some(rules) = &org.egress {
+            egress(
+                &file.path,
+                rules,
+                &|path| file.at(&[&["egress"], path].concat()),
+                parsed,
+                errors,
+            );
+        }
+    }
+}
+
+/// No reviewed rule may open what would hand over a node or the cluster, nor a port that it denies.
+fn egress(
+    path: &str,
+    egress: &Egress,
+    at: &dyn Fn(&[&str]) -> Position,
+    parsed: &Parsed,
+    errors: &mut Collector,
+) {
+    for (index, rule) in egress.allowed.iter().enumerate() {
+        let step = index.to_string();
+        for (name, cell) in &parsed.cells {
+            let network = &cell.value.network;
+            let closed = [
+                &network.metadata_cidrs,
+                &network.node_cidrs,
+                &network.api_server_cidrs,
+                &network.cluster_cidrs,
+            ];
+            if let Some(range) = closed
+                .into_iter()
+                .flatten()
+                .find(|range| range.contains(&rule.cidr))
+            {
+                errors.add(
+                    path,
+                    at(&["allowed", &step, "cidr"]),
+                    format!(
+                        "{} lies inside {range}, which cell `{name}` keeps closed",
+                        rule.cidr
+                    ),
+                );
+            }
+        }
+        if let Some((place, port)) = rule
+            .ports
+            .iter()
+            .enumerate()
+            .find(|(_, port)| **port == 0 || egress.denied_ports.contains(port))
+        {
+            let message = format!(
+                "port {port} may not be opened here; take it out of `deniedPorts` if it is meant"
+            );
+            errors.add(
+                path,
+                at(&["allowed", &step, "ports", &place.to_string()]),
+                message,
+            );
+        }
+    }
+}
+
+fn cell(file: &File<Cell>, errors: &mut Collector) {
+    let cell = &file.value;
+    let mut add = |path: &[&str], message: String| errors.add(&file.path, file.at(path), message);
+    match (cell.route.kind, &cell.route.class, &cell.route.gateway) {
+        (RouteKind::Ingress, None, _) => add(&["route"], "an Ingress needs its `class`".into()),
+        (RouteKind::Ingress, _, Some(_)) => add(
+            &["route", "gateway"],
+            "`gateway` is for an HTTPRoute".into(),
+        ),
+        (RouteKind::HttpRoute, _, None) => {
+            add(&["route"], "an HTTPRoute needs its `gateway`".into())
+        }
+        (RouteKind::HttpRoute, Some(_), _) => {
+            add(&["route", "class"], "`class` is for an Ingress".into())
+        }
+        _ => {}
+    }
+    for (index, class) in cell.storage_classes.iter().enumerate() {
+        if cell.storage_classes[..index]
+            .iter()
+            .any(|earlier| earlier.name == class.name)
+        {
+            add(
+                &["storageClasses", &index.to_string(), "name"],
+                format!("storage class `{}` is there twice", class.name),
+            );
+        }
+    }
+    if cell.storage_classes.is_empty() {
+        add(
+            &["storageClasses"],
+            "`storageClasses` is empty; the first is the default of new volumes".into(),
+        );
+    }
+    let network = &cell.network;
+    for (field, empty) in [
+        ("clusterCidrs", network.cluster_cidrs.is_empty()),
+        ("metadataCidrs", network.metadata_cidrs.is_empty()),
+        ("routeFrom", network.route_from.is_empty()),
+    ] {
+        if empty {
+            add(
+                &["network", field],
+                format!("`{field}` is empty; at least one is needed"),
+            );
+        }
+    }
+    let whole = |range: &&IpNet| range.prefix_len() == 0;
+    if network
+        .cluster_cidrs
+        .iter()
+        .chain(&network.node_cidrs)
+        .any(|range| whole(&range))
+    {
+        add(
+            &["network"],
+            "a range of all addresses would close the internet; name the cell's own".into(),
+        );
+    }
+    if network.api.cidrs.is_empty() && network.api.pods.is_none() {
+        add(
+            &["network", "api"],
+            "needs `cidrs` or `pods`: a workspace must reach the API".into(),
+        );
+    }
+    let selectors = network
+        .route_from
+        .iter()
+        .chain([&network.dns])
+        .chain(&network.api.pods);
+    if selectors
+        .into_iter()
+        .any(|pods| pods.namespace_labels.is_empty())
+    {
+        add(
+            &["network"],
+            "`namespaceLabels` is empty and would select every namespace".into(),
+        );
+    }
+}

@@ -1,0 +1,402 @@
+//! What templates see. Names are composed here; a template only places them.
+
+use coditect_core::{Error, Result, Standing, UserIntent};
+use ipnet::IpNet;
+use minijinja::{Value, value::Serde};
+use serde::Serialize;
+
+use crate::{
+    names,
+    policy::{Block, PortRange, RbacProfile, RouteKind, block, ports_without},
+    resolve::Shape,
+};
+
+/// The names of a user, as text. Every one but the intent is of lower-case letters, digits and hyphens
+/// only, so that its JSON is itself.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) user: String,
+    pub(super) tenant: String,
+    pub(super) generation: String,
+    pub(super) shard: String,
+    /// The intent as compact JSON.
+    pub(super) intent: String,
+    /// Id and slug of each workspace.
+    pub(super) workspaces: Vec<(String, String)>,
+}
+
+impl Identity {
+    pub(super) fn of(intent: &UserIntent) -> Result<Self> {
+        Ok(Self {
+            user: intent.user.to_string(),
+            tenant: intent.tenant.to_string(),
+            generation: intent.generation.to_string(),
+            shard: intent.shard.to_string(),
+            intent: serde_json::to_string(intent)
+                .map_err(|error| Error::internal("an intent is not JSON").because(error))?,
+            workspaces: intent
+                .workspaces
+                .iter()
+                .map(|workspace| (workspace.id.to_string(), workspace.slug.to_string()))
+                .collect(),
+        })
+    }
+}
+
+/// The variables of the templates.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Context<'a> {
+    user: User<'a>,
+    tenant: &'a str,
+    plan: &'a str,
+    release: &'a str,
+    rbac_profile: RbacProfile,
+    mount_service_account_token: bool,
+    service_account: &'static str,
+    token_audience: &'static str,
+    images: Images<'a>,
+    pod: Size,
+    pids: String,
+    gateway: Size,
+    /// What the larger of the two containers needs of each resource.
+    largest: Size,
+    quota: Quota,
+    egress: Egress<'a>,
+    route: Route<'a>,
+    api: &'a str,
+    runtime_class_name: Option<&'a str>,
+    host_users: Option<bool>,
+    #[serde(skip)]
+    workspaces: Vec<Workspace<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct User<'a> {
+    id: &'a str,
+    namespace: String,
+    generation: &'a str,
+    shard: &'a str,
+    intent: &'a str,
+    standing: Standing,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Images<'a> {
+    ide: &'a str,
+    gateway: &'a str,
+}
+
+/// Resources of a container, as Kubernetes quantities.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Size {
+    cpu: String,
+    cpu_request: String,
+    memory: String,
+    ephemeral_storage: String,
+}
+
+/// Bounds of a namespace, as Kubernetes quantities.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Quota {
+    pods: String,
+    cpu: String,
+    cpu_request: String,
+    memory: String,
+    ephemeral_storage: String,
+    storage: String,
+    volumes: String,
+    largest_volume: String,
+    services: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Egress<'a> {
+    dns: &'a crate::policy::PodSelector,
+    api: &'a crate::policy::Api,
+    internet: Vec<Block>,
+    ports: Vec<PortRange>,
+    allowed: Vec<Allowed>,
+    api_server: Vec<String>,
+    api_server_port: u16,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Allowed {
+    cidr: String,
+    except: Vec<String>,
+    ports: Vec<PortRange>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Route<'a> {
+    kind: RouteKind,
+    class: Option<&'a str>,
+    tls: bool,
+    gateway: Option<&'a crate::policy::GatewayReference>,
+    annotations: &'a std::collections::BTreeMap<String, String>,
+    from: &'a [crate::policy::PodSelector],
+    port: u16,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Workspace<'a> {
+    id: &'a str,
+    name: String,
+    slug: &'a str,
+    host: String,
+    storage: String,
+    storage_class: &'a str,
+    access_mode: crate::policy::AccessMode,
+    standing: Standing,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(shape: &Shape<'a>, identity: &'a Identity) -> Self {
+        let cell = shape.cell;
+        let network = &cell.network;
+        Self {
+            user: User {
+                id: &identity.user,
+                namespace: format!("user-{}", identity.user),
+                generation: &identity.generation,
+                shard: &identity.shard,
+                intent: &identity.intent,
+                standing: shape.standing,
+            },
+            tenant: &identity.tenant,
+            plan: shape.plan.as_str(),
+            release: shape.release.as_str(),
+            rbac_profile: shape.rbac_profile,
+            mount_service_account_token: shape.mount_service_account_token,
+            service_account: names::SERVICE_ACCOUNT,
+            token_audience: names::TOKEN_AUDIENCE,
+            images: Images {
+                ide: &shape.images.ide,
+                gateway: &shape.images.gateway,
+            },
+            pod: pod_size(shape),
+            pids: shape.limits.pod.pids.to_string(),
+            gateway: gateway_size(shape),
+            largest: largest_size(shape),
+            quota: quota(shape),
+            egress: egress(shape),
+            route: Route {
+                kind: cell.route.kind,
+                class: cell.route.class.as_deref(),
+                tls: cell.route.tls,
+                gateway: cell.route.gateway.as_ref(),
+                annotations: &cell.route.annotations,
+                from: &network.route_from,
+                port: names::GATEWAY_PORT,
+            },
+            api: &network.api.address,
+            runtime_class_name: cell.runtime_class_name.as_deref(),
+            host_users: cell.host_users,
+            workspaces: shape
+                .workspaces
+                .iter()
+                .zip(&identity.workspaces)
+                .map(|(shape, (id, slug))| Workspace {
+                    id,
+                    name: format!("workspace-{id}"),
+                    slug,
+                    host: format!("{slug}.{}", cell.domain),
+                    storage: format!("{}Gi", shape.storage_gib),
+                    storage_class: shape.storage_class.as_str(),
+                    access_mode: shape.access_mode,
+                    standing: shape.standing,
+                })
+                .collect(),
+        }
+    }
+
+    /// The variables of a user's templates.
+    pub(super) fn for_user(&self) -> Value {
+        Value::from(Serde(self))
+    }
+
+    /// Those and `workspace`, for a workspace's templates.
+    pub(super) fn for_workspace(&self, index: usize) -> Value {
+        #[derive(Serialize)]
+        struct WithWorkspace<'c, 'a> {
+            #[serde(flatten)]
+            context: &'c Context<'a>,
+            workspace: &'c Workspace<'a>,
+        }
+        Value::from(Serde(WithWorkspace {
+            context: self,
+            workspace: &self.workspaces[index],
+        }))
+    }
+}
+
+fn cpu(millis: u64) -> String {
+    if millis.is_multiple_of(1_000) {
+        (millis / 1_000).to_string()
+    } else {
+        format!("{millis}m")
+    }
+}
+
+fn mebibytes(mib: u64) -> String {
+    if mib.is_multiple_of(1_024) && mib > 0 {
+        format!("{}Gi", mib / 1_024)
+    } else {
+        format!("{mib}Mi")
+    }
+}
+
+fn pod_size(shape: &Shape<'_>) -> Size {
+    let pod = shape.limits.pod;
+    Size {
+        cpu: cpu(pod.cpu_millis.into()),
+        cpu_request: cpu(pod.cpu_request_millis.into()),
+        memory: mebibytes(pod.memory_mib.into()),
+        ephemeral_storage: mebibytes(pod.ephemeral_storage_mib.into()),
+    }
+}
+
+fn gateway_size(shape: &Shape<'_>) -> Size {
+    let gateway = shape.gateway;
+    Size {
+        cpu: cpu(gateway.cpu_millis.into()),
+        cpu_request: cpu(gateway.cpu_request_millis.into()),
+        memory: mebibytes(gateway.memory_mib.into()),
+        ephemeral_storage: mebibytes(gateway.ephemeral_storage_mib.into()),
+    }
+}
+
+fn largest_size(shape: &Shape<'_>) -> Size {
+    let (pod, gateway) = (shape.limits.pod, shape.gateway);
+    Size {
+        cpu: cpu(pod.cpu_millis.max(gateway.cpu_millis).into()),
+        cpu_request: cpu(pod
+            .cpu_request_millis
+            .max(gateway.cpu_request_millis)
+            .into()),
+        memory: mebibytes(pod.memory_mib.max(gateway.memory_mib).into()),
+        ephemeral_storage: mebibytes(
+            pod.ephemeral_storage_mib
+                .max(gateway.ephemeral_storage_mib)
+                .into(),
+        ),
+    }
+}
+
+/// As many pods as the plan has workspaces, each with its gateway (a native sidecar's resources add to
+/// the pod's, Kubernetes' "Resource sharing within containers"). A user that is held, or a cell that is, gets none.
+fn quota(shape: &Shape<'_>) -> Quota {
+    let (pod, gateway) = (shape.limits.pod, shape.gateway);
+    let count = u64::from(shape.limits.workspaces);
+    let held = shape.cell.hold || !shape.standing.is_active();
+    let volumes = count.max(shape.workspaces.len() as u64);
+    let provisioned: u64 = shape
+        .workspaces
+        .iter()
+        .map(|workspace| u64::from(workspace.storage_gib))
+        .sum();
+    let largest = shape
+        .workspaces
+        .iter()
+        .map(|workspace| workspace.storage_gib)
+        .max()
+        .unwrap_or(0)
+        .max(shape.limits.storage_gib);
+    Quota {
+        pods: if held {
+            "0".to_owned()
+        } else {
+            count.to_string()
+        },
+        cpu: cpu(count * (u64::from(pod.cpu_millis) + u64::from(gateway.cpu_millis))),
+        cpu_request: cpu(
+            count * (u64::from(pod.cpu_request_millis) + u64::from(gateway.cpu_request_millis))
+        ),
+        memory: mebibytes(count * (u64::from(pod.memory_mib) + u64::from(gateway.memory_mib))),
+        ephemeral_storage: mebibytes(
+            count
+                * (u64::from(pod.ephemeral_storage_mib) + u64::from(gateway.ephemeral_storage_mib)),
+        ),
+        storage: format!(
+            "{}Gi",
+            provisioned.max(count * u64::from(shape.limits.storage_gib))
+        ),
+        volumes: volumes.to_string(),
+        largest_volume: format!("{largest}Gi"),
+        services: volumes.to_string(),
+    }
+}
+
+fn egress<'a>(shape: &Shape<'a>) -> Egress<'a> {
+    let (rules, network) = (shape.egress, &shape.cell.network);
+    let own = [
+        &network.cluster_cidrs,
+        &network.node_cidrs,
+        &network.api_server_cidrs,
+        &network.metadata_cidrs,
+    ];
+    let own: Vec<IpNet> = own.into_iter().flatten().copied().collect();
+    let closed: Vec<IpNet> = own.iter().chain(&rules.denied_cidrs).copied().collect();
+    let everything = [
+        IpNet::from(ipnet::Ipv4Net::default()),
+        IpNet::from(ipnet::Ipv6Net::default()),
+    ];
+    Egress {
+        dns: &network.dns,
+        api: &network.api,
+        internet: if rules.internet {
+            everything
+                .into_iter()
+                .filter_map(|all| block(all, &closed))
+                .collect()
+        } else {
+            Vec::new()
+        },
+        ports: ports_without(&rules.denied_ports),
+        allowed: rules
+            .allowed
+            .iter()
+            .filter_map(|rule| {
+                let Block { cidr, except } = block(rule.cidr, &own)?;
+                let named = || {
+                    rule.ports
+                        .iter()
+                        .map(|port| PortRange {
+                            from: *port,
+                            to: *port,
+                        })
+                        .collect()
+                };
+                Some(Allowed {
+                    cidr,
+                    except,
+                    ports: if rule.ports.is_empty() {
+                        ports_without(&rules.denied_ports)
+                    } else {
+                        named()
+                    },
+                })
+            })
+            .collect(),
+        // With a token and no way to the API server the token would be of no use.
+        api_server: if shape.mount_service_account_token {
+            network
+                .api_server_cidrs
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        } else {
+            Vec::new()
+        },
+        api_server_port: network.api_server_port,
+    }
+}

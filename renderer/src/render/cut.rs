@@ -1,0 +1,154 @@
+//! A rendered shape, cut at the names: pieces that every user of the shape has, and the places between
+//! them where the user's own names go.
+
+use coditect_core::{TenantId, UserId, WorkspaceId};
+
+use super::{context::Identity, encode::write_inner};
+
+/// Which name goes into a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    User,
+    Tenant,
+    Generation,
+    Shard,
+    Intent,
+    Workspace(u16),
+    Slug(u16),
+}
+
+/// A piece of text and the name after it.
+#[derive(Debug)]
+struct Piece {
+    /// Where the piece ends in the text; it begins where the one before ends.
+    end: usize,
+    slot: Slot,
+}
+
+/// A rendered shape without names.
+#[derive(Debug)]
+pub(super) struct Cut {
+    text: String,
+    pieces: Vec<Piece>,
+    digest: [u8; 32],
+}
+
+/// Names that stand for a user's while a shape is rendered, each unlike any other and any template.
+pub(super) struct Sentinels(Identity);
+
+impl Sentinels {
+    /// One set for so many workspaces.
+    pub(super) fn first(workspaces: usize) -> Self {
+        Self::new(workspaces, 0x5e, "zq1xv-stand-in", "9007199254740881")
+    }
+
+    /// Another, different in every name and in the length of those that vary in length.
+    pub(super) fn second(workspaces: usize) -> Self {
+        Self::new(workspaces, 0xa7, "kj3-slot", "81234567890123457")
+    }
+
+    fn new(workspaces: usize, byte: u8, text: &str, generation: &str) -> Self {
+        let id = |kind: u8, index: usize| {
+            let index = (index as u64).to_be_bytes();
+            let mut bytes = [byte; 16];
+            bytes[0] = kind ^ byte;
+            bytes[8..].copy_from_slice(&index);
+            bytes
+        };
+        Self(Identity {
+            user: UserId::from_bytes(id(1, 0)).to_string(),
+            tenant: TenantId::from_bytes(id(2, 0)).to_string(),
+            generation: generation.to_owned(),
+            shard: format!("{text}-shard"),
+            intent: format!("{text}-intent"),
+            workspaces: (0..workspaces)
+                .map(|index| {
+                    (
+                        WorkspaceId::from_bytes(id(3, index)).to_string(),
+                        format!("{text}-{index:04}"),
+                    )
+                })
+                .collect(),
+        })
+    }
+
+    pub(super) const fn identity(&self) -> &Identity {
+        &self.0
+    }
+
+    pub(super) fn namespace(&self) -> String {
+        format!("user-{}", self.0.user)
+    }
+}
+
+impl Cut {
+    /// Cuts a text that was rendered with these stand-ins.
+    pub(super) fn new(text: &str, sentinels: &Sentinels, digest: [u8; 32]) -> Self {
+        let names = &sentinels.0;
+        let mut found = Vec::new();
+        let mut find = |name: &str, slot| {
+            found.extend(
+                text.match_indices(name)
+                    .map(|(at, _)| (at, name.len(), slot)),
+            )
+        };
+        find(&names.user, Slot::User);
+        find(&names.tenant, Slot::Tenant);
+        find(&names.generation, Slot::Generation);
+        find(&names.shard, Slot::Shard);
+        find(&names.intent, Slot::Intent);
+        for (index, (id, slug)) in (0..).zip(&names.workspaces) {
+            find(id, Slot::Workspace(index));
+            find(slug, Slot::Slug(index));
+        }
+        found.sort_by_key(|(at, _, _)| *at);
+        let mut cut = Self {
+            text: String::with_capacity(text.len()),
+            pieces: Vec::with_capacity(found.len()),
+            digest,
+        };
+        let mut from = 0;
+        for (at, length, slot) in found {
+            cut.text.push_str(&text[from..at]);
+            cut.pieces.push(Piece {
+                end: cut.text.len(),
+                slot,
+            });
+            from = at + length;
+        }
+        cut.text.push_str(&text[from..]);
+        cut.text.shrink_to_fit();
+        cut
+    }
+
+    /// The shape's digest.
+    pub(super) const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// The text with these names in it.
+    pub(super) fn splice(&self, names: &Identity) -> Vec<u8> {
+        let mut out = String::with_capacity(
+            self.text.len() + self.pieces.len() * 36 + names.intent.len() * 2,
+        );
+        let mut from = 0;
+        for Piece { end, slot } in &self.pieces {
+            out.push_str(&self.text[from..*end]);
+            from = *end;
+            match slot {
+                Slot::User => out.push_str(&names.user),
+                Slot::Tenant => out.push_str(&names.tenant),
+                Slot::Generation => out.push_str(&names.generation),
+                Slot::Shard => out.push_str(&names.shard),
+                Slot::Intent => {
+                    // Writing to a String cannot fail.
+                    let _ = write_inner(&mut out, &names.intent);
+                }
+                Slot::Workspace(index) => out.push_str(&names.workspaces[usize::from(*index)].0),
+                Slot::Slug(index) => out.push_str(&names.workspaces[usize::from(*index)].1),
+            }
+        }
+        out.push_str(&self.text[from..]);
+        out.into_bytes()
+    }
+}

@@ -1,0 +1,41 @@
+//! The intent, read back from a rendered file.
+
+use coditect_core::UserIntent;
+use serde_json::Value;
+
+use crate::names;
+
+/// The intent that a rendered file records in its Namespace, if it is one of ours.
+///
+/// Our own spelling is found without reading the whole file; any other is read as YAML.
+#[must_use]
+pub fn intent_of(bytes: &[u8]) -> Option<UserIntent> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let recorded = as_written(text).or_else(|| as_yaml(text))?;
+    serde_json::from_str(&recorded).ok()
+}
+
+/// Our spelling: the Namespace is the first document and the annotation has a line of its own.
+fn as_written(text: &str) -> Option<String> {
+    let (_, first) = text.split_once("---\n")?;
+    let first = first.split("\n---").next()?;
+    if !first.lines().any(|line| line == "kind: Namespace") {
+        return None;
+    }
+    let line = first.lines().find_map(|line| {
+        line.trim_start()
+            .strip_prefix(names::INTENT)?
+            .strip_prefix(": ")
+    })?;
+    serde_json::from_str(line).ok()
+}
+
+fn as_yaml(text: &str) -> Option<String> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).ok()?;
+    let namespace = documents
+        .iter()
+        .find(|document| document["kind"] == "Namespace")?;
+    namespace["metadata"]["annotations"][names::INTENT]
+        .as_str()
+        .map(ToOwned::to_owned)
+}

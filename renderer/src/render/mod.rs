@@ -1,0 +1,246 @@
+//! From an intent to the bytes of the user's file: pure, checked, and fast because users of one shape
+//! differ in their names only.
+
+mod cache;
+mod context;
+mod cut;
+pub(crate) mod encode;
+mod intent;
+
+use std::sync::Arc;
+
+use coditect_core::{
+    Error, ReleaseName, Result, Shard, Slug, Standing, UserId, UserIntent, WorkspaceId,
+    WorkspaceIntent,
+};
+use sha2::{Digest, Sha256};
+
+pub use self::intent::intent_of;
+use self::{
+    cache::Cache,
+    context::Identity,
+    cut::{Cut, Sentinels},
+};
+use crate::{
+    check,
+    policy::Policy,
+    release::{Release, Releases, template_error},
+    resolve::{Resolved, Shape, resolve, resolve_shape},
+};
+
+/// A user's file as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Its path in the cell's repository.
+    pub path: String,
+    /// Its contents: every document of the user, in a fixed order.
+    pub bytes: Vec<u8>,
+    /// The template release that rendered it.
+    pub release: ReleaseName,
+    /// SHA-256, in hexadecimal digits, over all that the bytes depend on: the intent, what policy makes
+    /// of it, templates and engine.
+    pub input_hash: String,
+}
+
+/// Renders intents under one policy and one set of template releases. Cheap to share between threads.
+pub struct Renderer {
+    policy: Arc<Policy>,
+    releases: Arc<Releases>,
+    cache: Cache,
+}
+
+/// The first line of every file.
+const HEADER: &str = "# Written by coditect from the registry and the policy. What is edited here is written over.\n";
+
+impl Renderer {
+    /// A renderer for this policy and these releases.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, releases: Arc<Releases>) -> Self {
+        Self {
+            policy,
+            releases,
+            cache: Cache::default(),
+        }
+    }
+
+    /// The policy that it renders with.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The template releases that it renders with.
+    #[must_use]
+    pub const fn releases(&self) -> &Arc<Releases> {
+        &self.releases
+    }
+
+    /// What policy makes of an intent.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn resolve<'a>(&'a self, intent: &'a UserIntent) -> Result<Resolved<'a>> {
+        resolve(intent, &self.policy, &self.releases)
+    }
+
+    /// The user's file. Users of a shape seen before cost a few copies of memory; the first of a shape
+    /// is rendered from the templates and checked.
+    ///
+    /// # Errors
+    /// As [`resolve`]; `Invalid` naming template and line, or object and field, if the release cannot
+    /// render this shape.
+    pub fn render(&self, intent: &UserIntent) -> Result<Rendered> {
+        let (shape, release) = resolve_shape(intent, &self.policy, &self.releases)?;
+        let reviewed = self
+            .policy
+            .orgs()
+            .contains_key(&intent.tenant)
+            .then_some(intent.tenant);
+        let cut = self
+            .cache
+            .get_or_make(&shape, reviewed, || cut(&shape, release))?;
+        let identity = Identity::of(intent)?;
+        Ok(Rendered {
+            path: intent.path(),
+            bytes: cut.splice(&identity),
+            release: release.name().clone(),
+            input_hash: input_hash(cut.digest(), &identity),
+        })
+    }
+
+    /// The same as [`Renderer::render`] straight from the templates, checked, with nothing remembered:
+    /// the reference that the fast way is compared with.
+    ///
+    /// # Errors
+    /// As [`Renderer::render`].
+    pub fn render_direct(&self, intent: &UserIntent) -> Result<Rendered> {
+        let (shape, release) = resolve_shape(intent, &self.policy, &self.releases)?;
+        let identity = Identity::of(intent)?;
+        let text = expand(&shape, release, &identity)?;
+        check::check(&text, &intent.user.namespace())?;
+        Ok(Rendered {
+            path: intent.path(),
+            bytes: text.into_bytes(),
+            release: release.name().clone(),
+            input_hash: input_hash(&shape.digest()?, &identity),
+        })
+    }
+
+    /// Renders a made-up user for every plan, tenant's override, cell and ring, in every standing and
+    /// with zero to two workspaces, so that a release or policy that cannot render is refused before it
+    /// is used.
+    ///
+    /// # Errors
+    /// The first failure, as [`Renderer::render`].
+    pub fn probe(&self) -> Result<()> {
+        let slug: Slug = "probe".parse()?;
+        let nobody = coditect_core::TenantId::from_bytes([0; 16]);
+        let plans = self.policy.plans().keys().map(|plan| (nobody, plan));
+        let reviewed = self
+            .policy
+            .orgs()
+            .keys()
+            .map(|tenant| (*tenant, &self.policy.defaults().plan));
+        for (tenant, plan) in plans.chain(reviewed) {
+            for ring in self.policy.rings() {
+                for (name, cell) in self.policy.cells() {
+                    for (standing, count) in [
+                        (Standing::Active, 0),
+                        (Standing::Active, 2),
+                        (Standing::Suspended, 1),
+                        (Standing::Marked, 1),
+                    ] {
+                        let workspace = |index: u8| WorkspaceIntent {
+                            id: WorkspaceId::from_bytes([index; 16]),
+                            slug: slug.clone(),
+                            storage_gib: 1,
+                            storage_class: cell.storage_classes
+                                [usize::from(index) % cell.storage_classes.len()]
+                            .name
+                            .clone(),
+                            standing: if index == 0 {
+                                Standing::Active
+                            } else {
+                                standing
+                            },
+                        };
+                        let user = UserId::from_bytes([0; 16]);
+                        self.render(&UserIntent {
+                            user,
+                            tenant,
+                            cell: name.clone(),
+                            shard: Shard::of(user),
+                            generation: 1,
+                            plan: plan.clone(),
+                            ring: Some(ring.name.clone()),
+                            standing,
+                            workspaces: (0..count).map(workspace).collect(),
+                        })?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The documents of a shape with these names in them.
+fn expand(shape: &Shape<'_>, release: &Release, identity: &Identity) -> Result<String> {
+    let context = context::Context::new(shape, identity);
+    let mut text = String::from(HEADER);
+    let mut add = |template: &str, context: minijinja::Value| -> Result<()> {
+        let engine = release.templates();
+        let rendered = engine
+            .get_template(template)
+            .and_then(|found| found.render(context));
+        text.push_str(&rendered.map_err(|error| template_error(&error, template))?);
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Ok(())
+    };
+    for template in release.per_user() {
+        add(template, context.for_user())?;
+    }
+    for index in 0..shape.workspaces.len() {
+        for template in release.per_workspace() {
+            add(template, context.for_workspace(index))?;
+        }
+    }
+    Ok(text)
+}
+
+/// Renders a shape with stand-ins for the names, checks it, and cuts it at them. A second set of
+/// stand-ins proves that the templates only print names and compute nothing from them.
+fn cut(shape: &Shape<'_>, release: &Release) -> Result<Cut> {
+    let first = Sentinels::first(shape.workspaces.len());
+    let text = expand(shape, release, first.identity())?;
+    check::check(&text, &first.namespace())?;
+    let cut = Cut::new(&text, &first, shape.digest()?);
+    let second = Sentinels::second(shape.workspaces.len());
+    if cut.splice(second.identity()) != expand(shape, release, second.identity())?.as_bytes() {
+        let what = "computes with a user's or workspace's names; it may only print them";
+        return Err(Error::invalid(
+            format!("templates/{}", release.name()),
+            what,
+        ));
+    }
+    Ok(cut)
+}
+
+fn input_hash(shape: &[u8; 32], identity: &Identity) -> String {
+    let digest = Sha256::new_with_prefix(shape)
+        .chain_update(identity.intent.as_bytes())
+        .finalize();
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    digest
+        .iter()
+        .flat_map(|byte| {
+            [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]
+        })
+        .map(char::from)
+        .collect()
+}
