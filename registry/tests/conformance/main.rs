@@ -1,0 +1,10 @@
+//! What every store promises (`coditect_registry::store`), checked on each of them.
+//!
+//! A new back end joins by one more way to make a [`bench::Bench`].
+
+mod basics;
+mod bench;
+mod conflicts;
+mod feed;
+mod limits;
+mod watch;
