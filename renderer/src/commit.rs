@@ -1,0 +1,244 @@
+//! commit: from rows to a published commit, past the guards. Blocks on the disk.
+
+mod guard;
+mod reason;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use coditect_core::{CellName, Error, UserId};
+use coditect_registry::{Registry, record::IntentRow};
+use git2::{ObjectType, Oid};
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use crate::{
+    budget::Budget,
+    git::{Action, Batch, CellRepository, Checkpoint, Message, Occasion, PublishError, ShardTree},
+    inputs::Inputs,
+    load::Work,
+};
+
+/// Why nothing was published.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Somebody else moved the branch: throw the batch away, read everything anew.
+    Moved,
+    /// It cannot be done now; trying again later helps, and nothing is lost meanwhile.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What came of a piece of work.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The commit, if there was anything to say.
+    pub(crate) commit: Option<Oid>,
+    /// Rows that Git holds now and that the registry should note.
+    pub(crate) landed: Vec<IntentRow>,
+    /// Users whose deletion waits for the budget.
+    pub(crate) waiting: BTreeSet<UserId>,
+    /// Users of whom Git holds something that the registry does not know.
+    pub(crate) orphans: BTreeSet<UserId>,
+    /// Users that could not be rendered, with the reason; their last good file stands.
+    pub(crate) failed: BTreeMap<UserId, String>,
+    /// How many users' files were rendered.
+    pub(crate) rendered: usize,
+    /// How many files the commit made, changed or removed.
+    pub(crate) files: u64,
+}
+
+/// Writes one cell's branch. Knows what the head holds, so that a commit costs what changed.
+pub(crate) struct Committer {
+    pub(crate) repository: CellRepository,
+    pub(crate) registry: Registry,
+    pub(crate) cell: CellName,
+    pub(crate) head: Option<Oid>,
+    pub(crate) tree: ShardTree,
+    /// The checkpoint at the head, if the head is ours.
+    pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) budget: Budget,
+    pub(crate) runtime: Handle,
+}
+
+/// One commit in the making.
+struct Staging<'a> {
+    committer: &'a Committer,
+    inputs: &'a Inputs,
+    batch: Batch,
+    message: Message,
+    budget: Budget,
+    outcome: Outcome,
+    now: Timestamp,
+}
+
+impl Committer {
+    /// Renders, checks, commits and publishes.
+    ///
+    /// # Errors
+    /// [`Refused`]; the branch is untouched, but after a failure of the disk it may already be the new commit
+    /// and must be read before going on.
+    pub(crate) fn commit(
+        &mut self,
+        work: Work,
+        inputs: &Inputs,
+        checkpoint: Checkpoint,
+        occasion: Occasion,
+    ) -> Result<Outcome, Refused> {
+        let started = Instant::now();
+        let now = Timestamp::now();
+        let mut staging = Staging {
+            batch: self.repository.begin(self.head, &self.tree),
+            message: Message::new(occasion),
+            budget: self.budget.clone(),
+            outcome: Outcome {
+                orphans: work.orphans,
+                ..Outcome::default()
+            },
+            committer: self,
+            inputs,
+            now,
+        };
+        let mut landed = Vec::new();
+        for row in work.rows {
+            let user = row.intent.user;
+            match staging.user(row) {
+                Ok((row, changed)) if changed || work.unnoted.contains(&user) => landed.push(row),
+                Ok(_) => {}
+                Err(Problem::User(why)) => {
+                    staging.outcome.failed.insert(user, why);
+                }
+                Err(Problem::Storage(error)) => return Err(Refused::Failed(error)),
+            }
+        }
+        for (user, tombstone) in work.gone {
+            staging.remove(user, tombstone.requested);
+        }
+        let Staging {
+            batch,
+            message,
+            budget,
+            mut outcome,
+            ..
+        } = staging;
+        outcome.files = message.users();
+        step("render", started);
+
+        // Where nothing changed but the position in the feed there is nothing to say: history is made of
+        // decisions, and the next commit carries the position.
+        let same_inputs = self.checkpoint.as_ref().is_some_and(|last| {
+            let position = Checkpoint {
+                version: last.version,
+                ..checkpoint.clone()
+            };
+            position == *last
+        });
+        if batch.is_empty() && same_inputs && occasion != Occasion::TakeOver {
+            outcome.landed = landed;
+            return Ok(outcome);
+        }
+        let started = Instant::now();
+        if let Some(prepared) = batch.finish(checkpoint.clone(), &message, now)? {
+            step("write", started);
+            let started = Instant::now();
+            let published = match prepared.publish() {
+                Ok(published) => published,
+                Err(PublishError::Moved { .. }) => return Err(Refused::Moved),
+                Err(PublishError::Storage(error)) => return Err(Refused::Failed(error.into())),
+            };
+            step("publish", started);
+            outcome.commit = Some(published.commit);
+            self.head = Some(published.commit);
+            self.tree = published.tree;
+            self.checkpoint = Some(checkpoint);
+            self.budget = budget;
+        }
+        outcome.landed = landed;
+        Ok(outcome)
+    }
+}
+
+/// What is wrong with one user's rendering, or with everything.
+enum Problem {
+    /// One user: the others go on.
+    User(String),
+    /// The store or the repository: nobody goes on.
+    Storage(Error),
+}
+
+impl<E: Into<Error>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl Staging<'_> {
+    /// Brings one user's file up to the row; gives the row as rendered and whether the file changed.
+    fn user(&mut self, row: IntentRow) -> Result<(IntentRow, bool), Problem> {
+        let (mut row, mut bytes) = self.render(row)?;
+        let Some((shard, existing)) = self.committer.tree.find(row.intent.user) else {
+            self.batch.put(row.intent.shard, row.intent.user, &bytes)?;
+            self.message.record(
+                row.intent.user,
+                Action::Created,
+                &reason::created(&row.intent),
+            );
+            return Ok((row, true));
+        };
+        let oid = Oid::hash_object(ObjectType::Blob, &bytes)
+            .map_err(|error| Error::internal("a file cannot be hashed").because(error))?;
+        if shard == row.intent.shard && oid == existing {
+            return Ok((row, false));
+        }
+        let before = crate::render::intent_of(&self.committer.repository.blob(existing)?);
+        let mut removed = Vec::new();
+        if let Some(before) = &before {
+            row = self.raise_to(row, before)?;
+            removed = self.keep_unburied(&mut row, before)?;
+            let (again, rendered) = self.render(row)?;
+            (row, bytes) = (again, rendered);
+        }
+        if shard != row.intent.shard {
+            // Somebody moved the file by hand; its one place is the shard the registry remembers.
+            self.batch.remove(shard, row.intent.user);
+        }
+        let changed =
+            self.batch.put(row.intent.shard, row.intent.user, &bytes)? || shard != row.intent.shard;
+        if changed {
+            self.message.record(
+                row.intent.user,
+                Action::Changed,
+                &reason::changed(before.as_ref(), &row.intent),
+            );
+            for requested in removed {
+                self.message.record_workspace_deletion(requested);
+            }
+        }
+        Ok((row, changed))
+    }
+
+    /// Renders a row, raising its volumes' provisioned sizes first if policy asks for more.
+    fn render(&mut self, mut row: IntentRow) -> Result<(IntentRow, Vec<u8>), Problem> {
+        self.outcome.rendered += 1;
+        let renderer = &self.inputs.renderer;
+        let user_error = |error: Error| Problem::User(error.to_string());
+        let raises = renderer.resolve(&row.intent).map_err(user_error)?.raises();
+        if !raises.is_empty() {
+            row = self.raise(row, raises, 0)?;
+        }
+        let rendered = renderer.render(&row.intent).map_err(user_error)?;
+        Ok((row, rendered.bytes))
+    }
+}
+
+fn step(name: &'static str, started: Instant) {
+    metrics::histogram!("coditect_renderer_step_seconds", "step" => name)
+        .record(started.elapsed().as_secs_f64());
+}

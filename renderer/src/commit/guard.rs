@@ -1,0 +1,124 @@
+//! What may not happen to Git whatever the registry says: a user or workspace gone without a tombstone or
+//! above the budget, a volume smaller than it was, a generation that goes backwards.
+
+use std::collections::BTreeSet;
+
+use coditect_core::{Error, RequestId, UserId, UserIntent, WorkspaceId};
+use coditect_registry::{operation::Raise, record::IntentRow};
+
+use super::{Problem, Staging};
+use crate::git::Action;
+
+impl Staging<'_> {
+    /// Removes a user's file for a tombstone, if the budget allows; otherwise it waits.
+    pub(super) fn remove(&mut self, user: UserId, requested: bool) {
+        let Some((shard, _)) = self.committer.tree.find(user) else {
+            return;
+        };
+        let users = self.committer.tree.len() as u64;
+        if !self.budget.take(self.now, requested, users) {
+            self.outcome.waiting.insert(user);
+            return;
+        }
+        self.batch.remove(shard, user);
+        let action = if requested {
+            Action::DeletedOnRequest
+        } else {
+            Action::Deleted
+        };
+        self.message.record(user, action, "tombstone");
+    }
+
+    /// Puts back into the row what Git has of the user and no tombstone explains, or whose deletion the budget
+    /// does not allow now. Gives, for every workspace that goes, whether a person's own request backs it.
+    pub(super) fn keep_unburied(
+        &mut self,
+        row: &mut IntentRow,
+        before: &UserIntent,
+    ) -> Result<Vec<bool>, Problem> {
+        let kept: BTreeSet<WorkspaceId> = row
+            .intent
+            .workspaces
+            .iter()
+            .map(|workspace| workspace.id)
+            .collect();
+        let users = self.committer.tree.len() as u64;
+        let mut removed = Vec::new();
+        for lost in before
+            .workspaces
+            .iter()
+            .filter(|workspace| !kept.contains(&workspace.id))
+        {
+            match self.tombstone(lost.id)? {
+                Some(requested) if self.budget.take(self.now, requested, users) => {
+                    removed.push(requested)
+                }
+                Some(_) => {
+                    self.outcome.waiting.insert(row.intent.user);
+                    row.intent.put_workspace(lost.clone());
+                }
+                None => {
+                    self.outcome.orphans.insert(row.intent.user);
+                    row.intent.put_workspace(lost.clone());
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    fn tombstone(&self, workspace: WorkspaceId) -> Result<Option<bool>, Error> {
+        self.committer.runtime.block_on(async {
+            let mut view = self.committer.registry.view().await?;
+            let tombstone = view
+                .workspace_tombstone(&self.committer.cell, workspace)
+                .await?;
+            Ok(tombstone.map(|tombstone| tombstone.requested))
+        })
+    }
+
+    /// Raises the row to what Git has already asked the cluster for: a registry restored from a backup may
+    /// have forgotten both.
+    pub(super) fn raise_to(
+        &mut self,
+        row: IntentRow,
+        before: &UserIntent,
+    ) -> Result<IntentRow, Problem> {
+        let larger = |workspace: &coditect_core::WorkspaceIntent| {
+            row.intent
+                .workspace(workspace.id)
+                .is_some_and(|have| have.storage_gib < workspace.storage_gib)
+        };
+        let sizes: Vec<_> = before
+            .workspaces
+            .iter()
+            .filter(|workspace| larger(workspace))
+            .map(|workspace| (workspace.id, workspace.storage_gib))
+            .collect();
+        if sizes.is_empty() && before.generation <= row.intent.generation {
+            return Ok(row);
+        }
+        self.raise(row, sizes, before.generation)
+    }
+
+    /// Raises the registry's own record first, so that no later commit sinks it again.
+    pub(super) fn raise(
+        &mut self,
+        row: IntentRow,
+        sizes: Vec<(WorkspaceId, u32)>,
+        above: u64,
+    ) -> Result<IntentRow, Problem> {
+        let user = row.intent.user;
+        let raise = Raise {
+            cell: self.committer.cell.clone(),
+            user,
+            sizes,
+            above_generation: above,
+            at: self.now,
+        };
+        let raised = self
+            .committer
+            .runtime
+            .block_on(self.committer.registry.apply(RequestId::random(), &raise))?;
+        raised.ok_or_else(|| Problem::User("the user was deleted meanwhile".into()))
+    }
+}

@@ -1,0 +1,80 @@
+//! What rendering needs beside intents: the policy, the template releases, and the commit that holds them.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use coditect_core::ReleaseName;
+use git2::Oid;
+
+use crate::{git::PolicyRepository, policy::Policy, release::Releases, render::Renderer};
+
+/// The reviewed inputs of a render, all of one moment.
+pub struct Inputs {
+    /// Plans, overrides, cells, rings.
+    pub policy: Arc<Policy>,
+    /// The template releases.
+    pub releases: Arc<Releases>,
+    /// Renders with these two.
+    pub renderer: Renderer,
+    /// The commit of the policy repository that holds them, if they are in one.
+    pub commit: Option<Oid>,
+}
+
+/// The folder of the policy inside a policy repository.
+pub const POLICY: &str = "tenants";
+/// The folder of the template releases inside a policy repository.
+pub const TEMPLATES: &str = "templates";
+
+impl Inputs {
+    /// Reads `<folder>/tenants` and `<folder>/templates`.
+    ///
+    /// # Errors
+    /// Every mistake in them, a line each: file, line, column, what is wrong and the nearest valid name.
+    pub fn load(folder: &Path) -> Result<Self, String> {
+        Self::load_from(&folder.join(POLICY), &folder.join(TEMPLATES), None)
+    }
+
+    /// Reads policy and templates from two folders of any name.
+    ///
+    /// # Errors
+    /// As [`Inputs::load`].
+    pub fn load_from(policy: &Path, templates: &Path, commit: Option<Oid>) -> Result<Self, String> {
+        let releases = Arc::new(Releases::load(templates).map_err(|error| error.to_string())?);
+        let policy =
+            Arc::new(Policy::load(policy, &releases).map_err(|errors| errors.to_string())?);
+        let renderer = Renderer::new(Arc::clone(&policy), Arc::clone(&releases));
+        Ok(Self {
+            policy,
+            releases,
+            renderer,
+            commit,
+        })
+    }
+
+    /// Reads a policy repository's work tree and, once that is found valid, commits what was edited: what is
+    /// rendered is always named by a commit.
+    ///
+    /// # Errors
+    /// As [`Inputs::load`], and if the repository cannot be written.
+    pub fn load_and_commit(
+        repository: &PolicyRepository,
+        folder: &Path,
+        message: &str,
+    ) -> Result<Self, String> {
+        let mut inputs = Self::load(folder)?;
+        inputs.commit = Some(
+            repository
+                .commit_all(message)
+                .map_err(|error| error.to_string())?,
+        );
+        Ok(inputs)
+    }
+
+    /// The hash of every template release in use, by name.
+    #[must_use]
+    pub fn templates(&self) -> BTreeMap<ReleaseName, String> {
+        self.releases
+            .trees()
+            .map(|(name, tree)| (name.clone(), tree.to_owned()))
+            .collect()
+    }
+}

@@ -1,0 +1,188 @@
+//! verify: registry = Git, per user, by bytes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use coditect_core::{CellName, Result, UserId};
+use coditect_registry::Registry;
+use git2::{ObjectType, Oid};
+use serde::Serialize;
+
+use crate::{
+    git::{CellRepository, State},
+    inputs::Inputs,
+    load,
+    reconcile::blocking,
+    render::intent_of,
+};
+
+/// How one user's file differs from what the registry wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "difference", rename_all = "snake_case")]
+pub enum Difference {
+    /// The registry has the user, Git has no file.
+    Missing,
+    /// The file's intent is of another generation than the registry's.
+    Generation {
+        /// What the registry wants.
+        wanted: u64,
+        /// What Git holds.
+        found: u64,
+    },
+    /// The file is of the right generation, and not the bytes that rendering gives.
+    Content,
+    /// The file lies in another shard.
+    Shard,
+    /// Git has a file, the registry has a tombstone: the deletion waits.
+    Waiting,
+    /// Git has a file, the registry knows nothing of the user.
+    Orphan,
+    /// The user cannot be rendered.
+    Unrenderable {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The cell.
+    pub cell: CellName,
+    /// The commit that was compared.
+    pub commit: Option<String>,
+    /// How many users the registry has.
+    pub users: usize,
+    /// Every difference.
+    pub differences: BTreeMap<UserId, Difference>,
+    /// What is wrong with the repository as a whole.
+    pub troubles: Vec<String>,
+}
+
+impl Report {
+    /// True if registry and Git agree in everything.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.differences.is_empty() && self.troubles.is_empty()
+    }
+}
+
+/// Compares a cell's registry with its repository. `progress` is called with how many users
+/// are done and how many there are.
+///
+/// A renderer may be at work meanwhile: whoever wants a proof compares again while there are differences that
+/// a commit on its way would explain.
+///
+/// # Errors
+/// `Unavailable` if the registry or the repository cannot be read.
+pub async fn verify(
+    registry: &Registry,
+    cell: &CellName,
+    repository: CellRepository,
+    inputs: Arc<Inputs>,
+    progress: impl Fn(u64, u64) + Send + 'static,
+) -> Result<Report> {
+    let reader = repository.clone();
+    let (head, tree) = blocking(move || {
+        let head = reader.head()?;
+        let tree = head
+            .as_ref()
+            .map(|head| reader.tree(head.commit))
+            .transpose()?
+            .unwrap_or_default();
+        Ok((head, tree))
+    })
+    .await?;
+    let work = load::everything(registry, cell, &tree).await?;
+    let mut report = Report {
+        cell: cell.clone(),
+        commit: head.as_ref().map(|head| head.commit.to_string()),
+        users: work.rows.len(),
+        differences: BTreeMap::new(),
+        troubles: Vec::new(),
+    };
+    match head {
+        None => report.troubles.push("the repository has no commit".into()),
+        Some(head) if !head.intact => report
+            .troubles
+            .push("the head is not the renderer's own work".into()),
+        Some(head) => report
+            .troubles
+            .extend(troubles(head.state.as_ref(), &inputs, &work)),
+    }
+    report
+        .differences
+        .extend(work.orphans.iter().map(|user| (*user, Difference::Orphan)));
+    report.differences.extend(
+        work.gone
+            .iter()
+            .map(|(user, _)| (*user, Difference::Waiting)),
+    );
+    blocking(move || {
+        let all = work.rows.len() as u64;
+        for (done, row) in work.rows.into_iter().enumerate() {
+            progress(done as u64 + 1, all);
+            let user = row.intent.user;
+            let difference = match (tree.find(user), inputs.renderer.render(&row.intent)) {
+                (_, Err(error)) => Some(Difference::Unrenderable {
+                    why: error.to_string(),
+                }),
+                (None, _) => Some(Difference::Missing),
+                (Some((shard, _)), _) if shard != row.intent.shard => Some(Difference::Shard),
+                (Some((_, found)), Ok(rendered)) => {
+                    differs(&repository, found, &rendered.bytes, row.intent.generation)?
+                }
+            };
+            if let Some(difference) = difference {
+                report.differences.insert(user, difference);
+            }
+        }
+        Ok(report)
+    })
+    .await
+}
+
+fn differs(
+    repository: &CellRepository,
+    found: Oid,
+    wanted: &[u8],
+    generation: u64,
+) -> Result<Option<Difference>> {
+    if Oid::hash_object(ObjectType::Blob, wanted).is_ok_and(|oid| oid == found) {
+        return Ok(None);
+    }
+    let intent = intent_of(&repository.blob(found)?);
+    Ok(Some(match intent {
+        Some(intent) if intent.generation != generation => Difference::Generation {
+            wanted: generation,
+            found: intent.generation,
+        },
+        _ => Difference::Content,
+    }))
+}
+
+fn troubles(state: Option<&State>, inputs: &Inputs, work: &load::Work) -> Vec<String> {
+    let Some(State { checkpoint, .. }) = state else {
+        return vec!["the head has no checkpoint".into()];
+    };
+    let mut troubles = Vec::new();
+    if work.epoch != Some(checkpoint.epoch) {
+        troubles.push("the checkpoint is of another life of the registry".into());
+    }
+    if checkpoint.version > work.version {
+        troubles.push(format!(
+            "the checkpoint ({}) is ahead of the registry ({})",
+            checkpoint.version, work.version
+        ));
+    }
+    if checkpoint.policy != inputs.commit {
+        troubles.push(
+            "the repository was rendered with another policy than the one compared with".into(),
+        );
+    }
+    if checkpoint.templates != inputs.templates() {
+        troubles.push(
+            "the repository was rendered with other templates than the ones compared with".into(),
+        );
+    }
+    troubles
+}

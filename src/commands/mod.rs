@@ -1,0 +1,64 @@
+//! The subcommands, one file each with its arguments, help and function.
+
+mod api;
+mod completions;
+mod config;
+mod dev;
+mod history;
+mod registry;
+mod render;
+mod renderer;
+mod verify;
+
+use clap::Subcommand;
+use coditect_core::{Error, Result};
+
+use crate::{cli::Cli, exit::Exit};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process on one machine.
+    Dev(dev::Dev),
+    /// Serve the HTTP API, and the registry to other processes of this machine.
+    Api(api::Api),
+    /// Render cells: keep their repositories what the registry wants.
+    Renderer(renderer::Renderer),
+    /// Render intents with a policy into a folder; needs no registry.
+    Render(render::Render),
+    /// Prove that registry and Git agree, user by user.
+    Verify(verify::Verify),
+    /// What happened to a user or workspace, when and why, by Git alone.
+    History(history::History),
+    /// Care for a registry: figures, compaction, a new epoch after a restore.
+    Registry(registry::Registry),
+    /// Print the effective configuration, secrets hidden.
+    Config(config::Config),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What the subcommand says.
+pub(crate) fn run(cli: Cli) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::unavailable("the process cannot start its threads").because(error))?;
+    let output = cli.output;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Dev(dev) => dev.run(output).await,
+            Command::Api(api) => api.run(output).await,
+            Command::Renderer(renderer) => renderer.run(output).await,
+            Command::Render(render) => render.run(output),
+            Command::Verify(verify) => verify.run(output).await,
+            Command::History(history) => history.run(output).await,
+            Command::Registry(registry) => registry.run(output).await,
+            Command::Config(config) => config.run(output),
+            Command::Completions(completions) => Ok(completions.run()),
+        }
+    })
+}

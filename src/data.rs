@@ -1,0 +1,91 @@
+//! The folder that holds everything of one machine's installation.
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use coditect_core::{CellName, Error, Result};
+use coditect_registry::{
+    Registry,
+    store::{Store, StoreError, embedded::EmbeddedStore, remote::RemoteStore},
+};
+
+/// Where an installation lives.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Data {
+    /// The folder that holds the installation: registry, cells' repositories, policy, keys.
+    #[arg(long = "data", value_name = "DIR", default_value = ".coditect", env = "CODITECT_DATA")]
+    folder: PathBuf,
+}
+
+impl Data {
+    /// Makes the folder, readable by its owner alone, if it is not there.
+    ///
+    /// # Errors
+    /// `Unavailable` if it cannot be made.
+    pub(crate) fn create(&self) -> Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|error| {
+            Error::unavailable(format!("the folder {} cannot be made; choose another with --data", self.folder.display())).because(error)
+        })
+    }
+
+    /// The embedded store's file.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.folder.join("registry.redb")
+    }
+
+    /// The socket through which whoever has the store open serves it to other processes.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("registry.sock")
+    }
+
+    /// A cell's bare repository.
+    pub(crate) fn repository(&self, cell: &CellName) -> PathBuf {
+        self.folder.join("cells").join(format!("{cell}.git"))
+    }
+
+    /// The policy repository.
+    pub(crate) fn policy(&self) -> PathBuf {
+        self.folder.join("policy")
+    }
+
+    /// The folder of the signing keys.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.folder.join("keys")
+    }
+
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Opens the store as its one owner.
+    ///
+    /// # Errors
+    /// `Unavailable` if another process owns it or it cannot be read.
+    pub(crate) fn own(&self) -> Result<Arc<EmbeddedStore>> {
+        self.create()?;
+        Ok(EmbeddedStore::open(self.registry())?)
+    }
+
+    /// Opens the registry: through its owner's socket if a process runs, otherwise the file itself.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no installation here; `Unavailable` if neither answers.
+    pub(crate) async fn open(&self) -> Result<Registry> {
+        if !self.registry().exists() {
+            let message = format!("there is no registry in {}; name the folder with --data", self.folder.display());
+            return Err(Error::not_found(message));
+        }
+        let store: Arc<dyn Store> = match EmbeddedStore::open(self.registry()) {
+            Ok(store) => store,
+            Err(StoreError::NotOpened(_)) => RemoteStore::connect(self.socket()).await?,
+            Err(error) => return Err(error.into()),
+        };
+        Registry::open(store).await
+    }
+}

@@ -1,0 +1,26 @@
+//! The `coditect` command.
+
+mod cells;
+mod cli;
+mod commands;
+mod data;
+mod exit;
+mod observability;
+mod output;
+mod progress;
+mod sample;
+mod stop;
+mod upkeep;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    observability::log(&cli.log, cli.log_format);
+    match commands::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::failed(&error).into(),
+    }
+}
