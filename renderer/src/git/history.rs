@@ -171,7 +171,7 @@ fn change(commit: &Commit<'_>, user: UserId, before: Option<Oid>, after: Option<
     }
 }
 
-fn parent<'a>(commit: &Commit<'a>) -> Result<Option<Commit<'a>>, git2::Error> {
+pub(super) fn parent<'a>(commit: &Commit<'a>) -> Result<Option<Commit<'a>>, git2::Error> {
     match commit.parent(0) {
         Ok(parent) => Ok(Some(parent)),
         Err(error) if error.code() == ErrorCode::NotFound && commit.parent_count() == 0 => Ok(None),

@@ -47,6 +47,8 @@ pub struct Message {
     changed: u64,
     deleted: u64,
     deleted_requested: u64,
+    workspaces_deleted: u64,
+    workspaces_deleted_requested: u64,
 }
 
 impl Message {
@@ -60,6 +62,18 @@ impl Message {
             changed: 0,
             deleted: 0,
             deleted_requested: 0,
+            workspaces_deleted: 0,
+            workspaces_deleted_requested: 0,
+        }
+    }
+
+    /// Counts one workspace that leaves a file which stays; whether the person's own request backs it. The
+    /// user's line tells which.
+    pub const fn record_workspace_deletion(&mut self, requested: bool) {
+        if requested {
+            self.workspaces_deleted_requested += 1;
+        } else {
+            self.workspaces_deleted += 1;
         }
     }
 
@@ -145,12 +159,10 @@ impl Message {
             let _ = writeln!(text, "Coditect-Policy: {policy}");
         }
         let Self {
-            created,
-            changed,
-            deleted,
-            deleted_requested,
-            ..
+            created, changed, ..
         } = self;
+        let deleted = self.deleted + self.workspaces_deleted;
+        let deleted_requested = self.deleted_requested + self.workspaces_deleted_requested;
         let _ = writeln!(
             text,
             "Coditect-Created: {created}\nCoditect-Changed: {changed}"
@@ -178,9 +190,9 @@ pub struct Trailers {
     pub created: u64,
     /// Files that changed.
     pub changed: u64,
-    /// Files deleted without a person's own request.
+    /// Files, and workspaces in files that stay, deleted without a person's own request.
     pub deleted: u64,
-    /// Files deleted by the persons' own requests.
+    /// Files, and workspaces in files that stay, deleted by the persons' own requests.
     pub deleted_requested: u64,
 }
 

@@ -11,6 +11,7 @@
 mod bases;
 mod batch;
 mod command;
+mod deletions;
 mod delta;
 mod error;
 mod history;
@@ -33,6 +34,7 @@ pub use git2::Oid;
 
 pub use self::{
     batch::{Batch, Prepared, Published},
+    deletions::{Cut, Spent},
     error::{Error, PublishError, Result},
     history::{Change, ChangeKind, Deletions},
     maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, repack},
@@ -40,6 +42,7 @@ pub use self::{
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
     object::IDENTITY,
     policy_repository::PolicyRepository,
+    redact::redacted,
     reference::BRANCH,
     repository::{CellRepository, Head},
     state::{Checkpoint, State},

@@ -13,6 +13,12 @@ pub(super) fn redact(text: &str, url: &str) -> String {
     text
 }
 
+/// An address without its user and password, for people to read.
+#[must_use]
+pub fn redacted(url: &str) -> String {
+    redact(url, url)
+}
+
 /// What stands before the `@` of an address with a scheme (RFC 3986 section 3.2.1).
 fn user_info(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;

@@ -110,6 +110,10 @@ impl CellRepository {
     /// # Errors
     /// If the branch or the commit cannot be read.
     pub fn head(&self) -> Result<Option<Head>> {
+        if self.inner.was_replaced() {
+            tracing::warn!(repository = %self.path().display(), "another folder took the repository's place");
+            self.inner.reopen()?;
+        }
         self.inner.read(|repository| {
             reference::current(repository)?
                 .map(|commit| head(repository, commit))
@@ -193,20 +197,19 @@ impl Inner {
     }
 
     /// Reads from the repository. A failure is tried once more on a repository opened anew: a repack may
-    /// have removed the pack that libgit2 meant to read, or someone the repository.
+    /// have removed the pack that libgit2 meant to read, or someone the repository. Takes no lock, since
+    /// a publication that holds it reads the branch.
     pub(super) fn read<T>(
         &self,
         read: impl Fn(&Repository) -> Result<T, git2::Error>,
     ) -> Result<T> {
         let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        if handle.identity != layout::identity(&self.path) {
-            tracing::warn!(repository = %self.path.display(), "another folder took the repository's place");
-            *handle = Handle::open(&self.path, self.writable)?;
-        }
-        if let Ok(value) = read(&handle.repository) {
+        if handle.identity == layout::identity(&self.path)
+            && let Ok(value) = read(&handle.repository)
+        {
             return Ok(value);
         }
-        *handle = Handle::open(&self.path, self.writable)?;
+        handle.repository = layout::open(&self.path)?;
         read(&handle.repository).map_err(|error| super::Error::git(&self.path, error))
     }
 
