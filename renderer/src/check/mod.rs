@@ -60,12 +60,18 @@ const KINDS: [(&str, &str, RoundTrip); 12] = [
 /// `Invalid` naming the object (`StatefulSet/workspace-…`) and the JSON path of what is wrong, with the
 /// nearest valid field where there is one.
 pub fn check(text: &str, namespace: &str) -> Result<()> {
+    let documents = objects(text, namespace)?;
+    rules::file(&documents, namespace).map_err(|why| Error::invalid(format!("{namespace}:"), why))
+}
+
+/// Checks documents each for itself and returns them.
+pub(crate) fn objects(text: &str, namespace: &str) -> Result<Vec<Value>> {
     let documents = documents(text)?;
     for document in &documents {
         let name = describe(document);
         object(document, namespace).map_err(|why| Error::invalid(format!("{name}:"), why))?;
     }
-    rules::file(&documents, namespace).map_err(|why| Error::invalid(format!("{namespace}:"), why))
+    Ok(documents)
 }
 
 /// The documents of a file as plain values.

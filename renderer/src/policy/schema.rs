@@ -64,8 +64,8 @@ impl<'a> Checker<'a> {
             }
             return;
         }
-        if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-            self.one_of(node, values, name);
+        if let Some(names) = names(schema) {
+            self.one_of(node, &names, name);
             return;
         }
         if !self.has_type(node, schema) {
@@ -99,10 +99,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn one_of(&mut self, node: &Node, values: &[Value], name: &str) {
-        let names: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
+    fn one_of(&mut self, node: &Node, names: &[&str], name: &str) {
         match &node.kind {
-            Kind::Scalar(value) if values.contains(value) => {}
+            Kind::Scalar(Value::String(text)) if names.contains(&text.as_str()) => {}
             Kind::Scalar(Value::String(text)) => {
                 self.bad(
                     node,
@@ -110,7 +109,7 @@ impl<'a> Checker<'a> {
                         "{}may not be `{}`{}",
                         subject(name),
                         shorten(text),
-                        hint(text, names)
+                        hint(text, names.iter().copied())
                     ),
                 );
             }
@@ -228,6 +227,20 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// The names that a Rust enum allows: a list, or one schema for each where they have descriptions.
+fn names(schema: &Value) -> Option<Vec<&str>> {
+    let list = |key: &str| schema.get(key).and_then(Value::as_array);
+    if let Some(names) = list("enum") {
+        return Some(names.iter().filter_map(Value::as_str).collect());
+    }
+    list("oneOf").map(|choices| {
+        choices
+            .iter()
+            .filter_map(|choice| choice["const"].as_str())
+            .collect()
+    })
 }
 
 fn subject(name: &str) -> String {

@@ -1,7 +1,7 @@
 //! A rendered shape, cut at the names: pieces that every user of the shape has, and the places between
 //! them where the user's own names go.
 
-use coditect_core::{TenantId, UserId, WorkspaceId};
+use coditect_core::{Error, TenantId, UserId, WorkspaceId};
 
 use super::{context::Identity, encode::write_inner};
 
@@ -74,6 +74,21 @@ impl Sentinels {
 
     pub(super) const fn identity(&self) -> &Identity {
         &self.0
+    }
+
+    /// An error about a shape, without the stand-ins, which nobody would find anywhere.
+    pub(super) fn unnamed(&self, error: &Error) -> Error {
+        let ids = self
+            .0
+            .workspaces
+            .iter()
+            .map(|(id, _)| id)
+            .chain([&self.0.user, &self.0.tenant]);
+        let text = ids.fold(error.to_string(), |text, id| text.replace(id, "<id>"));
+        match text.split_once(": ") {
+            Some((place, what)) => Error::invalid(format!("{place}:"), what),
+            None => Error::invalid("templates", text),
+        }
     }
 
     pub(super) fn namespace(&self) -> String {

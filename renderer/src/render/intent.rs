@@ -15,6 +15,14 @@ pub fn intent_of(bytes: &[u8]) -> Option<UserIntent> {
     serde_json::from_str(&recorded).ok()
 }
 
+/// An intent in a file of its own, as YAML or JSON; unknown fields are refused.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn parse_intent(text: &str) -> Result<UserIntent, String> {
+    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+}
+
 /// Our spelling: the Namespace is the first document and the annotation has a line of its own.
 fn as_written(text: &str) -> Option<String> {
     let (_, first) = text.split_once("---\n")?;

@@ -15,7 +15,7 @@ use coditect_core::{
 };
 use sha2::{Digest, Sha256};
 
-pub use self::intent::intent_of;
+pub use self::intent::{intent_of, parse_intent};
 use self::{
     cache::Cache,
     context::Identity,
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// A user's file as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// Its path in the cell's repository.
     pub path: String,
@@ -40,6 +40,22 @@ pub struct Rendered {
     /// SHA-256, in hexadecimal digits, over all that the bytes depend on: the intent, what policy makes
     /// of it, templates and engine.
     pub input_hash: String,
+}
+
+impl std::fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            path,
+            bytes,
+            release,
+            input_hash,
+        } = self;
+        write!(
+            f,
+            "Rendered({path}, {} bytes, release {release}, input {input_hash})",
+            bytes.len()
+        )
+    }
 }
 
 /// Renders intents under one policy and one set of template releases. Cheap to share between threads.
@@ -116,11 +132,11 @@ impl Renderer {
     pub fn render_direct(&self, intent: &UserIntent) -> Result<Rendered> {
         let (shape, release) = resolve_shape(intent, &self.policy, &self.releases)?;
         let identity = Identity::of(intent)?;
-        let text = expand(&shape, release, &identity)?;
-        check::check(&text, &intent.user.namespace())?;
+        let file = expand(&shape, release, &identity)?;
+        file.check(&intent.user.namespace())?;
         Ok(Rendered {
             path: intent.path(),
-            bytes: text.into_bytes(),
+            bytes: file.text.into_bytes(),
             release: release.name().clone(),
             input_hash: input_hash(&shape.digest()?, &identity),
         })
@@ -184,19 +200,35 @@ impl Renderer {
     }
 }
 
+/// A rendered file and which template each part of it came from.
+struct Expansion<'r> {
+    text: String,
+    /// A template and where its part ends.
+    parts: Vec<(&'r str, usize)>,
+}
+
 /// The documents of a shape with these names in them.
-fn expand(shape: &Shape<'_>, release: &Release, identity: &Identity) -> Result<String> {
+fn expand<'r>(
+    shape: &Shape<'_>,
+    release: &'r Release,
+    identity: &Identity,
+) -> Result<Expansion<'r>> {
     let context = context::Context::new(shape, identity);
-    let mut text = String::from(HEADER);
-    let mut add = |template: &str, context: minijinja::Value| -> Result<()> {
+    let mut file = Expansion {
+        text: String::from(HEADER),
+        parts: Vec::new(),
+    };
+    let mut add = |template: &'r str, context: minijinja::Value| -> Result<()> {
         let engine = release.templates();
         let rendered = engine
             .get_template(template)
             .and_then(|found| found.render(context));
-        text.push_str(&rendered.map_err(|error| template_error(&error, template))?);
-        if !text.ends_with('\n') {
-            text.push('\n');
+        file.text
+            .push_str(&rendered.map_err(|error| template_error(&error, template))?);
+        if !file.text.ends_with('\n') {
+            file.text.push('\n');
         }
+        file.parts.push((template, file.text.len()));
         Ok(())
     };
     for template in release.per_user() {
@@ -207,18 +239,36 @@ fn expand(shape: &Shape<'_>, release: &Release, identity: &Identity) -> Result<S
             add(template, context.for_workspace(index))?;
         }
     }
-    Ok(text)
+    Ok(file)
+}
+
+impl Expansion<'_> {
+    /// Checks the file; an error names the template of the part that has it.
+    fn check(&self, namespace: &str) -> Result<()> {
+        let Err(error) = check::check(&self.text, namespace) else {
+            return Ok(());
+        };
+        let mut from = 0;
+        for (template, end) in &self.parts {
+            if let Err(error) = check::objects(&self.text[from..*end], namespace) {
+                return Err(Error::invalid(format!("{template}:"), error.to_string()));
+            }
+            from = *end;
+        }
+        Err(error)
+    }
 }
 
 /// Renders a shape with stand-ins for the names, checks it, and cuts it at them. A second set of
 /// stand-ins proves that the templates only print names and compute nothing from them.
 fn cut(shape: &Shape<'_>, release: &Release) -> Result<Cut> {
     let first = Sentinels::first(shape.workspaces.len());
-    let text = expand(shape, release, first.identity())?;
-    check::check(&text, &first.namespace())?;
-    let cut = Cut::new(&text, &first, shape.digest()?);
+    let file = expand(shape, release, first.identity())?;
+    file.check(&first.namespace())
+        .map_err(|error| first.unnamed(&error))?;
+    let cut = Cut::new(&file.text, &first, shape.digest()?);
     let second = Sentinels::second(shape.workspaces.len());
-    if cut.splice(second.identity()) != expand(shape, release, second.identity())?.as_bytes() {
+    if cut.splice(second.identity()) != expand(shape, release, second.identity())?.text.as_bytes() {
         let what = "computes with a user's or workspace's names; it may only print them";
         return Err(Error::invalid(
             format!("templates/{}", release.name()),
