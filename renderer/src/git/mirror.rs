@@ -5,6 +5,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,6 +13,7 @@ use std::{
 use coditect_core::{CellName, health::Health};
 use git2::Oid;
 use tokio::{
+    process::Command,
     sync::{Notify, watch},
     task::{JoinHandle, spawn_blocking},
     time::sleep,
@@ -218,16 +220,7 @@ async fn push_once(
     config: &MirrorConfig,
     head: Oid,
 ) -> Result<(), MirrorProblem> {
-    let mut command = command::git(repository.path());
-    command
-        .env("GIT_CONFIG_COUNT", "1")
-        .env("GIT_CONFIG_KEY_0", format!("remote.{REMOTE}.url"))
-        .env("GIT_CONFIG_VALUE_0", &config.url)
-        .args(["push", "--porcelain", "--atomic", "--no-verify", REMOTE])
-        .arg(format!(
-            "{}{head}:{BRANCH}",
-            if config.force { "+" } else { "" }
-        ));
+    let command = push_command(repository.path(), config, head);
     let output = command::run(command, config.limit)
         .await
         .map_err(MirrorProblem::Unreachable)?;
@@ -238,6 +231,20 @@ async fn push_once(
         &redact(&output.stdout, &config.url),
         &redact(&output.stderr, &config.url),
     ))
+}
+
+fn push_command(repository: &Path, config: &MirrorConfig, head: Oid) -> Command {
+    let mut command = command::git(repository);
+    command
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", format!("remote.{REMOTE}.url"))
+        .env("GIT_CONFIG_VALUE_0", &config.url)
+        .args(["push", "--porcelain", "--atomic", "--no-verify", REMOTE])
+        .arg(format!(
+            "{}{head}:{BRANCH}",
+            if config.force { "+" } else { "" }
+        ));
+    command
 }
 
 /// Sorts a failed push. `--porcelain` gives `!<tab>from:to<tab>[summary] (reason)` for a refused ref.
@@ -273,4 +280,64 @@ fn problem(stdout: &str, stderr: &str) -> MirrorProblem {
 fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().hash_one(0_u8) % 1_000;
     pause / 2 + pause / 2 * u32::try_from(random).unwrap_or(0) / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_credential_stands_on_the_command_line() {
+        let config = MirrorConfig::new(
+            "local".parse().unwrap(),
+            "https://robot:s3cret@git.example/cell.git",
+        );
+        let command = push_command(Path::new("cell.git"), &config, Oid::ZERO_SHA1);
+        let arguments: Vec<_> = command
+            .as_std()
+            .get_args()
+            .map(|argument| argument.to_string_lossy())
+            .collect();
+        assert!(
+            arguments
+                .iter()
+                .all(|argument| !argument.contains("s3cret") && !argument.contains("git.example")),
+            "{arguments:?}"
+        );
+    }
+
+    #[test]
+    fn pauses_stay_within_half() {
+        for _ in 0..100 {
+            let pause = jittered(Duration::from_secs(8));
+            assert!(
+                (Duration::from_secs(4)..=Duration::from_secs(8)).contains(&pause),
+                "{pause:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let refused = |summary: &str| {
+            problem(
+                &format!("To ***\n!\tabc:refs/heads/main\t{summary}\nDone\n"),
+                "remote: not today\nerror: failed to push some refs\n",
+            )
+        };
+        assert!(matches!(
+            refused("[rejected] (fetch first)"),
+            MirrorProblem::Diverged(_)
+        ));
+        assert_eq!(
+            refused("[remote rejected] (pre-receive hook declined)"),
+            MirrorProblem::Rejected(
+                "[remote rejected] (pre-receive hook declined); not today".to_owned()
+            )
+        );
+        assert_eq!(
+            problem("", "fatal: no route\n"),
+            MirrorProblem::Unreachable("fatal: no route".to_owned())
+        );
+    }
 }

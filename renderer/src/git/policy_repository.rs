@@ -1,11 +1,15 @@
 //! The policy folder as a Git repository with a work tree, so that a checkpoint can name the policy it
 //! was rendered with. Used where the policy is a plain folder that people edit in place (`coditect dev`).
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use git2::{
     ErrorCode, IndexAddOption, Oid, Repository, RepositoryInitOptions, Signature, StatusOptions,
 };
+use rustix::fs::syncfs;
 
 use super::error::{Error, Result};
 
@@ -33,13 +37,8 @@ impl PolicyRepository {
         if !policy.folder.join(".git").exists() {
             let mut options = RepositoryInitOptions::new();
             options.external_template(false).initial_head("main");
-            let repository = Repository::init_opts(&policy.folder, &options)
+            Repository::init_opts(&policy.folder, &options)
                 .map_err(|error| policy.failed(error))?;
-            // Loose objects are synced before the ref that names them.
-            let synced = repository
-                .config()
-                .and_then(|mut config| config.set_bool("core.fsyncObjectFiles", true));
-            synced.map_err(|error| policy.failed(error))?;
         }
         policy.open()?;
         Ok(policy)
@@ -121,12 +120,27 @@ fn commit_all(repository: &Repository, message: &str) -> Result<Oid, git2::Error
         return Ok(parent.id());
     }
     let signature = Signature::now("Coditect renderer", "renderer@coditect.invalid")?;
-    repository.commit(
-        Some("HEAD"),
-        &signature,
-        &signature,
-        message,
-        &tree,
-        &parent.iter().collect::<Vec<_>>(),
-    )
+    let parents: Vec<_> = parent.iter().collect();
+    let commit = repository.commit(None, &signature, &signature, message, &tree, &parents)?;
+    // A checkpoint is about to name this commit: its objects reach the disk before the branch names them,
+    // and the branch before anyone is told. Policy changes are rare enough for two full syncs.
+    sync(repository)?;
+    move_head(repository, commit, message)?;
+    sync(repository)?;
+    Ok(commit)
+}
+
+fn move_head(repository: &Repository, commit: Oid, message: &str) -> Result<(), git2::Error> {
+    let head = repository.find_reference("HEAD")?;
+    match head.symbolic_target()? {
+        Some(branch) => repository
+            .reference(branch, commit, true, message)
+            .map(drop),
+        None => repository.set_head_detached(commit),
+    }
+}
+
+fn sync(repository: &Repository) -> Result<(), git2::Error> {
+    let synced = File::open(repository.path()).and_then(|folder| Ok(syncfs(&folder)?));
+    synced.map_err(|error| git2::Error::from_str(&format!("the disk did not take it: {error}")))
 }

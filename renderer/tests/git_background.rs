@@ -1,0 +1,328 @@
+//! The mirror and the maintenance, with real remotes and a real `git`.
+
+mod git_support;
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+use coditect_core::health::{Health, State};
+use coditect_renderer::git::{
+    CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig, MirrorProblem, Occasion,
+    Published, repack,
+};
+use git_support::{Cell, assert_clean, finish, git, head_of, put, try_git, user};
+
+fn config(url: &Path) -> MirrorConfig {
+    let mut config = MirrorConfig::new("local".parse().unwrap(), url.to_str().unwrap());
+    config.first_pause = Duration::from_millis(5);
+    config.longest_pause = Duration::from_millis(20);
+    config
+}
+
+fn bare(path: &Path) {
+    git(
+        path.parent().unwrap(),
+        &["init", "-q", "--bare", "-b", "main", path.to_str().unwrap()],
+    );
+}
+
+fn hook(remote: &Path, script: &str) {
+    let path = remote.join("hooks/pre-receive");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+async fn until_problem(mirror: &Mirror) -> MirrorProblem {
+    mirror
+        .status()
+        .wait_for(|status| status.problem.is_some())
+        .await
+        .unwrap()
+        .problem
+        .clone()
+        .unwrap()
+}
+
+async fn until_pushed(mirror: &Mirror, published: &Published) {
+    mirror
+        .status()
+        .wait_for(|status| status.pushed == Some(published.commit))
+        .await
+        .unwrap();
+}
+
+fn detail(health: &Health) -> (bool, String) {
+    match health.snapshot().remove("mirror/local").unwrap() {
+        State::Ok { detail } => (true, detail),
+        State::Degraded { detail } | State::Failing { detail } => (false, detail),
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_that_is_down_is_shown_and_caught_up_with() {
+    let (cell, first) = Cell::with_users(3);
+    let remote = cell.folder.path().join("mirror.git");
+    let health = Health::default();
+    let mirror = Mirror::start(cell.repository.clone(), config(&remote), health.clone());
+    let problem = until_problem(&mirror).await;
+    assert!(
+        matches!(problem, MirrorProblem::Unreachable(_)),
+        "{problem:?}"
+    );
+    assert!(
+        detail(&health)
+            .1
+            .contains("check address, network and credentials"),
+        "{:?}",
+        detail(&health)
+    );
+    assert!(health.is_ready(), "a mirror that is down stops nobody");
+    let second = cell.commit(&first, 2, |batch| assert!(put(batch, 5, 0)));
+    mirror.published();
+    bare(&remote);
+    until_pushed(&mirror, &second).await;
+    assert_eq!(head_of(&remote), second.commit.to_string());
+    assert!(detail(&health).0);
+    assert_eq!(mirror.status().borrow().failures, 0);
+}
+
+#[tokio::test]
+async fn a_mirror_that_refuses_is_quoted() {
+    let (cell, first) = Cell::with_users(3);
+    let remote = cell.folder.path().join("mirror.git");
+    bare(&remote);
+    hook(&remote, "echo 'no pushes on a Sunday' >&2; exit 1");
+    let health = Health::default();
+    let mirror = Mirror::start(cell.repository.clone(), config(&remote), health.clone());
+    let problem = until_problem(&mirror).await;
+    assert!(
+        matches!(&problem, MirrorProblem::Rejected(said) if said.contains("no pushes on a Sunday")),
+        "{problem:?}"
+    );
+    assert!(
+        detail(&health).1.contains("branch protection"),
+        "{:?}",
+        detail(&health)
+    );
+    fs::remove_file(remote.join("hooks/pre-receive")).unwrap();
+    until_pushed(&mirror, &first).await;
+}
+
+#[tokio::test]
+async fn other_peoples_commits_at_the_mirror_are_overwritten_only_by_force() {
+    let (cell, first) = Cell::with_users(3);
+    let (other, _) = Cell::with_users(4);
+    let remote = cell.folder.path().join("mirror.git");
+    git(
+        cell.folder.path(),
+        &[
+            "clone",
+            "-q",
+            "--bare",
+            other.path().to_str().unwrap(),
+            remote.to_str().unwrap(),
+        ],
+    );
+    let theirs = head_of(&remote);
+    let mirror = Mirror::start(cell.repository.clone(), config(&remote), Health::default());
+    let problem = until_problem(&mirror).await;
+    assert!(matches!(problem, MirrorProblem::Diverged(_)), "{problem:?}");
+    assert_eq!(head_of(&remote), theirs);
+    drop(mirror);
+    let forced = MirrorConfig {
+        force: true,
+        ..config(&remote)
+    };
+    let mirror = Mirror::start(cell.repository.clone(), forced, Health::default());
+    until_pushed(&mirror, &first).await;
+    assert_eq!(head_of(&remote), first.commit.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_that_come_during_a_push_share_the_next_one() {
+    let (cell, mut published) = Cell::with_users(3);
+    let remote = cell.folder.path().join("mirror.git");
+    bare(&remote);
+    for name in ["began", "go"] {
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(remote.join(name))
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    hook(
+        &remote,
+        "echo began > began; cat go > /dev/null; echo push >> pushes",
+    );
+    let mirror = Mirror::start(cell.repository.clone(), config(&remote), Health::default());
+    let pipe = |name: &str| remote.join(name);
+    let (began, go) = (pipe("began"), pipe("go"));
+    let wait = |path: std::path::PathBuf| {
+        tokio::task::spawn_blocking(move || fs::read_to_string(path).unwrap())
+    };
+    let release = |path: std::path::PathBuf| {
+        tokio::task::spawn_blocking(move || fs::write(path, "go").unwrap())
+    };
+    wait(began.clone()).await.unwrap();
+    for n in 0..10 {
+        published = cell.commit(&published, n + 2, |batch| {
+            assert!(put(batch, 100 + u128::from(n), 0))
+        });
+        mirror.published();
+    }
+    release(go.clone()).await.unwrap();
+    wait(began).await.unwrap();
+    release(go).await.unwrap();
+    until_pushed(&mirror, &published).await;
+    assert_eq!(
+        fs::read_to_string(remote.join("pushes")).unwrap(),
+        "push\npush\n"
+    );
+}
+
+#[tokio::test]
+async fn a_push_that_hangs_is_ended_with_its_helpers() {
+    let (cell, _) = Cell::with_users(1);
+    let remote = cell.folder.path().join("mirror.git");
+    bare(&remote);
+    // The pipe ends for its reader when the last process of the push is gone.
+    let pipe = remote.join("alive");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    hook(&remote, "exec sleep 1000 > alive");
+    let config = MirrorConfig {
+        limit: Duration::from_millis(300),
+        longest_pause: Duration::from_secs(600),
+        first_pause: Duration::from_secs(600),
+        ..config(&remote)
+    };
+    let mirror = Mirror::start(cell.repository.clone(), config, Health::default());
+    let gone = tokio::task::spawn_blocking(move || fs::read_to_string(pipe).unwrap());
+    let problem = until_problem(&mirror).await;
+    assert!(
+        matches!(&problem, MirrorProblem::Unreachable(said) if said.contains("took longer")),
+        "{problem:?}"
+    );
+    assert_eq!(gone.await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn credentials_are_shown_to_nobody() {
+    let (cell, _) = Cell::with_users(1);
+    let mut config = config(Path::new("x"));
+    // Nothing listens on port 1.
+    config.url = "http://robot:s3cret-t0ken@127.0.0.1:1/cell.git".to_owned();
+    let health = Health::default();
+    let mirror = Mirror::start(cell.repository.clone(), config, health.clone());
+    let problem = until_problem(&mirror).await;
+    assert!(
+        !format!("{problem:?} {:?}", detail(&health)).contains("s3cret"),
+        "{problem:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
+    const COMMITS: u64 = 320;
+    let (cell, mut published) = Cell::with_users(40);
+    // Opened before, and never told of anything.
+    let old = CellRepository::open(cell.path()).unwrap();
+    let before = old.tree(published.commit).unwrap();
+    let config = MaintenanceConfig {
+        packs: 16,
+        ..MaintenanceConfig::new("local".parse().unwrap())
+    };
+    let health = Health::default();
+    let maintenance = Maintenance::start(cell.repository.clone(), config, health.clone());
+    let mut status = maintenance.status();
+    let (cell, published) = tokio::task::spawn_blocking(move || {
+        for version in 0..COMMITS {
+            published = cell.commit(&published, version + 2, |batch| {
+                assert!(put(batch, u128::from(version % 40), version + 1))
+            });
+            maintenance.published();
+            if version % 40 == 0 {
+                old.tree(published.commit).unwrap();
+            }
+        }
+        maintenance.published();
+        // Each pack of the bound has at least twice the objects of the next.
+        let joined = status.borrow_and_update().repacks;
+        assert!(joined > 2, "{joined}");
+        for (_, _, oid) in before.iter() {
+            old.blob(oid).unwrap();
+        }
+        for (_, _, oid) in published.tree.iter() {
+            old.blob(oid).unwrap();
+        }
+        assert_eq!(old.history_of(published.commit, user(3)).unwrap().len(), 9);
+        (cell, published)
+    })
+    .await
+    .unwrap();
+    repack(&cell.repository, Duration::from_secs(60))
+        .await
+        .unwrap();
+    let packs = fs::read_dir(cell.path().join("objects/pack"))
+        .unwrap()
+        .filter(|entry| {
+            entry
+                .as_ref()
+                .unwrap()
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "pack")
+        });
+    assert!(packs.count() < 16);
+    assert_eq!(
+        git(&cell.path(), &["rev-list", "--count", "main"]),
+        (COMMITS + 1).to_string()
+    );
+    assert_clean(&cell.path());
+    assert!(health.is_ready());
+    cell.commit(&published, 999, |batch| assert!(put(batch, 77, 0)));
+}
+
+#[tokio::test]
+async fn a_prepared_commit_survives_a_repack() {
+    let (cell, first) = Cell::with_users(5);
+    let second = cell.commit(&first, 2, |batch| assert!(put(batch, 9, 0)));
+    let mut batch = cell.repository.begin(Some(second.commit), &second.tree);
+    put(&mut batch, 10, 0);
+    let prepared = finish(batch, 3, Occasion::Changes);
+    repack(&cell.repository, Duration::from_secs(60))
+        .await
+        .unwrap();
+    git(&cell.path(), &["repack", "--geometric=2", "-d"]);
+    let third = prepared.publish().unwrap();
+    assert_eq!(cell.repository.tree(third.commit).unwrap().len(), 7);
+    assert_clean(&cell.path());
+}
+
+#[tokio::test]
+async fn a_repack_killed_at_any_moment_harms_nothing() {
+    let (cell, mut published) = Cell::with_users(50);
+    for round in 0..30 {
+        published = cell.commit(&published, round + 2, |batch| {
+            assert!(put(batch, u128::from(round), 1))
+        });
+        // Mostly ends by SIGKILL somewhere inside; where does not matter.
+        let _ = repack(&cell.repository, Duration::from_millis(round)).await;
+        let (whole, said) = try_git(
+            &cell.path(),
+            &["fsck", "--strict", "--full", "--no-progress"],
+        );
+        assert!(whole, "{said}");
+    }
+    repack(&cell.repository, Duration::from_secs(60))
+        .await
+        .unwrap();
+    assert_clean(&cell.path());
+    assert_eq!(cell.repository.tree(published.commit).unwrap().len(), 50);
+}
