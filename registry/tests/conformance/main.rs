@@ -2,6 +2,8 @@
 //!
 //! A new back end joins by one more way to make a [`bench::Bench`].
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod basics;
 mod bench;
 mod conflicts;

@@ -33,7 +33,7 @@ const VERSION_AGE: Duration = limits::TRANSACTION_AGE.saturating_add(Duration::f
 const TICK: Duration = Duration::from_millis(250);
 /// After a failed write, commits are refused for this long at first, and twice as long after each further
 /// one. Opening the file anew after each of them would keep readers waiting.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Compaction waits for the last reads: this often, this long.
 const COMPACT_ATTEMPTS: u32 = 100;

@@ -2,18 +2,19 @@
 
 use std::{
     cell::Cell,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use coditect_core::Version;
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError,
-    TableDefinition,
+    TableDefinition, backends::FileBackend,
 };
 
-use super::{super::StoreError, disk::Disk};
+use super::super::StoreError;
 
 /// Every key and value of the registry.
 pub(super) const DATA: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("data");
@@ -42,7 +43,7 @@ pub(super) fn open(path: &Path) -> Result<(Database, Version), StoreError> {
 
 /// Opens the file, which must exist.
 pub(super) fn reopen(path: &Path) -> Result<(Database, Version), StoreError> {
-    let database = database(path, false)?;
+    let database = database(path, false).map_err(|error| explain(path, error))?;
     let damaged = |error: redb::Error| StoreError::Corrupt(format!("{}: {error}", path.display()));
     let about = database
         .begin_read()
@@ -69,14 +70,21 @@ pub(super) fn reopen(path: &Path) -> Result<(Database, Version), StoreError> {
     Ok((database, version))
 }
 
-fn database(path: &Path, create: bool) -> Result<Database, StoreError> {
-    let shown = path.display().to_string();
-    let disk = Disk::open(path, create).map_err(|error| explain(path, error))?;
-    if !create && redb::StorageBackend::len(&disk).map_err(|error| not_opened(path, &error))? == 0 {
-        return Err(StoreError::Corrupt(format!(
-            "{shown} is empty; remove it to begin anew, or restore it from a backup"
-        )));
+fn database(path: &Path, create: bool) -> Result<Database, DatabaseError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    if !create && file.metadata()?.len() == 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty").into());
     }
+    let disk = FileBackend::new(file)?;
+    #[cfg(test)]
+    let disk = super::disk::Disk::new(disk, path);
+    let shown = path.display().to_string();
     let told = Cell::new(false);
     Builder::new()
         .set_cache_size(CACHE_BYTES)
@@ -89,13 +97,22 @@ fn database(path: &Path, create: bool) -> Result<Database, StoreError> {
             }
         })
         .create_with_backend(disk)
-        .map_err(|error| explain(path, error))
 }
 
 /// Makes an empty store beside its place and puts it there whole, so that no crash leaves half of one.
 fn create(path: &Path) -> Result<(), StoreError> {
     let unfinished = unfinished(path);
-    let database = database(&unfinished, true)?;
+    let database = match database(&unfinished, true) {
+        // Somebody was killed here before the first page was whole.
+        Err(DatabaseError::Storage(StorageError::Io(error)))
+            if error.kind() == io::ErrorKind::InvalidData =>
+        {
+            fs::remove_file(&unfinished).map_err(|error| not_opened(path, &error))?;
+            database(&unfinished, true)
+        }
+        opened => opened,
+    }
+    .map_err(|error| explain(&unfinished, error))?;
     let fill = || -> Result<(), redb::Error> {
         let write = database.begin_write()?;
         write.open_table(DATA)?;
@@ -128,9 +145,10 @@ fn create(path: &Path) -> Result<(), StoreError> {
         .map_err(|error| not_opened(path, &error))
 }
 
-/// The file's size in bytes, 0 if it cannot be asked.
+/// What the file takes on disk in bytes, 0 if it cannot be asked. It is longer, by a hole at its end.
 pub(super) fn size(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |about| about.len())
+    // stat(2) counts in blocks of 512 bytes, whatever the file system's own.
+    fs::metadata(path).map_or(0, |about| about.blocks() * 512)
 }
 
 fn unfinished(path: &Path) -> PathBuf {

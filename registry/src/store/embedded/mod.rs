@@ -5,9 +5,12 @@
 //! leaves the last commit that was acknowledged, or a later one.
 
 mod committer;
+#[cfg(test)]
 mod disk;
 mod file;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::{

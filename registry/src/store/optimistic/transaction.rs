@@ -89,7 +89,7 @@ impl Transaction {
                 "a value of {value} bytes is longer than {}",
                 limits::VALUE_BYTES
             )
-        } else if first.is_some_and(|first| *first >= limits::FIRST_FORBIDDEN_BYTE) {
+        } else if first == Some(&limits::FIRST_FORBIDDEN_BYTE) {
             "keys that begin with 0xff belong to the store itself".to_owned()
         } else {
             self.bytes = self.bytes.saturating_add(key + value);
