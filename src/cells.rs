@@ -1,6 +1,6 @@
 //! The renderers of this process: one for each cell, with its mirror and the upkeep of its packs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use coditect_core::{CellName, Error, Result, health::Health};
@@ -15,9 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::data::Data;
 
-/// Where else commits go.
+/// How cells are rendered, and where else commits go.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct MirrorArgs {
+pub(crate) struct Rendering {
+    /// How long a renderer's lease lasts without renewal: how soon another one takes over after a crash.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), env = "CODITECT_LEASE_SECONDS")]
+    pub(crate) lease_seconds: u64,
+
     /// A Git remote that every cell's branch is pushed to in the background; `{cell}` stands for the cell's
     /// name. Credentials belong into git's own configuration, not here.
     #[arg(long, value_name = "URL", env = "CODITECT_MIRROR")]
@@ -35,7 +39,7 @@ pub(crate) struct MirrorArgs {
 pub(crate) async fn start(
     cells: &[CellName],
     data: &Data,
-    mirror: &MirrorArgs,
+    rendering: &Rendering,
     registry: &Registry,
     inputs: &watch::Receiver<Arc<Inputs>>,
     health: &Health,
@@ -45,22 +49,28 @@ pub(crate) async fn start(
     for cell in cells {
         let path = data.repository(cell);
         let opened = tokio::task::spawn_blocking(move || CellRepository::open_or_create(path));
-        let repository = opened.await.map_err(|error| Error::internal("a background task panicked").because(error))??;
-        let maintenance = Maintenance::start(repository.clone(), MaintenanceConfig::new(cell.clone()), health.clone());
-        let mirror = mirror.mirror.as_ref().map(|url| {
+        let repository = opened
+            .await
+            .map_err(|error| Error::internal("a background task panicked").because(error))??;
+        let maintenance = Maintenance::start(
+            repository.clone(),
+            MaintenanceConfig::new(cell.clone()),
+            health.clone(),
+        );
+        let mirror = rendering.mirror.as_ref().map(|url| {
             let mut config = MirrorConfig::new(cell.clone(), url.replace("{cell}", cell.as_str()));
-            config.force = mirror.mirror_force;
+            config.force = rendering.mirror_force;
             Mirror::start(repository.clone(), config, health.clone())
         });
-        let service =
-            Service::new(registry.clone(), Settings::new(cell.clone(), data.repository(cell)), inputs.clone(), health.clone()).on_publish(
-                move || {
-                    maintenance.published();
-                    if let Some(mirror) = &mirror {
-                        mirror.published();
-                    }
-                },
-            );
+        let mut settings = Settings::new(cell.clone(), data.repository(cell));
+        settings.lease = Duration::from_secs(rendering.lease_seconds);
+        let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone())
+            .on_publish(move || {
+                maintenance.published();
+                if let Some(mirror) = &mirror {
+                    mirror.published();
+                }
+            });
         running.spawn(service.run(stop.clone()));
     }
     Ok(running)

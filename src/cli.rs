@@ -16,7 +16,13 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     /// What to print: text for people, JSON for machines.
-    #[arg(long, global = true, value_enum, default_value_t, env = "CODITECT_OUTPUT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "CODITECT_OUTPUT"
+    )]
     pub(crate) output: Output,
 
     /// Which log lines to write to standard error, as `level` or `target=level,…`.
@@ -24,7 +30,13 @@ pub(crate) struct Cli {
     pub(crate) log: String,
 
     /// How log lines are written.
-    #[arg(long, global = true, value_enum, default_value_t, env = "CODITECT_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "CODITECT_LOG_FORMAT"
+    )]
     pub(crate) log_format: LogFormat,
 }
 

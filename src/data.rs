@@ -18,7 +18,12 @@ use coditect_registry::{
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Data {
     /// The folder that holds the installation: registry, cells' repositories, policy, keys.
-    #[arg(long = "data", value_name = "DIR", default_value = ".coditect", env = "CODITECT_DATA")]
+    #[arg(
+        long = "data",
+        value_name = "DIR",
+        default_value = ".coditect",
+        env = "CODITECT_DATA"
+    )]
     folder: PathBuf,
 }
 
@@ -28,9 +33,17 @@ impl Data {
     /// # Errors
     /// `Unavailable` if it cannot be made.
     pub(crate) fn create(&self) -> Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|error| {
-            Error::unavailable(format!("the folder {} cannot be made; choose another with --data", self.folder.display())).because(error)
-        })
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(|error| {
+                Error::unavailable(format!(
+                    "the folder {} cannot be made; choose another with --data",
+                    self.folder.display()
+                ))
+                .because(error)
+            })
     }
 
     /// The embedded store's file.
@@ -78,7 +91,10 @@ impl Data {
     /// `NotFound` if there is no installation here; `Unavailable` if neither answers.
     pub(crate) async fn open(&self) -> Result<Registry> {
         if !self.registry().exists() {
-            let message = format!("there is no registry in {}; name the folder with --data", self.folder.display());
+            let message = format!(
+                "there is no registry in {}; name the folder with --data",
+                self.folder.display()
+            );
             return Err(Error::not_found(message));
         }
         let store: Arc<dyn Store> = match EmbeddedStore::open(self.registry()) {

@@ -35,7 +35,9 @@ impl From<Exit> for ExitCode {
 pub(crate) fn failed(error: &Error) -> Exit {
     crate::output::complain(&error.chain());
     match error.kind() {
-        Kind::Invalid { .. } | Kind::NotFound | Kind::Conflict | Kind::LimitReached { .. } => Exit::Invalid,
+        Kind::Invalid { .. } | Kind::NotFound | Kind::Conflict | Kind::LimitReached { .. } => {
+            Exit::Invalid
+        }
         Kind::Unavailable | Kind::TooMany { .. } => Exit::Unavailable,
         Kind::Internal | Kind::Unauthenticated | Kind::Forbidden => Exit::Failed,
     }

@@ -21,12 +21,22 @@ pub(crate) fn plant(folder: &Path) -> Result<()> {
         // Made whole beside its place, so that a crash leaves no half of a policy.
         let half = folder.join(format!(".{name}.half"));
         let planted = fs::create_dir_all(folder)
-            .and_then(|()| if half.exists() { fs::remove_dir_all(&half) } else { Ok(()) })
+            .and_then(|()| {
+                if half.exists() {
+                    fs::remove_dir_all(&half)
+                } else {
+                    Ok(())
+                }
+            })
             .and_then(|()| fs::create_dir(&half))
             .and_then(|()| sample.extract(&half))
             .and_then(|()| fs::rename(&half, &target));
         planted.map_err(|error| {
-            Error::unavailable(format!("the sample policy cannot be written to {}", target.display())).because(error)
+            Error::unavailable(format!(
+                "the sample policy cannot be written to {}",
+                target.display()
+            ))
+            .because(error)
         })?;
     }
     Ok(())

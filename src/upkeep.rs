@@ -24,7 +24,9 @@ pub(crate) async fn run(registry: Registry, health: Health, stop: CancellationTo
     loop {
         match once(&registry).await {
             Ok(()) => health.ok(PART, "grace periods and old requests are looked after"),
-            Err(error) => health.degraded(PART, format!("waits for the registry: {}", error.chain())),
+            Err(error) => {
+                health.degraded(PART, format!("waits for the registry: {}", error.chain()))
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
@@ -35,8 +37,29 @@ pub(crate) async fn run(registry: Registry, health: Health, stop: CancellationTo
 
 async fn once(registry: &Registry) -> Result<()> {
     let now = Timestamp::now();
-    while registry.apply(RequestId::random(), &BuryDue { limit: BATCH, at: now }).await? == BATCH {}
+    while registry
+        .apply(
+            RequestId::random(),
+            &BuryDue {
+                limit: BATCH,
+                at: now,
+            },
+        )
+        .await?
+        == BATCH
+    {}
     let before = now.saturating_sub(REQUESTS).unwrap_or(Timestamp::MIN);
-    while registry.apply(RequestId::random(), &ForgetRequests { before, limit: BATCH, at: now }).await? == BATCH {}
+    while registry
+        .apply(
+            RequestId::random(),
+            &ForgetRequests {
+                before,
+                limit: BATCH,
+                at: now,
+            },
+        )
+        .await?
+        == BATCH
+    {}
     Ok(())
 }

@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use coditect_core::ReleaseName;
 use git2::Oid;
 
-use crate::{git::PolicyRepository, policy::Policy, release::Releases, render::Renderer};
+use crate::{
+    git::PolicyRepository,
+    policy::Policy,
+    release::{Release, Releases},
+    render::Renderer,
+};
 
 /// The reviewed inputs of a render, all of one moment.
 pub struct Inputs {
@@ -41,7 +46,17 @@ impl Inputs {
         let releases = Arc::new(Releases::load(templates).map_err(|error| error.to_string())?);
         let policy =
             Arc::new(Policy::load(policy, &releases).map_err(|errors| errors.to_string())?);
+        Self::new(policy, releases, commit)
+    }
+
+    /// Renders a user of every kind once, so that a template's mistake is found now and not at a sign-up.
+    fn new(
+        policy: Arc<Policy>,
+        releases: Arc<Releases>,
+        commit: Option<Oid>,
+    ) -> Result<Self, String> {
         let renderer = Renderer::new(Arc::clone(&policy), Arc::clone(&releases));
+        renderer.probe().map_err(|error| error.to_string())?;
         Ok(Self {
             policy,
             releases,
@@ -60,13 +75,47 @@ impl Inputs {
         folder: &Path,
         message: &str,
     ) -> Result<Self, String> {
-        let mut inputs = Self::load(folder)?;
-        inputs.commit = Some(
-            repository
-                .commit_all(message)
-                .map_err(|error| error.to_string())?,
-        );
-        Ok(inputs)
+        Self::load(folder)?;
+        let commit = repository
+            .commit_all(message)
+            .map_err(|error| error.to_string())?;
+        // Read back, so that what is rendered is what the commit holds, whatever was typed meanwhile.
+        Self::at(repository, commit)
+    }
+
+    /// Reads what a commit of a policy repository holds.
+    ///
+    /// # Errors
+    /// As [`Inputs::load`], and if there is no such commit.
+    pub fn at(repository: &PolicyRepository, commit: Oid) -> Result<Self, String> {
+        let mut policy = BTreeMap::new();
+        let mut releases: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+        for (path, bytes) in repository
+            .files(commit)
+            .map_err(|error| error.to_string())?
+        {
+            match path.split_once('/') {
+                Some((POLICY, file)) => {
+                    policy.insert(file.to_owned(), bytes);
+                }
+                Some((TEMPLATES, file)) => {
+                    if let Some((release, file)) = file.split_once('/') {
+                        let files = releases.entry(release.to_owned()).or_default();
+                        files.insert(file.to_owned(), bytes);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let releases = releases
+            .iter()
+            .map(|(name, files)| Release::parse(name, files))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| error.to_string())?;
+        let releases = Arc::new(Releases::new(releases));
+        let policy = Policy::parse(&policy, &releases).map_err(|errors| errors.to_string())?;
+        let policy = Arc::new(policy);
+        Self::new(policy, releases, Some(commit))
     }
 
     /// The hash of every template release in use, by name.

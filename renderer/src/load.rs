@@ -28,6 +28,8 @@ pub struct Work {
     pub version: Version,
     /// Which life of the registry this is.
     pub epoch: Option<Epoch>,
+    /// Entries of the feed at or below this version are gone.
+    pub floor: Version,
     /// True if there is more to load at once.
     pub more: bool,
 }
@@ -48,6 +50,7 @@ pub async fn changes(
         version: changes.until,
         epoch: Some(view.epoch().await?),
         more: changes.more,
+        floor: view.feed_floor(cell).await?,
         ..Work::default()
     };
     for user in changes.users.union(retry) {

@@ -34,6 +34,23 @@ pub(crate) enum Ended {
     Succeeded,
 }
 
+/// What a full reconcile did and how long its parts took.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// How many users were rendered.
+    pub users: usize,
+    /// How many files were made, changed or removed.
+    pub files: u64,
+    /// The commit, if there was anything to say.
+    pub commit: Option<String>,
+    /// Reading the registry.
+    pub load: Duration,
+    /// Rendering, checking, writing and publishing.
+    pub commits: Duration,
+    /// All of it, with noting in the registry what Git holds.
+    pub total: Duration,
+}
+
 /// Rows noted in one transaction.
 const NOTED: usize = 256;
 /// How long between trims of the feed.
@@ -46,6 +63,8 @@ pub(crate) struct Leader {
     registry: Registry,
     settings: Settings,
     inputs: watch::Receiver<Arc<Inputs>>,
+    /// What everybody in the repository was rendered with; replaced only by a full reconcile.
+    current: Arc<Inputs>,
     health: Health,
     fence: Fence,
     /// Out while a commit is being made on another thread.
@@ -117,10 +136,12 @@ impl Leader {
         let published = state
             .as_ref()
             .map_or(Version(0), |state| state.checkpoint.version);
+        let current = Arc::clone(&inputs.borrow());
         Ok(Self {
             registry,
             settings,
             inputs,
+            current,
             health,
             fence,
             committer: Some(committer),
@@ -173,20 +194,7 @@ impl Leader {
     }
 
     async fn work(&mut self, stop: &CancellationToken) -> Result<Ended, Stop> {
-        if !self.intact {
-            tracing::warn!(cell = %self.settings.cell, "the head is not the renderer's own work; rendering everything again");
-            metrics::counter!("coditect_renderer_foreign_changes_total", "cell" => self.settings.cell.to_string()).increment(1);
-        }
-        if self.fence_of_head() != self.fence || self.state.is_none() {
-            self.take_over().await?;
-        }
-        self.full(if self.intact {
-            Occasion::FullReconcile
-        } else {
-            Occasion::Repair
-        })
-        .await?;
-        self.inputs.mark_unchanged();
+        self.begin().await?;
         let mut signal = self.signal().await?;
         loop {
             self.report();
@@ -198,7 +206,6 @@ impl Leader {
                         if changed.is_err() {
                             return Ok(Ended::Stopped);
                         }
-                        self.inputs.mark_unchanged();
                         self.full(Occasion::FullReconcile).await?;
                         continue;
                     }
@@ -212,6 +219,35 @@ impl Leader {
             } else if stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
+        }
+    }
+
+    /// Takes over where the head is not ours, then renders everybody.
+    async fn begin(&mut self) -> Result<Summary, Stop> {
+        if !self.intact {
+            tracing::warn!(cell = %self.settings.cell, "the head is not the renderer's own work; rendering everything again");
+            metrics::counter!("coditect_renderer_foreign_changes_total", "cell" => self.settings.cell.to_string()).increment(1);
+        }
+        if self.fence_of_head() != self.fence || self.state.is_none() {
+            self.take_over().await?;
+        }
+        self.full(if self.intact {
+            Occasion::FullReconcile
+        } else {
+            Occasion::Repair
+        })
+        .await
+    }
+
+    /// One full reconcile and nothing more.
+    pub(crate) async fn once(mut self) -> Result<Option<Summary>> {
+        match self.begin().await {
+            Ok(summary) => {
+                self.report();
+                Ok(Some(summary))
+            }
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Moved) => Ok(None),
         }
     }
 
@@ -234,26 +270,25 @@ impl Leader {
         Ok(())
     }
 
-    /// Renders every user and commits what differs.
-    async fn full(&mut self, occasion: Occasion) -> Result<(), Stop> {
+    /// Renders every user with the newest inputs and commits what differs.
+    async fn full(&mut self, occasion: Occasion) -> Result<Summary, Stop> {
         let started = Instant::now();
         let cell = self.settings.cell.clone();
         self.health.ok(part(&cell), "reconciles in full");
+        self.current = Arc::clone(&self.inputs.borrow_and_update());
         let tree = self.committer()?.tree.clone();
         let mut work = load::everything(&self.registry, &cell, &tree).await?;
-        if let Some(state) = &self.state
-            && restored::is_older(state, work.epoch, work.version)
+        let last = self.committer()?.checkpoint.clone();
+        let last = last.or_else(|| self.state.as_ref().map(|state| state.checkpoint.clone()));
+        if let Some(last) = last
+            && restored::is_older(&last, work.epoch, work.version)
         {
             let repository = self.committer()?.repository.clone();
-            restored::bury_what_git_remembers(
-                &self.registry,
-                repository,
-                &cell,
-                state.checkpoint.epoch,
-            )
-            .await?;
+            restored::bury_what_git_remembers(&self.registry, repository, &cell, last.epoch)
+                .await?;
             work = load::everything(&self.registry, &cell, &tree).await?;
         }
+        let loaded = started.elapsed();
         let epoch = work
             .epoch
             .ok_or_else(|| Error::internal("the registry has no epoch"))?;
@@ -261,22 +296,27 @@ impl Leader {
         self.epoch = Some(epoch);
         let checkpoint = self.checkpoint(epoch, version);
         let outcome = self.commit(work, checkpoint, occasion).await?;
-        // From here on the checkpoint is of this life of the registry.
-        self.state = None;
         if outcome.commit.is_some() {
             self.published = version;
         }
-        let rendered = outcome.rendered;
+        let mut summary = Summary {
+            users: outcome.rendered,
+            files: outcome.files,
+            commit: outcome.commit.map(|commit| commit.to_string()),
+            load: loaded,
+            commits: started.elapsed() - loaded,
+            total: Duration::ZERO,
+        };
         self.waiting.clear();
         self.orphans.clear();
         self.failed.clear();
         self.note(outcome).await?;
         self.version = version;
-        let seconds = started.elapsed().as_secs_f64();
+        summary.total = started.elapsed();
         metrics::histogram!("coditect_renderer_full_reconcile_seconds", "cell" => cell.to_string())
-            .record(seconds);
-        tracing::info!(%cell, users = rendered, seconds, "reconciled in full");
-        Ok(())
+            .record(summary.total.as_secs_f64());
+        tracing::info!(%cell, users = summary.users, files = summary.files, took = ?summary.total, "reconciled in full");
+        Ok(summary)
     }
 
     /// Commits the next changes of the feed; false if there were none.
@@ -288,8 +328,8 @@ impl Leader {
             BTreeSet::new()
         };
         let work = load::changes(&self.registry, &self.settings.cell, self.version, &retry).await?;
-        if work.epoch != self.epoch {
-            tracing::warn!(cell = %self.settings.cell, "the registry began a new epoch; rendering everything again");
+        if work.epoch != self.epoch || work.floor > self.version {
+            tracing::warn!(cell = %self.settings.cell, "the registry began a new epoch or its feed a later page; rendering everything again");
             self.full(Occasion::FullReconcile).await?;
             return Ok(true);
         }
@@ -353,7 +393,7 @@ impl Leader {
     }
 
     fn checkpoint(&self, epoch: Epoch, version: Version) -> Checkpoint {
-        let inputs = self.inputs.borrow();
+        let inputs = &self.current;
         Checkpoint {
             epoch,
             version,
@@ -381,7 +421,7 @@ impl Leader {
         let Some(mut committer) = self.committer.take() else {
             return Err(Stop::Moved);
         };
-        let inputs = Arc::clone(&self.inputs.borrow());
+        let inputs = Arc::clone(&self.current);
         let done = spawn_blocking(move || {
             let outcome = committer.commit(work, &inputs, checkpoint, occasion);
             (committer, outcome)

@@ -11,7 +11,7 @@ use coditect_registry::{
 use jiff::Timestamp;
 
 use crate::{
-    git::{CellRepository, Cut, State},
+    git::{CellRepository, Checkpoint, Cut},
     reconcile::blocking,
 };
 
@@ -19,8 +19,8 @@ use crate::{
 const AT_ONCE: usize = 100;
 
 /// True if the checkpoint in Git is of another life of the registry, or ahead of this one.
-pub(crate) fn is_older(state: &State, epoch: Option<Epoch>, version: Version) -> bool {
-    epoch != Some(state.checkpoint.epoch) || state.checkpoint.version > version
+pub(crate) fn is_older(last: &Checkpoint, epoch: Option<Epoch>, version: Version) -> bool {
+    epoch != Some(last.epoch) || last.version > version
 }
 
 /// Reads from Git's whole history who was deleted, writes the tombstones that the registry has lost, and

@@ -17,6 +17,8 @@ use crate::{
     reconcile::{Ended, Leader},
 };
 
+pub use crate::reconcile::Summary;
+
 /// How one cell is rendered.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -139,6 +141,27 @@ impl Service {
             }
             pause = FIRST_PAUSE;
         }
+        self.release().await;
+    }
+
+    /// Reconciles the cell in full, once: for a job that runs by the clock, or by hand. `None` if somebody
+    /// else holds the lease or moves the branch meanwhile.
+    ///
+    /// # Errors
+    /// `Unavailable` if the registry or the repository does not answer.
+    pub async fn once(self) -> Result<Option<Summary>> {
+        let done = match self.acquire(Fence(0)).await? {
+            Acquire::Busy { .. } => return Ok(None),
+            Acquire::Held { fence } => match self.open(fence).await? {
+                (Some(leader), _) => leader.once().await,
+                (None, _) => Ok(None),
+            },
+        };
+        self.release().await;
+        done
+    }
+
+    async fn release(&self) {
         let release = ReleaseLease {
             cell: self.settings.cell.clone(),
             holder: self.holder,

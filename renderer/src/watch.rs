@@ -1,7 +1,11 @@
 //! Watches the policy repository's two folders and hands on every valid edition; an invalid one is said, and
 //! the last good one stays.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use coditect_core::{Error, Result, health::Health};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -30,36 +34,67 @@ pub struct PolicyWatch {
     repository: PolicyRepository,
     newest: watch::Sender<Arc<Inputs>>,
     health: Health,
+    owner: bool,
 }
 
 impl PolicyWatch {
-    /// Loads the folder once and is ready to follow it.
+    /// Loads the folder once, for the process that owns it: valid edits are committed. If the folder is not
+    /// valid now, its last commit is in force, and that is said.
     ///
     /// # Errors
-    /// `Invalid` with every mistake, a line each, if the policy or a template is wrong.
-    pub async fn open(
+    /// `Invalid` with every mistake, a line each, if the policy or a template is wrong and there is no commit
+    /// to fall back to.
+    pub async fn own(
         folder: PathBuf,
         health: Health,
     ) -> Result<(Self, watch::Receiver<Arc<Inputs>>)> {
+        Self::open(folder, health, true).await
+    }
+
+    /// Loads the folder's last commit, for a process beside the owner.
+    ///
+    /// # Errors
+    /// As [`PolicyWatch::own`].
+    pub async fn follow(
+        folder: PathBuf,
+        health: Health,
+    ) -> Result<(Self, watch::Receiver<Arc<Inputs>>)> {
+        Self::open(folder, health, false).await
+    }
+
+    async fn open(
+        folder: PathBuf,
+        health: Health,
+        owner: bool,
+    ) -> Result<(Self, watch::Receiver<Arc<Inputs>>)> {
         let at = folder.clone();
-        let (repository, inputs) = blocking(move || {
+        let (repository, inputs, wrong) = blocking(move || {
             let repository = PolicyRepository::open_or_init(&at)?;
-            let inputs = Inputs::load_and_commit(&repository, &at, "policy: as found at start")
-                .map_err(|why| Error::invalid("policy", format!("is not valid:\n{why}")))?;
-            Ok((repository, inputs))
+            let fallback = repository.head()?;
+            let invalid = |why| Error::invalid("policy", format!("is not valid:\n{why}"));
+            match (load(&repository, &at, owner, "as found at start"), fallback) {
+                (Ok(inputs), _) => Ok((repository, inputs, None)),
+                (Err(why), None) => Err(invalid(why)),
+                (Err(why), Some(commit)) => {
+                    let inputs = Inputs::at(&repository, commit).map_err(invalid)?;
+                    Ok((repository, inputs, Some(why)))
+                }
+            }
         })
         .await?;
-        health.ok(PART, in_force(&inputs));
         let (newest, receiver) = watch::channel(Arc::new(inputs));
-        Ok((
-            Self {
-                folder,
-                repository,
-                newest,
-                health,
-            },
-            receiver,
-        ))
+        let watch = Self {
+            folder,
+            repository,
+            newest,
+            health,
+            owner,
+        };
+        match wrong {
+            None => watch.health.ok(PART, in_force(&watch.newest.borrow())),
+            Some(why) => watch.complain(&why),
+        }
+        Ok((watch, receiver))
     }
 
     /// Follows the folders until `stop`.
@@ -86,29 +121,29 @@ impl PolicyWatch {
     }
 
     fn watcher(&self, told: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
-        let git = self.folder.join(".git");
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                let ours = event.is_ok_and(|event| {
-                    !event.kind.is_access()
-                        && !event.paths.iter().all(|path| path.starts_with(&git))
-                });
-                if ours {
+                if event.is_ok_and(|event| !event.kind.is_access()) {
                     // A full channel already says that there is something to read.
                     let _ = told.try_send(());
                 }
             })?;
-        // The folder itself, so that a folder that is replaced whole is noticed too.
-        watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
-        watcher.watch(&self.folder.join(POLICY), RecursiveMode::Recursive)?;
-        watcher.watch(&self.folder.join(TEMPLATES), RecursiveMode::Recursive)?;
+        if self.owner {
+            watcher.watch(&self.folder.join(POLICY), RecursiveMode::Recursive)?;
+            watcher.watch(&self.folder.join(TEMPLATES), RecursiveMode::Recursive)?;
+        } else {
+            // What the owner has found valid is what it commits.
+            let branches = self.folder.join(".git/refs/heads");
+            watcher.watch(&branches, RecursiveMode::NonRecursive)?;
+        }
         Ok(watcher)
     }
 
     async fn reload(&self) {
-        let (folder, repository) = (self.folder.clone(), self.repository.clone());
+        let (folder, repository, owner) =
+            (self.folder.clone(), self.repository.clone(), self.owner);
         let loaded = blocking(move || {
-            Inputs::load_and_commit(&repository, &folder, "policy: edited in place")
+            load(&repository, &folder, owner, "edited in place")
                 .map_err(|why| Error::invalid("policy", why))
         })
         .await;
@@ -128,18 +163,34 @@ impl PolicyWatch {
                 }
             }
             Err(error) => {
-                let why = error.message();
-                tracing::error!(%why, "the edited policy is not valid; the last good one stays in force");
                 metrics::counter!("coditect_renderer_policy_loads_total", "result" => "invalid")
                     .increment(1);
-                self.health.degraded(
-                    PART,
-                    format!(
-                        "the edited policy is not valid; the last good one stays in force: {why}"
-                    ),
-                );
+                self.complain(error.message());
             }
         }
+    }
+
+    fn complain(&self, why: &str) {
+        tracing::error!(%why, "the edited policy is not valid; the last good one stays in force");
+        self.health.degraded(
+            PART,
+            format!("the edited policy is not valid; the last good one stays in force: {why}"),
+        );
+    }
+}
+
+fn load(
+    repository: &PolicyRepository,
+    folder: &Path,
+    owner: bool,
+    what: &str,
+) -> Result<Inputs, String> {
+    if owner {
+        return Inputs::load_and_commit(repository, folder, &format!("policy: {what}"));
+    }
+    match repository.head().map_err(|error| error.to_string())? {
+        Some(commit) => Inputs::at(repository, commit),
+        None => Err("the policy repository has no commit yet".into()),
     }
 }
 

@@ -27,7 +27,12 @@ pub(crate) struct Api {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Server {
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "CODITECT_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        env = "CODITECT_LISTEN"
+    )]
     pub(crate) listen: SocketAddr,
 
     /// Where people reach the API, if not where it listens (`https://api.example.com`).
@@ -35,7 +40,12 @@ pub(crate) struct Server {
     public_url: Option<String>,
 
     /// Another origin whose pages may call the API with credentials; may be given several times.
-    #[arg(long = "origin", value_name = "ORIGIN", env = "CODITECT_ORIGINS", value_delimiter = ',')]
+    #[arg(
+        long = "origin",
+        value_name = "ORIGIN",
+        env = "CODITECT_ORIGINS",
+        value_delimiter = ','
+    )]
     origins: Vec<String>,
 
     /// Whether a new person must prove that the e-mail address is theirs. `none` is for development alone.
@@ -43,7 +53,12 @@ pub(crate) struct Server {
     verification: Option<Proof>,
 
     /// How many proxies of our own stand before the API.
-    #[arg(long, value_name = "N", default_value_t = 0, env = "CODITECT_TRUSTED_PROXY_HOPS")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        env = "CODITECT_TRUSTED_PROXY_HOPS"
+    )]
     trusted_proxy_hops: usize,
 
     /// Switch rate limits off: for load tests.
@@ -68,10 +83,13 @@ struct Ready {
 impl Api {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let stop = stop::on_signal();
-        let running = Running::start(&self.data, &self.server, Server::production(), stop.clone()).await?;
+        let running =
+            Running::start(&self.data, &self.server, Server::production(), stop.clone()).await?;
         match output {
             Output::Text => output::line(&format!("serves {}", running.url)),
-            Output::Json => output::json(&Ready { url: running.url.clone() })?,
+            Output::Json => output::json(&Ready {
+                url: running.url.clone(),
+            })?,
         }
         running.until_stopped().await
     }
@@ -87,12 +105,18 @@ pub(crate) struct Mode {
 impl Server {
     /// People prove their addresses, and plans are paid for.
     pub(crate) const fn production() -> Mode {
-        Mode { verification: Proof::Email, plan_changes: PlanChanges::Billing }
+        Mode {
+            verification: Proof::Email,
+            plan_changes: PlanChanges::Billing,
+        }
     }
 
     /// Nothing needs proof or payment.
     pub(crate) const fn development() -> Mode {
-        Mode { verification: Proof::None, plan_changes: PlanChanges::SelfService }
+        Mode {
+            verification: Proof::None,
+            plan_changes: PlanChanges::SelfService,
+        }
     }
 
     fn config(&self, url: &str, mode: Mode) -> ApiConfig {
@@ -110,14 +134,41 @@ impl Server {
 
     /// Every setting as it would be used.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
-        let or_mode = |value: Option<String>| value.unwrap_or_else(|| "as the command says: none in dev, email otherwise".into());
+        let or_mode = |value: Option<String>| {
+            value.unwrap_or_else(|| "as the command says: none in dev, email otherwise".into())
+        };
         vec![
             ("listen", self.listen.to_string()),
-            ("public-url", self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))),
-            ("origins", if self.origins.is_empty() { "none".into() } else { self.origins.join(", ") }),
-            ("verification", or_mode(self.verification.map(|proof| format!("{proof:?}").to_lowercase()))),
+            (
+                "public-url",
+                self.public_url
+                    .clone()
+                    .unwrap_or_else(|| format!("http://{}", self.listen)),
+            ),
+            (
+                "origins",
+                if self.origins.is_empty() {
+                    "none".into()
+                } else {
+                    self.origins.join(", ")
+                },
+            ),
+            (
+                "verification",
+                or_mode(
+                    self.verification
+                        .map(|proof| format!("{proof:?}").to_lowercase()),
+                ),
+            ),
             ("trusted-proxy-hops", self.trusted_proxy_hops.to_string()),
-            ("rate-limits", if self.no_rate_limits { "off".into() } else { "on".into() }),
+            (
+                "rate-limits",
+                if self.no_rate_limits {
+                    "off".into()
+                } else {
+                    "on".into()
+                },
+            ),
         ]
     }
 }
@@ -135,22 +186,40 @@ pub(crate) struct Running {
 
 impl Running {
     /// Opens the installation as its owner and serves API and registry.
-    pub(crate) async fn start(data: &Data, server: &Server, mode: Mode, stop: CancellationToken) -> Result<Self> {
+    pub(crate) async fn start(
+        data: &Data,
+        server: &Server,
+        mode: Mode,
+        stop: CancellationToken,
+    ) -> Result<Self> {
         let metrics = observability::metrics()?;
         let health = Health::default();
         let store = data.own()?;
         let served = remote::serve(Arc::clone(&store), data.socket(), stop.clone()).await?;
         let registry = Registry::open(store as Arc<dyn Store>).await?;
         crate::sample::plant(&data.policy())?;
-        let (policy, inputs) = PolicyWatch::open(data.policy(), health.clone()).await?;
+        let (policy, inputs) = PolicyWatch::own(data.policy(), health.clone()).await?;
         let listener = TcpListener::bind(server.listen).await.map_err(|error| {
-            Error::unavailable(format!("cannot listen on {}; choose another with --listen", server.listen)).because(error)
+            Error::unavailable(format!(
+                "cannot listen on {}; choose another with --listen",
+                server.listen
+            ))
+            .because(error)
         })?;
-        let address = listener.local_addr().map_err(|error| Error::internal("a socket without address").because(error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::internal("a socket without address").because(error))?;
         let url = format!("http://{address}");
         let keys = KeyRing::open(data.keys())?;
         let (catalogue, follow) = catalogues(inputs.clone());
-        let state = ApiState::new(registry.clone(), server.config(&url, mode), catalogue, health.clone(), keys, metrics)?;
+        let state = ApiState::new(
+            registry.clone(),
+            server.config(&url, mode),
+            catalogue,
+            health.clone(),
+            keys,
+            metrics,
+        )?;
 
         let mut beside = JoinSet::new();
         beside.spawn(served);
@@ -158,12 +227,23 @@ impl Running {
         beside.spawn(stopped_by(stop.clone(), follow));
         beside.spawn(upkeep::run(registry.clone(), health.clone(), stop.clone()));
         let serving = tokio::spawn(coditect_api::serve(listener, state, stop.clone()));
-        Ok(Self { url, registry, inputs, health, serving, beside, stop })
+        Ok(Self {
+            url,
+            registry,
+            inputs,
+            health,
+            serving,
+            beside,
+            stop,
+        })
     }
 
     /// Waits until everything has stopped in order.
     pub(crate) async fn until_stopped(self) -> Result<Exit> {
-        let served = self.serving.await.map_err(|error| Error::internal("the server panicked").because(error))?;
+        let served = self
+            .serving
+            .await
+            .map_err(|error| Error::internal("the server panicked").because(error))?;
         self.stop.cancel();
         self.beside.join_all().await;
         served.map(|()| Exit::Done)
@@ -178,7 +258,9 @@ async fn stopped_by(stop: CancellationToken, work: impl Future<Output = ()>) {
 }
 
 /// What the API needs of the policy, always of the newest edition.
-fn catalogues(mut inputs: watch::Receiver<Arc<Inputs>>) -> (watch::Receiver<Arc<Catalogue>>, impl Future<Output = ()>) {
+fn catalogues(
+    mut inputs: watch::Receiver<Arc<Inputs>>,
+) -> (watch::Receiver<Arc<Catalogue>>, impl Future<Output = ()>) {
     let (newest, receiver) = watch::channel(Arc::new(inputs.borrow().policy.catalogue()));
     let follow = async move {
         while inputs.changed().await.is_ok() {

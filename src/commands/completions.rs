@@ -12,7 +12,12 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(&self) -> Exit {
-        generate(self.shell, &mut Cli::command(), "coditect", &mut std::io::stdout());
+        generate(
+            self.shell,
+            &mut Cli::command(),
+            "coditect",
+            &mut std::io::stdout(),
+        );
         Exit::Done
     }
 }

@@ -3,7 +3,7 @@ use coditect_core::Result;
 use serde::Serialize;
 
 use super::api::Server;
-use crate::{cells::MirrorArgs, cli::Output, data::Data, exit::Exit, output};
+use crate::{cells::Rendering, cli::Output, data::Data, exit::Exit, output};
 
 /// Print the effective configuration, secrets hidden.
 ///
@@ -16,7 +16,7 @@ pub(crate) struct Config {
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
-    mirror: MirrorArgs,
+    rendering: Rendering,
 }
 
 #[derive(Serialize)]
@@ -33,15 +33,38 @@ impl Config {
             setting("registry", self.data.registry().display().to_string()),
             setting("registry-socket", self.data.socket().display().to_string()),
             setting("policy", self.data.policy().display().to_string()),
-            setting("keys", format!("{} (contents hidden)", self.data.keys().display())),
-            setting("mirror", self.mirror.mirror.as_deref().map_or_else(|| "none".into(), coditect_renderer::git::redacted)),
-            setting("mirror-force", self.mirror.mirror_force.to_string()),
+            setting(
+                "keys",
+                format!("{} (contents hidden)", self.data.keys().display()),
+            ),
+            setting(
+                "mirror",
+                self.rendering
+                    .mirror
+                    .as_deref()
+                    .map_or_else(|| "none".into(), coditect_renderer::git::redacted),
+            ),
+            setting("mirror-force", self.rendering.mirror_force.to_string()),
         ];
-        settings.extend(self.server.settings().into_iter().map(|(name, value)| setting(name, value)));
+        settings.push(setting(
+            "lease-seconds",
+            self.rendering.lease_seconds.to_string(),
+        ));
+        settings.extend(
+            self.server
+                .settings()
+                .into_iter()
+                .map(|(name, value)| setting(name, value)),
+        );
         match output {
             Output::Json => output::json(&settings)?,
             Output::Text => {
-                output::table(["setting", "value"], settings.into_iter().map(|setting| [setting.name.to_owned(), setting.value]));
+                output::table(
+                    ["setting", "value"],
+                    settings
+                        .into_iter()
+                        .map(|setting| [setting.name.to_owned(), setting.value]),
+                );
             }
         }
         Ok(Exit::Done)

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::api::{Running, Server};
 use crate::{
-    cells::{self, MirrorArgs},
+    cells::{self, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
@@ -21,7 +21,7 @@ pub(crate) struct Dev {
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
-    mirror: MirrorArgs,
+    rendering: Rendering,
 }
 
 #[derive(Serialize)]
@@ -34,17 +34,44 @@ struct Ready {
 impl Dev {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let stop = stop::on_signal();
-        let mut running = Running::start(&self.data, &self.server, Server::development(), stop.clone()).await?;
-        let cells: Vec<CellName> = running.inputs.borrow().policy.catalogue().cells.keys().cloned().collect();
-        let rendering =
-            cells::start(&cells, &self.data, &self.mirror, &running.registry, &running.inputs, &running.health, &stop).await?;
+        let mut running = Running::start(
+            &self.data,
+            &self.server,
+            Server::development(),
+            stop.clone(),
+        )
+        .await?;
+        let cells: Vec<CellName> = running
+            .inputs
+            .borrow()
+            .policy
+            .catalogue()
+            .cells
+            .keys()
+            .cloned()
+            .collect();
+        let rendering = cells::start(
+            &cells,
+            &self.data,
+            &self.rendering,
+            &running.registry,
+            &running.inputs,
+            &running.health,
+            &stop,
+        )
+        .await?;
         running.beside.spawn(async move {
             rendering.join_all().await;
         });
-        let local = cells.iter().find(|cell| cell.as_str() == "local").or(cells.first());
+        let local = cells
+            .iter()
+            .find(|cell| cell.as_str() == "local")
+            .or(cells.first());
         let ready = Ready {
             url: running.url.clone(),
-            repository: local.map(|cell| self.data.repository(cell).display().to_string()).unwrap_or_default(),
+            repository: local
+                .map(|cell| self.data.repository(cell).display().to_string())
+                .unwrap_or_default(),
             policy: self.data.policy().display().to_string(),
         };
         match output {

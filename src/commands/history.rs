@@ -39,7 +39,10 @@ struct Entry {
 
 impl History {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
-        let path = self.repository.clone().unwrap_or_else(|| self.data.repository(&self.cell));
+        let path = self
+            .repository
+            .clone()
+            .unwrap_or_else(|| self.data.repository(&self.cell));
         let bar = progress::spinner(output, "reading history".into());
         let entries = tokio::task::spawn_blocking(move || self.read(&path))
             .await
@@ -64,11 +67,17 @@ impl History {
 
     fn read(&self, path: &std::path::Path) -> Result<Vec<Entry>> {
         let repository = CellRepository::open(path)?;
-        let head = repository.head_commit()?.ok_or_else(|| Error::not_found("the repository has no commit yet"))?;
+        let head = repository
+            .head_commit()?
+            .ok_or_else(|| Error::not_found("the repository has no commit yet"))?;
         let user = self.user(&repository, &repository.tree(head)?)?;
         let changes = repository.history_of(head, user)?;
         if changes.is_empty() {
-            return Err(Error::not_found(format!("nothing in {} ever held {}", path.display(), self.id)));
+            return Err(Error::not_found(format!(
+                "nothing in {} ever held {}",
+                path.display(),
+                self.id
+            )));
         }
         let entry = |change: coditect_renderer::git::Change| Entry {
             commit: change.commit.to_string(),
@@ -88,13 +97,17 @@ impl History {
     fn user(&self, repository: &CellRepository, tree: &ShardTree) -> Result<UserId> {
         let bare = self.id.strip_prefix("workspace-").unwrap_or(&self.id);
         let bare = bare.strip_prefix("user-").unwrap_or(bare);
-        let user: UserId = bare.parse().map_err(|_| Error::invalid("id", "is not a user's or workspace's id"))?;
+        let user: UserId = bare
+            .parse()
+            .map_err(|_| Error::invalid("id", "is not a user's or workspace's id"))?;
         if tree.find(user).is_some() {
             return Ok(user);
         }
         let workspace: WorkspaceId = bare.parse()?;
         for (_, owner, blob) in tree.iter() {
-            if intent_of(&repository.blob(blob)?).is_some_and(|intent| intent.workspace(workspace).is_some()) {
+            if intent_of(&repository.blob(blob)?)
+                .is_some_and(|intent| intent.workspace(workspace).is_some())
+            {
                 return Ok(owner);
             }
         }

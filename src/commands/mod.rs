@@ -46,7 +46,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::unavailable("the process cannot start its threads").because(error))?;
+        .map_err(|error| {
+            Error::unavailable("the process cannot start its threads").because(error)
+        })?;
     let output = cli.output;
     runtime.block_on(async {
         match cli.command {

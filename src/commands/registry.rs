@@ -40,20 +40,40 @@ impl Registry {
             let store = self.data.own()?;
             let before = store.size_bytes();
             store.compact().await?;
-            output::line(&format!("{} bytes before, {} bytes now", before, store.size_bytes()));
+            output::line(&format!(
+                "{} bytes before, {} bytes now",
+                before,
+                store.size_bytes()
+            ));
             return Ok(Exit::Done);
         }
         let registry = self.data.open().await?;
         if matches!(self.action, Action::NewEpoch) {
-            registry.apply(RequestId::random(), &BeginEpoch { epoch: Epoch::random(), at: Timestamp::now() }).await?;
+            registry
+                .apply(
+                    RequestId::random(),
+                    &BeginEpoch {
+                        epoch: Epoch::random(),
+                        at: Timestamp::now(),
+                    },
+                )
+                .await?;
         }
         let mut view = registry.view().await?;
-        let figures = Figures { store: registry.store().description(), epoch: view.epoch().await?, version: view.version().await? };
+        let figures = Figures {
+            store: registry.store().description(),
+            epoch: view.epoch().await?,
+            version: view.version().await?,
+        };
         match output {
             Output::Json => output::json(&figures)?,
             Output::Text => output::table(
                 ["store", "epoch", "version"],
-                [[figures.store, figures.epoch.to_string(), figures.version.to_string()]],
+                [[
+                    figures.store,
+                    figures.epoch.to_string(),
+                    figures.version.to_string(),
+                ]],
             ),
         }
         Ok(Exit::Done)

@@ -62,7 +62,9 @@ impl Render {
             Output::Json => output::json(&written)?,
             Output::Text => output::table(
                 ["file", "release", "bytes"],
-                written.into_iter().map(|file| [file.path, file.release, file.bytes.to_string()]),
+                written
+                    .into_iter()
+                    .map(|file| [file.path, file.release, file.bytes.to_string()]),
             ),
         }
         Ok(Exit::Done)
@@ -76,7 +78,11 @@ impl Render {
                 let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
                 for entry in entries {
                     let entry = entry.map_err(|error| unreadable(path, error))?.path();
-                    if entry.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known)) {
+                    if entry.extension().is_some_and(|extension| {
+                        ["yaml", "yml", "json"]
+                            .iter()
+                            .any(|known| extension == *known)
+                    }) {
                         files.push(entry);
                     }
                 }
@@ -91,15 +97,21 @@ impl Render {
 
 fn read(file: &Path) -> Result<UserIntent> {
     let text = fs::read_to_string(file).map_err(|error| unreadable(file, error))?;
-    coditect_renderer::render::parse_intent(&text)
-        .map_err(|why| Error::invalid(file.display().to_string(), format!("is not an intent: {why}")))
+    coditect_renderer::render::parse_intent(&text).map_err(|why| {
+        Error::invalid(
+            file.display().to_string(),
+            format!("is not an intent: {why}"),
+        )
+    })
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(file, bytes))
-        .map_err(|error| Error::unavailable(format!("{} cannot be written", file.display())).because(error))
+        .map_err(|error| {
+            Error::unavailable(format!("{} cannot be written", file.display())).because(error)
+        })
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {

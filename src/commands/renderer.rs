@@ -1,18 +1,23 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use coditect_api::ServeLimits;
 use coditect_core::{CellName, Error, Result, health::Health};
-use coditect_renderer::watch::PolicyWatch;
+use coditect_registry::Registry;
+use coditect_renderer::{
+    inputs::Inputs,
+    service::{Service, Settings},
+    watch::PolicyWatch,
+};
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    cells::{self, MirrorArgs},
+    cells::{self, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
-    observability, output, stop,
+    observability, output, progress, stop,
 };
 
 /// Render cells: keep their repositories what the registry wants.
@@ -29,10 +34,19 @@ pub(crate) struct Renderer {
     cells: Vec<CellName>,
 
     #[command(flatten)]
-    mirror: MirrorArgs,
+    rendering: Rendering,
+
+    /// Reconcile every cell in full, once, and end: for a job that runs by the clock.
+    #[arg(long)]
+    once: bool,
 
     /// Where to serve health and metrics; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090", env = "CODITECT_RENDERER_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:9090",
+        env = "CODITECT_RENDERER_LISTEN"
+    )]
     listen: SocketAddr,
 }
 
@@ -47,22 +61,53 @@ impl Renderer {
         let metrics = observability::metrics()?;
         let health = Health::default();
         let registry = self.data.open().await?;
-        let (watch, inputs) = PolicyWatch::open(self.data.policy(), health.clone()).await?;
+        let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
         let cells = if self.cells.is_empty() {
-            inputs.borrow().policy.catalogue().cells.keys().cloned().collect()
+            inputs
+                .borrow()
+                .policy
+                .catalogue()
+                .cells
+                .keys()
+                .cloned()
+                .collect()
         } else {
             self.cells.clone()
         };
+        if self.once {
+            return self.once(&cells, &registry, &inputs, &health, output).await;
+        }
         let stop = stop::on_signal();
-        let mut running = cells::start(&cells, &self.data, &self.mirror, &registry, &inputs, &health, &stop).await?;
+        let mut running = cells::start(
+            &cells,
+            &self.data,
+            &self.rendering,
+            &registry,
+            &inputs,
+            &health,
+            &stop,
+        )
+        .await?;
         running.spawn(watch.run(stop.clone()));
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(|error| Error::unavailable(format!("cannot listen on {}; choose another with --listen", self.listen)).because(error))?;
-        let address = listener.local_addr().map_err(|error| Error::internal("no address").because(error))?;
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            Error::unavailable(format!(
+                "cannot listen on {}; choose another with --listen",
+                self.listen
+            ))
+            .because(error)
+        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::internal("no address").because(error))?;
         match output {
-            Output::Text => output::line(&format!("renders {} cell(s); health at http://{address}/health", cells.len())),
-            Output::Json => output::json(&Ready { health: format!("http://{address}/health"), cells })?,
+            Output::Text => output::line(&format!(
+                "renders {} cell(s); health at http://{address}/health",
+                cells.len()
+            )),
+            Output::Json => output::json(&Ready {
+                health: format!("http://{address}/health"),
+                cells,
+            })?,
         }
         let served = coditect_api::serve_router(
             listener,
@@ -75,4 +120,76 @@ impl Renderer {
         running.join_all().await;
         served.map(|()| Exit::Done)
     }
+
+    async fn once(
+        &self,
+        cells: &[CellName],
+        registry: &Registry,
+        inputs: &watch::Receiver<Arc<Inputs>>,
+        health: &Health,
+        output: Output,
+    ) -> Result<Exit> {
+        let mut done = Vec::new();
+        for cell in cells {
+            let bar = progress::spinner(output, format!("cell {cell}"));
+            let settings = Settings::new(cell.clone(), self.data.repository(cell));
+            let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone());
+            let summary = service.once().await?;
+            bar.finish_and_clear();
+            let Some(summary) = summary else {
+                return Err(Error::unavailable(format!(
+                    "another renderer holds the lease of cell {cell}"
+                )));
+            };
+            done.push(Reconciled {
+                cell: cell.clone(),
+                users: summary.users,
+                files: summary.files,
+                commit: summary.commit,
+                load_ms: summary.load.as_millis(),
+                commit_ms: summary.commits.as_millis(),
+                total_ms: summary.total.as_millis(),
+            });
+        }
+        match output {
+            Output::Json => output::json(&done)?,
+            Output::Text => output::table(
+                [
+                    "cell",
+                    "users",
+                    "files",
+                    "commit",
+                    "load",
+                    "render and commit",
+                    "total",
+                ],
+                done.into_iter().map(|cell| {
+                    [
+                        cell.cell.to_string(),
+                        cell.users.to_string(),
+                        cell.files.to_string(),
+                        cell.commit.map_or_else(
+                            || "nothing to commit".to_owned(),
+                            |commit| commit[..12].to_owned(),
+                        ),
+                        format!("{} ms", cell.load_ms),
+                        format!("{} ms", cell.commit_ms),
+                        format!("{} ms", cell.total_ms),
+                    ]
+                }),
+            ),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+#[derive(Serialize)]
+struct Reconciled {
+    cell: CellName,
+    users: usize,
+    files: u64,
+    commit: Option<String>,
+    load_ms: u128,
+    commit_ms: u128,
+    total_ms: u128,
 }

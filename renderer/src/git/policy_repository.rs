@@ -2,12 +2,14 @@
 //! was rendered with. Used where the policy is a plain folder that people edit in place (`coditect dev`).
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     path::{Path, PathBuf},
 };
 
 use git2::{
-    ErrorCode, IndexAddOption, Oid, Repository, RepositoryInitOptions, Signature, StatusOptions,
+    ErrorCode, IndexAddOption, ObjectType, Oid, Repository, RepositoryInitOptions, Signature,
+    StatusOptions, TreeWalkMode, TreeWalkResult,
 };
 use rustix::fs::syncfs;
 
@@ -84,6 +86,14 @@ impl PolicyRepository {
         commit_all(&self.open()?, message).map_err(|error| self.failed(error))
     }
 
+    /// The contents of a commit's files by path, hidden ones left out.
+    ///
+    /// # Errors
+    /// If there is no such commit or it cannot be read.
+    pub fn files(&self, commit: Oid) -> Result<BTreeMap<String, Vec<u8>>> {
+        files(&self.open()?, commit).map_err(|error| self.failed(error))
+    }
+
     fn open(&self) -> Result<Repository> {
         Repository::open(&self.folder).map_err(|error| self.failed(error))
     }
@@ -91,6 +101,22 @@ impl PolicyRepository {
     fn failed(&self, error: git2::Error) -> Error {
         Error::git(&self.folder, error)
     }
+}
+
+fn files(repository: &Repository, commit: Oid) -> Result<BTreeMap<String, Vec<u8>>, git2::Error> {
+    let tree = repository.find_commit(commit)?.tree()?;
+    let mut found = Vec::new();
+    tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
+        if let Ok(name) = entry.name()
+            && !name.starts_with('.')
+            && entry.kind() == Some(ObjectType::Blob)
+        {
+            found.push((format!("{folder}{name}"), entry.id()));
+        }
+        TreeWalkResult::Ok
+    })?;
+    let read = |(path, blob)| Ok((path, repository.find_blob(blob)?.content().to_vec()));
+    found.into_iter().map(read).collect()
 }
 
 fn head(repository: &Repository) -> Result<Option<Oid>, git2::Error> {

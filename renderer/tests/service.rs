@@ -1,0 +1,395 @@
+//! A renderer at work on a real repository, over a registry that can be told to fail: the guards.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use coditect_core::{
+    CellName, RegistrationId, RequestId, UserId,
+    health::{Health, State},
+};
+use coditect_registry::{
+    Registry,
+    operation::{
+        DeleteAccount, DeleteUser, DeleteWorkspace, Placement, Provisioned, Register, Verification,
+    },
+    record::RegistrationState,
+    store::{
+        Store, StoreError,
+        faulty::{Fault, FaultyStore},
+        memory::MemoryStore,
+    },
+};
+use coditect_renderer::{
+    git::CellRepository,
+    inputs::Inputs,
+    service::{Service, Settings},
+};
+use jiff::Timestamp;
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+fn local() -> CellName {
+    "local".parse().unwrap()
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    store: Arc<FaultyStore>,
+    registry: Registry,
+    health: Health,
+    inputs: watch::Sender<Arc<Inputs>>,
+    receiver: watch::Receiver<Arc<Inputs>>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let inputs = Arc::new(Inputs::load(&root).unwrap());
+        let (inputs, receiver) = watch::channel(inputs);
+        let store = FaultyStore::new(MemoryStore::new());
+        let registry = Registry::open(Arc::clone(&store) as Arc<dyn Store>)
+            .await
+            .unwrap();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            store,
+            registry,
+            health: Health::default(),
+            inputs,
+            receiver,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("local.git")
+    }
+
+    fn start(&self) -> (JoinHandle<()>, CancellationToken) {
+        let stop = CancellationToken::new();
+        let mut settings = Settings::new(local(), self.path());
+        settings.poll = Duration::from_millis(50);
+        let service = Service::new(
+            self.registry.clone(),
+            settings,
+            self.receiver.clone(),
+            self.health.clone(),
+        );
+        (tokio::spawn(service.run(stop.clone())), stop)
+    }
+
+    async fn sign_up(&self, number: usize) -> Provisioned {
+        let inputs = self.inputs.borrow().clone();
+        let catalogue = inputs.policy.catalogue();
+        let plan = &catalogue.plans[&"starter".parse().unwrap()];
+        let register = Register {
+            registration: RegistrationId::random(),
+            email: format!("p{number}@example.com").parse().unwrap(),
+            display_name: "Ada".parse().unwrap(),
+            password_hash: "hash".into(),
+            verification: Verification::None,
+            placement: Placement {
+                plan: plan.name.clone(),
+                limits: plan.limits,
+                cells: catalogue.cells.values().cloned().collect(),
+            },
+            at: Timestamp::now(),
+        };
+        self.registry
+            .apply(RequestId::random(), &register)
+            .await
+            .unwrap();
+        match self
+            .registry
+            .view()
+            .await
+            .unwrap()
+            .registration(register.registration)
+            .await
+            .unwrap()
+            .unwrap()
+            .state
+        {
+            RegistrationState::Complete {
+                account,
+                tenant,
+                user,
+                workspace,
+                ..
+            } => Provisioned {
+                account,
+                tenant,
+                user,
+                workspace,
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn users(&self) -> BTreeSet<UserId> {
+        let Ok(repository) = CellRepository::open(self.path()) else {
+            return BTreeSet::new();
+        };
+        let Some(head) = repository.head().unwrap() else {
+            return BTreeSet::new();
+        };
+        repository
+            .tree(head.commit)
+            .unwrap()
+            .iter()
+            .map(|(_, user, _)| user)
+            .collect()
+    }
+
+    /// Waits until `is` holds; panics after a minute with what health said last.
+    async fn until(&self, what: &str, is: impl Fn(&Self) -> bool) {
+        for _ in 0..3_000 {
+            if is(self) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("never: {what}; {:?}", self.health.snapshot());
+    }
+
+    fn said(&self) -> String {
+        match self.health.snapshot().remove("renderer/local") {
+            Some(State::Ok { detail } | State::Degraded { detail } | State::Failing { detail }) => {
+                detail
+            }
+            None => String::new(),
+        }
+    }
+}
+
+fn commits(path: &Path) -> String {
+    let output = std::process::Command::new("git")
+        .arg("-C")
+        .arg(path)
+        .args(["log", "--format=%s%n%b", "main"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_above_the_budget_wait_while_the_rest_goes_on() {
+    let world = World::new().await;
+    let (running, stop) = world.start();
+    let mut people = Vec::new();
+    for number in 0..10 {
+        people.push(world.sign_up(number).await);
+    }
+    world
+        .until("ten users", |world| world.users().len() == 10)
+        .await;
+
+    // Nobody's own request backs these: three an hour go, the others wait.
+    for person in &people[..6] {
+        let delete = DeleteUser {
+            user: person.user,
+            at: Timestamp::now(),
+        };
+        world
+            .registry
+            .apply(RequestId::random(), &delete)
+            .await
+            .unwrap();
+    }
+    let late = world.sign_up(10).await;
+    world
+        .until("three are gone and the new one is there", |world| {
+            world.users().len() == 8 && world.users().contains(&late.user)
+        })
+        .await;
+    world
+        .until("said", |world| {
+            world
+                .said()
+                .contains("3 deletion(s) above the hour's budget wait")
+        })
+        .await;
+
+    // A restart forgets neither what was spent nor who waits.
+    stop.cancel();
+    running.await.unwrap();
+    let (running, stop) = world.start();
+    world
+        .until("said again", |world| {
+            world
+                .said()
+                .contains("3 deletion(s) above the hour's budget wait")
+        })
+        .await;
+    assert_eq!(world.users().len(), 8);
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_people_who_ask_for_erasure_in_an_hour_are_erased() {
+    let world = World::new().await;
+    let (running, stop) = world.start();
+    let mut people = Vec::new();
+    for number in 0..60 {
+        people.push(world.sign_up(number).await);
+    }
+    world
+        .until("sixty users", |world| world.users().len() == 60)
+        .await;
+    for person in &people[..50] {
+        world
+            .registry
+            .apply(
+                RequestId::random(),
+                &DeleteAccount {
+                    account: person.account,
+                    at: Timestamp::now(),
+                },
+            )
+            .await
+            .unwrap();
+    }
+    world
+        .until("fifty are gone", |world| world.users().len() == 10)
+        .await;
+    world
+        .until("an alarm", |world| {
+            world.said().contains("unusually many deletions")
+        })
+        .await;
+    // The next one waits.
+    world
+        .registry
+        .apply(
+            RequestId::random(),
+            &DeleteAccount {
+                account: people[50].account,
+                at: Timestamp::now(),
+            },
+        )
+        .await
+        .unwrap();
+    world
+        .until("said", |world| world.said().contains("1 deletion(s) above"))
+        .await;
+    assert_eq!(world.users().len(), 10);
+    assert!(
+        commits(&world.path()).contains("deletion:"),
+        "{}",
+        commits(&world.path())
+    );
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_leaves_only_for_a_tombstone() {
+    let world = World::new().await;
+    let person = world.sign_up(0).await;
+    let (running, stop) = world.start();
+    world
+        .until("committed", |world| world.users().len() == 1)
+        .await;
+    let delete = DeleteWorkspace {
+        account: person.account,
+        workspace: person.workspace,
+        at: Timestamp::now(),
+    };
+    world
+        .registry
+        .apply(RequestId::random(), &delete)
+        .await
+        .unwrap();
+    world
+        .until("the workspace is gone", |world| {
+            commits(&world.path()).contains(&format!("workspace {} deleted", person.workspace))
+        })
+        .await;
+    assert!(commits(&world.path()).contains("Coditect-Deleted-Requested: 1"));
+    assert_eq!(world.users().len(), 1, "the user stays");
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_short_or_failing_read_deletes_nothing() {
+    let world = World::new().await;
+    for number in 0..8 {
+        world.sign_up(number).await;
+    }
+    let (running, stop) = world.start();
+    world
+        .until("eight users", |world| world.users().len() == 8)
+        .await;
+    stop.cancel();
+    running.await.unwrap();
+    for (fault, says) in [
+        (
+            Fault::ShortRange(0),
+            "gave 0 of cell local's 8 users; nothing is changed on such a read",
+        ),
+        (
+            Fault::ShortRange(3),
+            "gave 3 of cell local's 8 users; nothing is changed on such a read",
+        ),
+        (
+            Fault::Range(StoreError::Unavailable("the disk is gone".into())),
+            "the registry does not answer now",
+        ),
+    ] {
+        let before = commits(&world.path()).lines().count();
+        world.store.inject_always(fault);
+        let (running, stop) = world.start();
+        world.until(says, |world| world.said().contains(says)).await;
+        assert_eq!(world.users().len(), 8, "{says}");
+        world.store.heal();
+        world
+            .until("leads again", |world| {
+                world.said().starts_with("leads under fence")
+            })
+            .await;
+        assert_eq!(world.users().len(), 8);
+        assert!(commits(&world.path()).lines().count() >= before);
+        stop.cancel();
+        running.await.unwrap();
+    }
+    assert!(!commits(&world.path()).contains("deletion"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_git_alone_is_kept_and_reported() {
+    let world = World::new().await;
+    let person = world.sign_up(0).await;
+    world.sign_up(1).await;
+    let (running, stop) = world.start();
+    world
+        .until("two users", |world| world.users().len() == 2)
+        .await;
+    stop.cancel();
+    running.await.unwrap();
+
+    // Another registry, which never heard of them: empty, and of another epoch.
+    let stranger = Registry::open(MemoryStore::new()).await.unwrap();
+    let stop = CancellationToken::new();
+    let service = Service::new(
+        stranger,
+        Settings::new(local(), world.path()),
+        world.receiver.clone(),
+        world.health.clone(),
+    );
+    let running = tokio::spawn(service.run(stop.clone()));
+    world
+        .until("said", |world| {
+            world
+                .said()
+                .contains("2 user(s) in Git of whom the registry knows nothing are kept")
+        })
+        .await;
+    assert!(world.users().contains(&person.user) && world.users().len() == 2);
+    stop.cancel();
+    running.await.unwrap();
+}
