@@ -1,4 +1,5 @@
 //! The mirror and the maintenance, with real remotes and a real `git`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod git_support;
 
@@ -287,6 +288,33 @@ async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
     assert_clean(&cell.path());
     assert!(health.is_ready());
     cell.commit(&published, 999, |batch| assert!(put(batch, 77, 0)));
+}
+
+#[tokio::test]
+async fn publishing_waits_when_packs_outrun_maintenance_but_not_when_it_fails() {
+    let (cell, mut published) = Cell::with_users(3);
+    for version in 0..40 {
+        published = cell.commit(&published, version + 2, |batch| {
+            assert!(put(batch, 1, version + 1))
+        });
+    }
+    let few = |packs| MaintenanceConfig {
+        packs,
+        ..MaintenanceConfig::new("local".parse().unwrap())
+    };
+    let failing = MaintenanceConfig {
+        limit: Duration::ZERO,
+        ..few(2)
+    };
+    let maintenance = Maintenance::start(cell.repository.clone(), failing, Health::default());
+    maintenance.room().await;
+    let status = *maintenance.status().borrow();
+    assert!(status.failures > 0 && status.packs > 32, "{status:?}");
+    drop(maintenance);
+    let maintenance = Maintenance::start(cell.repository.clone(), few(2), Health::default());
+    maintenance.room().await;
+    let status = *maintenance.status().borrow();
+    assert!(status.repacks == 1 && status.packs < 32, "{status:?}");
 }
 
 #[tokio::test]

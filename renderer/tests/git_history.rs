@@ -1,4 +1,5 @@
 //! What history answers, and the policy folder's own history.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod git_support;
 
@@ -6,7 +7,7 @@ use std::{fs, path::Path};
 
 use coditect_core::Shard;
 use coditect_renderer::git::{
-    Action, Batch, ChangeKind, Deletions, Message, Occasion, PolicyRepository, Published,
+    Action, Batch, ChangeKind, Message, Occasion, PolicyRepository, Published,
 };
 use git_support::{Cell, checkpoint, git, put, time, user};
 
@@ -155,32 +156,29 @@ fn deletions_are_counted_back_to_a_moment() {
         head = delete(&head, at, n, action);
     }
     let since = |at| {
-        cell.repository
-            .deletions_since(head.commit, time(at))
-            .unwrap()
+        let log = cell.repository.deletion_log(head.commit, time(at)).unwrap();
+        log.iter()
+            .map(|spent| (spent.at, spent.unrequested, spent.requested))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(
-        since(0),
-        Deletions {
-            unrequested: 3,
-            requested: 1
-        }
-    );
-    assert_eq!(
-        since(2_000),
-        Deletions {
-            unrequested: 2,
-            requested: 1
-        }
-    );
-    assert_eq!(
-        since(3_001),
-        Deletions {
-            unrequested: 1,
-            requested: 0
-        }
-    );
-    assert_eq!(since(5_000), Deletions::default());
+    let all = [
+        (time(1_000), 1, 0),
+        (time(2_000), 1, 0),
+        (time(3_000), 0, 1),
+        (time(4_000), 1, 0),
+    ];
+    assert_eq!(since(0), all);
+    assert_eq!(since(1_999), all[1..]);
+    assert_eq!(since(2_000), all[2..]);
+    assert_eq!(since(5_000), []);
+    let cut: Vec<_> = cell
+        .repository
+        .cuts(head.commit)
+        .unwrap()
+        .iter()
+        .map(|cut| (cut.user, cut.after))
+        .collect();
+    assert_eq!(cut, [4, 3, 2, 1].map(|n| (user(n), None)));
 }
 
 #[test]
@@ -235,13 +233,8 @@ fn someone_elses_commit_with_an_old_date_hides_no_deletion() {
     assert!(old.unwrap().success());
     git(&clone, &["push", "-q"]);
     let head = cell.repository.head_commit().unwrap().unwrap();
-    assert_eq!(
-        cell.repository
-            .deletions_since(head, time(900))
-            .unwrap()
-            .unrequested,
-        1
-    );
+    let log = cell.repository.deletion_log(head, time(900)).unwrap();
+    assert_eq!(log.iter().map(|spent| spent.unrequested).sum::<u64>(), 1);
 }
 
 fn policy(folder: &Path) -> PolicyRepository {

@@ -1,4 +1,4 @@
-//! What the branch's commits tell: how much was deleted lately, and what happened to one user.
+//! What the branch's commits tell of one user.
 
 use coditect_core::{Shard, UserId};
 use git2::{Commit, ErrorCode, Oid, Repository};
@@ -6,19 +6,10 @@ use jiff::Timestamp;
 
 use super::{
     error::Result,
-    message::{Trailers, reason_for},
+    message::reason_for,
     repository::CellRepository,
     tree::{SHARDS, file_of},
 };
-
-/// Users' files deleted within a span of time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Deletions {
-    /// Without the persons' own requests.
-    pub unrequested: u64,
-    /// By the persons' own, freshly authenticated requests.
-    pub requested: u64,
-}
 
 /// What a commit did to a user's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,30 +42,6 @@ pub struct Change {
 }
 
 impl CellRepository {
-    /// How many users' files were deleted by the renderer's commits from `head` back to `since`, by their
-    /// trailers. Reads one object a commit.
-    ///
-    /// # Errors
-    /// If a commit cannot be read.
-    pub fn deletions_since(&self, head: Oid, since: Timestamp) -> Result<Deletions> {
-        self.read(|repository| {
-            let mut sum = Deletions::default();
-            let mut next = Some(repository.find_commit(head)?);
-            while let Some(commit) = next {
-                // Other people's commits have no figures, and their clocks do not end the walk.
-                if let Some(trailers) = commit.message().ok().and_then(Trailers::parse) {
-                    if commit.time().seconds() < since.as_second() {
-                        break;
-                    }
-                    sum.unrequested += trailers.deleted;
-                    sum.requested += trailers.deleted_requested;
-                }
-                next = parent(&commit)?;
-            }
-            Ok(sum)
-        })
-    }
-
     /// What happened to one user's file up to `head`, the latest first. A commit that did not touch the
     /// user's shard costs three small reads.
     ///

@@ -19,14 +19,13 @@ use super::{
 
 /// What Git must know about the repository. Git's own writers (a repack, a push) sync what they write, and
 /// nobody collects garbage: the renderer's maintenance does that, in a way that is safe beside it.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("core.fsync", "all"),
     ("core.fsyncMethod", "fsync"),
     // Who else moved the branch stays visible.
     ("core.logAllRefUpdates", "true"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
-    ("pack.threads", "1"),
     ("receive.autogc", "false"),
     ("receive.denyDeletes", "true"),
     ("receive.denyNonFastForwards", "true"),

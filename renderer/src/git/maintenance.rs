@@ -48,7 +48,7 @@ impl MaintenanceConfig {
 /// What maintenance has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MaintenanceStatus {
-    /// How many packs there are.
+    /// How many packs there are: counted, plus one for each publication since.
     pub packs: usize,
     /// How many times packs were joined.
     pub repacks: u64,
@@ -56,10 +56,15 @@ pub struct MaintenanceStatus {
     pub failures: u64,
 }
 
+/// Publishing waits when there are this many times the packs at which they are joined: each costs every
+/// reader a file, and joining thousands takes longer than making them.
+const CEILING: usize = 16;
+
 /// Maintenance running in the background. Dropped, it stops.
 pub struct Maintenance {
     wake: Arc<Notify>,
-    status: watch::Receiver<MaintenanceStatus>,
+    status: Arc<watch::Sender<MaintenanceStatus>>,
+    ceiling: usize,
     task: JoinHandle<()>,
 }
 
@@ -70,26 +75,47 @@ impl Maintenance {
     pub fn start(repository: CellRepository, config: MaintenanceConfig, health: Health) -> Self {
         let wake = Arc::new(Notify::new());
         wake.notify_one();
-        let (sender, status) = watch::channel(MaintenanceStatus::default());
+        let packs = count_packs(repository.path());
+        let status = Arc::new(watch::Sender::new(MaintenanceStatus {
+            packs,
+            ..MaintenanceStatus::default()
+        }));
+        let ceiling = config.packs * CEILING;
         let task = tokio::spawn(follow(
             repository,
             config,
             health,
             Arc::clone(&wake),
-            sender,
+            Arc::clone(&status),
         ));
-        Self { wake, status, task }
+        Self {
+            wake,
+            status,
+            ceiling,
+            task,
+        }
     }
 
     /// There is one more pack. Returns at once.
     pub fn published(&self) {
+        self.status.send_modify(|status| status.packs += 1);
         self.wake.notify_one();
+    }
+
+    /// Returns when one more pack does no harm: nearly always at once. To be awaited before a publication,
+    /// so that no rate of commits outruns maintenance. Maintenance that fails holds nobody up.
+    pub async fn room(&self) {
+        let mut status = self.status.subscribe();
+        // The sender lives as long as this.
+        let _ = status
+            .wait_for(|status| status.packs < self.ceiling || status.failures > 0)
+            .await;
     }
 
     /// What it has done, now and from now on.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<MaintenanceStatus> {
-        self.status.clone()
+        self.status.subscribe()
     }
 }
 
@@ -104,7 +130,7 @@ async fn follow(
     config: MaintenanceConfig,
     health: Health,
     wake: Arc<Notify>,
-    status: watch::Sender<MaintenanceStatus>,
+    status: Arc<watch::Sender<MaintenanceStatus>>,
 ) {
     let part = format!("maintenance/{}", config.cell);
     let cell = config.cell.to_string();
@@ -113,14 +139,21 @@ async fn follow(
     loop {
         wake.notified().await;
         let mut packs = count_packs(repository.path());
+        // Packs that others joined or made count too.
+        status.send_modify(|status| status.packs = packs);
         if packs >= threshold {
-            match repack(&repository, config.limit).await {
+            let outcome = repack(&repository, config.limit).await;
+            packs = count_packs(repository.path());
+            match outcome {
                 Ok(()) => {
-                    packs = count_packs(repository.path());
                     threshold = config.packs.max(packs + config.packs / 2);
                     health.ok(&part, format!("{packs} packs"));
                     status.send_modify(|status| {
-                        (status.repacks, status.failures) = (status.repacks + 1, 0)
+                        *status = MaintenanceStatus {
+                            packs,
+                            repacks: status.repacks + 1,
+                            failures: 0,
+                        }
                     });
                 }
                 Err(error) => {
@@ -131,12 +164,17 @@ async fn follow(
                         &part,
                         format!("{packs} packs could not be joined: {said}; tried again later"),
                     );
-                    status.send_modify(|status| status.failures += 1);
+                    status.send_modify(|status| {
+                        *status = MaintenanceStatus {
+                            packs,
+                            failures: status.failures + 1,
+                            ..*status
+                        }
+                    });
                 }
             }
         }
         metrics::gauge!("coditect_renderer_packs", "cell" => cell.clone()).set(packs as f64);
-        status.send_modify(|status| status.packs = packs);
     }
 }
 
@@ -149,6 +187,8 @@ pub async fn repack(repository: &CellRepository, limit: Duration) -> Result<()> 
     command.args([
         "-c",
         "core.fsync=all",
+        "-c",
+        "pack.threads=1",
         "repack",
         "--quiet",
         "--geometric=2",

@@ -36,7 +36,7 @@ pub use self::{
     batch::{Batch, Prepared, Published},
     deletions::{Cut, Spent},
     error::{Error, PublishError, Result},
-    history::{Change, ChangeKind, Deletions},
+    history::{Change, ChangeKind},
     maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, repack},
     message::{Action, Message, Occasion, Trailers},
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
