@@ -20,6 +20,7 @@ pub mod faulty;
 pub mod limits;
 pub mod memory;
 pub mod optimistic;
+pub mod remote;
 mod watches;
 
 use std::fmt;

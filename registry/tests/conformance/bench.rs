@@ -8,6 +8,7 @@ use coditect_registry::store::{
     Key, KeyRange, Store, StoreError, Transaction, Value,
     embedded::EmbeddedStore,
     memory::MemoryStore,
+    remote::{self, RemoteStore},
 };
 use futures::future::BoxFuture;
 
@@ -31,6 +32,18 @@ impl Bench {
         Self {
             store,
             _home: vec![Box::new(folder)],
+        }
+    }
+
+    pub(crate) async fn remote() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = EmbeddedStore::open(folder.path().join("registry")).unwrap();
+        let socket = folder.path().join("socket");
+        let server = remote::serve(embedded.engine(), &socket).await.unwrap();
+        let store = RemoteStore::connect(&socket).await.unwrap();
+        Self {
+            store,
+            _home: vec![Box::new(server), Box::new(embedded), Box::new(folder)],
         }
     }
 
@@ -88,6 +101,11 @@ macro_rules! on_every_store {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn embedded() {
                 super::$check(&$crate::bench::Bench::embedded().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn remote() {
+                super::$check(&$crate::bench::Bench::remote().await).await;
             }
         }
     )*};

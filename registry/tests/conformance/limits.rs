@@ -98,3 +98,8 @@ async fn a_transaction_grows_too_old_in_memory() {
 async fn a_transaction_grows_too_old_embedded() {
     a_transaction_grows_too_old(Bench::embedded().await).await;
 }
+
+#[tokio::test]
+async fn a_transaction_grows_too_old_remote() {
+    a_transaction_grows_too_old(Bench::remote().await).await;
+}
