@@ -1,1 +1,31 @@
-//! x
+//! The HTTP API: identity, workspaces, events, operations.
+//!
+//! A request passes, from the outside in: [`observe`] (id, log, metrics, problem documents, security headers),
+//! the panic catcher, CORS, the time limit, then the door of its group of routes (rate limit, access token),
+//! then its handler in [`route`], which parses everything into core's types and asks the registry.
+
+mod address;
+mod caller;
+mod config;
+mod cookie;
+mod extract;
+mod key_ring;
+mod observe;
+mod openapi;
+mod page;
+mod password;
+mod problem;
+mod rate;
+mod route;
+mod serve;
+mod state;
+mod telemetry;
+mod token;
+
+pub use config::{ApiConfig, Hashing, PlanChanges, Rate, Rates, SignUp, Verification};
+pub use key_ring::KeyRing;
+pub use openapi::openapi;
+pub use route::{ops_router, router};
+pub use serve::{ServeLimits, serve, serve_router};
+pub use state::ApiState;
+pub use telemetry::metrics_builder;

@@ -1,0 +1,177 @@
+//! Who is calling: checked before any handler behind the door runs.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use coditect_core::{AccountId, Error, Kind, LoginId, Result, TenantId, UserId};
+use coditect_registry::View;
+
+use crate::{
+    address::client_address,
+    problem::Problem,
+    rate::{Allowance, Caller, Limiter},
+    state::ApiState,
+    token::Claims,
+};
+
+/// A signed-in caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignedIn {
+    pub(crate) account: AccountId,
+    pub(crate) login: LoginId,
+    /// When the access token expires, Unix seconds.
+    pub(crate) expires: i64,
+    membership: Option<(TenantId, UserId)>,
+}
+
+impl SignedIn {
+    /// The tenant and the user that the caller acts as.
+    pub(crate) fn membership(&self) -> Result<(TenantId, UserId)> {
+        self.membership
+            .ok_or_else(|| Error::not_found("this account belongs to no tenant any more"))
+    }
+
+    /// The caller's user.
+    pub(crate) fn user(&self) -> Result<UserId> {
+        self.membership().map(|(_, user)| user)
+    }
+
+    fn of(claims: &Claims) -> Self {
+        Self {
+            account: claims.sub,
+            login: claims.sid,
+            expires: claims.exp,
+            membership: claims.tid.zip(claims.uid),
+        }
+    }
+
+    /// Refuses a caller whose login has ended meanwhile.
+    pub(crate) async fn still(&self, state: &ApiState, view: &mut View) -> Result<()> {
+        match view.login(self.account, self.login, state.now()).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                Kind::Unauthenticated,
+                "this login has ended; sign in again",
+            )),
+        }
+    }
+}
+
+impl FromRequestParts<ApiState> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
+        // Set by `require_login`; a route without that layer answers 401 to everybody.
+        parts
+            .extensions
+            .get::<Self>()
+            .copied()
+            .ok_or_else(|| Error::new(Kind::Unauthenticated, "an access token is needed").into())
+    }
+}
+
+/// Lets only signed-in callers through, each within their account's rate.
+pub(crate) async fn require_login(
+    State(state): State<ApiState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = match authenticate(
+        &state,
+        request.headers().get(header::AUTHORIZATION).cloned(),
+    )
+    .await
+    {
+        Ok(caller) => caller,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    request.extensions_mut().insert(caller);
+    let limit = state.limits.as_ref().map(|limits| &limits.account);
+    limited(limit, &caller.account, next.run(request)).await
+}
+
+async fn authenticate(state: &ApiState, header: Option<HeaderValue>) -> Result<SignedIn> {
+    let missing = || {
+        Error::new(
+            Kind::Unauthenticated,
+            "an access token is needed: sign in, then send it as Authorization: Bearer …",
+        )
+    };
+    let header = header
+        .as_ref()
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(missing)?;
+    let (scheme, token) = header.split_once(' ').ok_or_else(missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(missing());
+    }
+    let caller = SignedIn::of(&state.tokens.verify(token.trim(), state.now())?);
+    caller
+        .still(state, &mut state.registry.view().await?)
+        .await?;
+    Ok(caller)
+}
+
+/// Lets a client address through within the rate of requests that need no sign-in.
+pub(crate) async fn limit_address(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
+    limited(
+        state.limits.as_ref().map(|limits| &limits.address),
+        &key,
+        next.run(request),
+    )
+    .await
+}
+
+/// Lets a client address through within the rate of requests that check a password.
+pub(crate) async fn limit_credentials(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
+    limited(
+        state.limits.as_ref().map(|limits| &limits.credentials),
+        &key,
+        next.run(request),
+    )
+    .await
+}
+
+async fn limited<K: std::hash::Hash + Eq + Clone>(
+    limit: Option<&Limiter<K>>,
+    key: &K,
+    rest: impl Future<Output = Response>,
+) -> Response {
+    let Some(limit) = limit else {
+        return rest.await;
+    };
+    let (mut response, allowance): (Response, Allowance) = match limit.take(key) {
+        Ok(allowance) => (rest.await, allowance),
+        Err((error, allowance)) => (Problem::from(error).into_response(), allowance),
+    };
+    allowance.write(response.headers_mut());
+    response
+}
+
+/// Counts one password check of a signed-in account.
+///
+/// # Errors
+/// `TooMany` if there were too many.
+pub(crate) fn count_password_check(state: &ApiState, account: AccountId) -> Result<()> {
+    let Some(limits) = &state.limits else {
+        return Ok(());
+    };
+    limits
+        .credentials
+        .take(&Caller::Account(account))
+        .map(|_| ())
+        .map_err(|(error, _)| error)
+}

@@ -1,0 +1,258 @@
+//! Passwords: what one may be, and hashing them a few at a time.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use coditect_core::{Email, Error, Result};
+use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+use crate::config::Hashing;
+
+/// Shortest password in characters. NIST SP 800-63B asks for 15 where it is the only factor and 8 beside a
+/// second one; without composition rules 12 is the usual middle.
+const SHORTEST: usize = 12;
+/// Longest password in characters: room for any phrase (NIST asks for at least 64).
+const LONGEST: usize = 128;
+/// Longest in bytes: four for each character.
+const LONGEST_BYTES: usize = 4 * LONGEST;
+
+/// A password somebody sent. Wiped from memory when dropped, never printed.
+pub(crate) struct Password(Zeroizing<String>);
+
+impl Password {
+    /// A password to be set: 12 to 128 characters that are not the e-mail address.
+    pub(crate) fn chosen(field: &str, text: &str, email: Option<&Email>) -> Result<Self> {
+        let password = Self::presented(field, text)?;
+        let count = password.0.chars().count();
+        if count < SHORTEST {
+            return Err(Error::invalid(
+                field,
+                format!("is {count} characters long; at least {SHORTEST} are needed"),
+            ));
+        }
+        if email.is_some_and(|email| password.0.trim().eq_ignore_ascii_case(email.as_str())) {
+            return Err(Error::invalid(field, "is the e-mail address"));
+        }
+        Ok(password)
+    }
+
+    /// A password to be compared: bounded, because hashing takes time by its length, and in one normal form
+    /// (NFKC, NIST SP 800-63B), because keyboards differ in how they spell the same letter.
+    pub(crate) fn presented(field: &str, text: &str) -> Result<Self> {
+        let too_long = || Error::invalid(field, format!("is longer than {LONGEST} characters"));
+        if text.len() > LONGEST_BYTES {
+            return Err(too_long());
+        }
+        let normal = Zeroizing::new(text.nfkc().collect::<String>());
+        if normal.chars().count() > LONGEST {
+            return Err(too_long());
+        }
+        Ok(Self(normal))
+    }
+}
+
+/// Hashes passwords, so many at a time and no more.
+pub(crate) struct Passwords {
+    argon2: Argon2<'static>,
+    workers: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    queue: usize,
+    /// What a password is compared with if there is no account: it takes the same time.
+    nobody: String,
+}
+
+impl Passwords {
+    pub(crate) fn new(hashing: &Hashing) -> Result<Self> {
+        let params = Params::new(hashing.memory_kib, hashing.passes, 1, None).map_err(|error| {
+            Error::invalid(
+                "hashing",
+                format!("has parameters that Argon2 refuses: {error}"),
+            )
+        })?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let nobody = hash_now(&argon2, &rand::random::<[u8; 32]>(), &rand::random())?;
+        Ok(Self {
+            argon2,
+            workers: Arc::new(Semaphore::new(hashing.workers.max(1))),
+            waiting: AtomicUsize::new(0),
+            queue: hashing.queue,
+            nobody,
+        })
+    }
+
+    /// The password's hash in PHC string format.
+    pub(crate) async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String> {
+        let argon2 = self.argon2.clone();
+        self.run(move || hash_now(&argon2, password.0.as_bytes(), &salt))
+            .await
+    }
+
+    /// True if the password has this hash. Takes as long if there is none.
+    pub(crate) async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool> {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.nobody.clone());
+        let argon2 = self.argon2.clone();
+        self.run(move || {
+            let hash = PasswordHash::new(&hash).map_err(|error| {
+                Error::internal("a stored password hash cannot be read").because(error)
+            })?;
+            Ok(argon2.verify_password(password.0.as_bytes(), &hash).is_ok() && known)
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let waiting = Waiting::enter(&self.waiting, self.queue)?;
+        let permit = Arc::clone(&self.workers)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::unavailable("the server is stopping"))?;
+        drop(waiting);
+        let started = std::time::Instant::now();
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            // Held until the hash is done, even if the caller has gone.
+            drop(permit);
+            done
+        });
+        let done = done
+            .await
+            .map_err(|error| Error::internal("hashing a password failed").because(error))?;
+        metrics::histogram!("coditect_api_password_hash_seconds")
+            .record(started.elapsed().as_secs_f64());
+        done
+    }
+}
+
+/// A place in the queue.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize, most: usize) -> Result<Self> {
+        let place = Self(count);
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        metrics::gauge!("coditect_api_password_queue_length").increment(1.0);
+        if before >= most {
+            return Err(Error::unavailable(
+                "too many people are signing in right now; try again in a moment",
+            ));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!("coditect_api_password_queue_length").decrement(1.0);
+    }
+}
+
+fn hash_now(argon2: &Argon2<'_>, password: &[u8], salt: &[u8; 16]) -> Result<String> {
+    let hash: PasswordHash = argon2
+        .hash_password_with_salt(password, salt)
+        .map_err(|error| Error::internal("a password cannot be hashed").because(error))?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn email() -> Email {
+        "ada.lovelace@example.com".parse().unwrap()
+    }
+
+    fn cheap(workers: usize, queue: usize) -> Passwords {
+        Passwords::new(&Hashing {
+            memory_kib: 64,
+            passes: 1,
+            workers,
+            queue,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn bounds_are_in_characters_and_name_the_field() {
+        for text in [
+            "correct horse battery",
+            "пароль из слов",
+            "{{ 7*7 }}: yes",
+            "a\0b\nc\td e f g h",
+            &"x".repeat(128),
+            &"界".repeat(128),
+        ] {
+            assert!(
+                Password::chosen("password", text, Some(&email())).is_ok(),
+                "{text:?}"
+            );
+        }
+        for text in [
+            "",
+            "short",
+            "11 letters!",
+            &"x".repeat(129),
+            &"x".repeat(1 << 20),
+            "Ada.Lovelace@Example.com",
+        ] {
+            let error = Password::chosen("new_password", text, Some(&email()))
+                .map(|_| ())
+                .unwrap_err();
+            assert!(error.to_string().starts_with("new_password "), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_letters_are_the_same_password() {
+        let passwords = cheap(1, 8);
+        let composed = Password::chosen("password", "caf\u{e9} au lait!", Some(&email())).unwrap();
+        let hash = passwords.hash(composed, [7; 16]).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        let decomposed = || Password::presented("password", "cafe\u{301} au lait!").unwrap();
+        assert!(
+            passwords
+                .verify(decomposed(), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify(
+                    Password::presented("password", "cafe au lait!").unwrap(),
+                    Some(hash)
+                )
+                .await
+                .unwrap()
+        );
+        assert!(!passwords.verify(decomposed(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_refused_at_once_and_empties_again() {
+        let passwords = cheap(1, 1);
+        let held = Arc::clone(&passwords.workers)
+            .acquire_owned()
+            .await
+            .unwrap();
+        let password = || Password::presented("password", "correct horse").unwrap();
+        let first = passwords.verify(password(), None);
+        tokio::pin!(first);
+        assert!(futures::poll!(&mut first).is_pending());
+        assert_eq!(
+            *passwords.verify(password(), None).await.unwrap_err().kind(),
+            coditect_core::Kind::Unavailable
+        );
+        drop(held);
+        assert!(!first.await.unwrap());
+        assert!(!passwords.verify(password(), None).await.unwrap());
+    }
+}

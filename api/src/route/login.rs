@@ -1,0 +1,233 @@
+//! Signing in, staying signed in, signing out.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use coditect_core::{AccountId, Email, Error, Kind, LoginId, RequestId, Result};
+use coditect_registry::operation::{EndLogin, OpenLogin, RotateRefresh, Rotation};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::Secret;
+use crate::{
+    cookie,
+    extract::{Checks, JsonBody},
+    password::Password,
+    problem::{Answer, Problem},
+    state::ApiState,
+    token::RefreshToken,
+};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Login)]
+pub(super) struct LoginBody {
+    #[schema(max_length = 254, example = "ada@example.com")]
+    email: String,
+    password: Secret,
+}
+
+/// An access token. The refresh token comes as a cookie that scripts cannot read.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedIn)]
+pub(super) struct SignedInBody {
+    /// To be sent as `Authorization: Bearer …`.
+    access_token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// Seconds until the access token expires.
+    expires_in: i64,
+}
+
+/// Signs in with e-mail and password.
+#[utoipa::path(
+    post, path = "/api/v5/auth/login", tag = "auth", request_body = LoginBody,
+    responses(
+        (status = 200, description = "Signed in; the refresh cookie is set", body = SignedInBody),
+        (status = 401, description = "E-mail or password is wrong", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn login(
+    State(state): State<ApiState>,
+    JsonBody(body): JsonBody<LoginBody>,
+) -> Answer<Response> {
+    let mut checks = Checks::default();
+    let email = checks.check(body.email.parse::<Email>());
+    let password = checks.check(Password::presented("password", &body.password.0));
+    let (Some(email), Some(password)) = (email, password) else {
+        return Err(checks.problem());
+    };
+    if let Some(limits) = &state.limits {
+        let key = state
+            .tokens
+            .keys
+            .derive("guesses", &[email.as_str().as_bytes()]);
+        limits.guesses.take(&key).map_err(|(error, _)| error)?;
+    }
+    let wrong = || {
+        metrics::counter!("coditect_api_logins_total", "outcome" => "refused").increment(1);
+        Error::new(Kind::Unauthenticated, "e-mail or password is wrong")
+    };
+    let (account, hash) = state
+        .registry
+        .view()
+        .await?
+        .account_by_email(&email)
+        .await?
+        .unzip();
+    // Also for nobody: an unknown address must take as long as a wrong password.
+    if !state
+        .passwords
+        .verify(password, hash.map(|credential| credential.password_hash))
+        .await?
+    {
+        return Err(wrong().into());
+    }
+    let account = account.ok_or_else(wrong)?;
+    let response = sign_in(&state, account).await?;
+    metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);
+    Ok(response)
+}
+
+/// Opens a login and hands out its first tokens.
+pub(super) async fn sign_in(state: &ApiState, account: AccountId) -> Answer<Response> {
+    let login = LoginId::random();
+    state
+        .registry
+        .apply(
+            RequestId::random(),
+            &OpenLogin {
+                account,
+                login,
+                at: state.now(),
+            },
+        )
+        .await?;
+    hand_out(
+        state,
+        RefreshToken {
+            account,
+            login,
+            counter: 0,
+        },
+    )
+    .await
+}
+
+async fn hand_out(state: &ApiState, refresh: RefreshToken) -> Answer<Response> {
+    let RefreshToken { account, login, .. } = refresh;
+    // People belong to one tenant; the first is theirs.
+    let membership = state
+        .registry
+        .view()
+        .await?
+        .memberships(account)
+        .await?
+        .into_iter()
+        .next();
+    let access_token = state
+        .tokens
+        .issue(account, login, membership, state.now())?;
+    let body = SignedInBody {
+        access_token,
+        token_type: "Bearer",
+        expires_in: state.tokens.lifetime_seconds(),
+    };
+    let cookie = cookie::set(&refresh, &state.tokens.keys)?;
+    Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+/// Exchanges the refresh cookie for a new one and an access token.
+///
+/// The cookie before the newest still works for ten seconds and yields the same successor, for two tabs or a
+/// lost answer. An older one ends the login: somebody has copied it.
+#[utoipa::path(
+    post, path = "/api/v5/auth/refresh", tag = "auth", security(("refresh_cookie" = [])),
+    responses(
+        (status = 200, description = "A new access token; a new refresh cookie is set", body = SignedInBody),
+        (status = 401, description = "No valid refresh cookie", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another origin", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn refresh(State(state): State<ApiState>, headers: HeaderMap) -> Answer<Response> {
+    cookie::check_origin(&headers, &state)?;
+    let signed_out = || Error::new(Kind::Unauthenticated, "this login has ended; sign in again");
+    let RefreshToken {
+        account,
+        login,
+        counter,
+    } = cookie::read(&headers, &state.tokens.keys).ok_or_else(signed_out)?;
+    let rotation = RotateRefresh {
+        account,
+        login,
+        counter,
+        at: state.now(),
+    };
+    match state.registry.apply(RequestId::random(), &rotation).await? {
+        Rotation::Current(counter) => {
+            hand_out(
+                &state,
+                RefreshToken {
+                    account,
+                    login,
+                    counter,
+                },
+            )
+            .await
+        }
+        ended @ (Rotation::Reused | Rotation::Ended) => {
+            if ended == Rotation::Reused {
+                metrics::counter!("coditect_api_refresh_reused_total").increment(1);
+                tracing::warn!(%account, %login, "an old refresh token was used again; the login is ended");
+            }
+            let mut response = Problem::from(signed_out()).into_response();
+            response
+                .headers_mut()
+                .insert(header::SET_COOKIE, cookie::clear()?);
+            Ok(response)
+        }
+    }
+}
+
+/// Ends the login of the refresh cookie and that of the access token, if either came.
+#[utoipa::path(
+    post, path = "/api/v5/auth/logout", tag = "auth", security((), ("refresh_cookie" = []), ("access_token" = [])),
+    responses((status = 204, description = "Signed out")),
+)]
+pub(super) async fn logout(State(state): State<ApiState>, headers: HeaderMap) -> Answer<Response> {
+    cookie::check_origin(&headers, &state)?;
+    let by_cookie =
+        cookie::read(&headers, &state.tokens.keys).map(|token| (token.account, token.login));
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split_once(' '));
+    let by_token = bearer
+        .and_then(|(_, token)| state.tokens.verify(token.trim(), state.now()).ok())
+        .map(|claims| (claims.sub, claims.sid));
+    for (account, login) in by_cookie.into_iter().chain(by_token) {
+        end(&state, account, login).await?;
+    }
+    Ok((
+        StatusCode::NO_CONTENT,
+        [(header::SET_COOKIE, cookie::clear()?)],
+    )
+        .into_response())
+}
+
+async fn end(state: &ApiState, account: AccountId, login: LoginId) -> Result<()> {
+    state
+        .registry
+        .apply(
+            RequestId::random(),
+            &EndLogin {
+                account,
+                login,
+                at: state.now(),
+            },
+        )
+        .await
+}

@@ -1,0 +1,180 @@
+//! The routes, in groups that share a door.
+
+mod auth;
+mod entity;
+mod events;
+mod login;
+mod me;
+mod operations;
+mod plans;
+mod workspace_body;
+mod workspaces;
+
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
+use coditect_core::health::Health;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    caller::{limit_address, limit_credentials, require_login},
+    extract::within,
+    observe::{self, Observe, REQUEST_ID},
+    page,
+    state::ApiState,
+    telemetry,
+};
+
+/// The routes by what stands before them.
+pub(crate) struct Groups {
+    /// Open to everybody; each request costs a password hash or hands out a login.
+    pub(crate) credentials: OpenApiRouter<ApiState>,
+    /// Open to everybody.
+    pub(crate) public: OpenApiRouter<ApiState>,
+    /// Open to everybody and not limited: asked by machines at their own pace.
+    pub(crate) operations: OpenApiRouter<ApiState>,
+    /// For signed-in callers only.
+    pub(crate) signed_in: OpenApiRouter<ApiState>,
+}
+
+impl Groups {
+    pub(crate) fn new() -> Self {
+        Self {
+            credentials: OpenApiRouter::new()
+                .routes(routes!(auth::register))
+                .routes(routes!(auth::claim_session))
+                .routes(routes!(login::login)),
+            public: OpenApiRouter::new()
+                .routes(routes!(auth::registration))
+                .routes(routes!(login::refresh))
+                .routes(routes!(login::logout))
+                .routes(routes!(plans::list)),
+            operations: OpenApiRouter::new()
+                .routes(routes!(operations::health))
+                .routes(routes!(operations::ready))
+                .routes(routes!(operations::store))
+                .routes(routes!(operations::metrics))
+                .routes(routes!(operations::keys)),
+            signed_in: OpenApiRouter::new()
+                .routes(routes!(me::get, me::patch, me::delete))
+                .routes(routes!(me::restore))
+                .routes(routes!(me::change_password))
+                .routes(routes!(plans::set))
+                .routes(routes!(workspaces::list, workspaces::create))
+                .routes(routes!(
+                    workspaces::get,
+                    workspaces::patch,
+                    workspaces::delete
+                ))
+                .routes(routes!(workspaces::start))
+                .routes(routes!(workspaces::stop))
+                .routes(routes!(workspaces::restore))
+                .routes(routes!(events::events)),
+        }
+    }
+}
+
+/// The whole API, ready to be served.
+#[must_use]
+pub fn router(state: ApiState) -> Router {
+    telemetry::describe();
+    let groups = Groups::new();
+    let behind = |group: OpenApiRouter<ApiState>| Router::from(group);
+    let routes = Router::new()
+        .merge(
+            behind(groups.credentials)
+                .route_layer(from_fn_with_state(state.clone(), limit_credentials)),
+        )
+        .merge(behind(groups.public).route_layer(from_fn_with_state(state.clone(), limit_address)))
+        .merge(behind(groups.operations))
+        .merge(
+            behind(groups.signed_in).route_layer(from_fn_with_state(state.clone(), require_login)),
+        )
+        .merge(page::router());
+    let limit = state.config.answer_timeout;
+    let over_tls = state.config.public_url.starts_with("https://");
+    let cors = cross_origin(&state);
+    let routes = routes
+        .layer(from_fn(move |request, next: axum::middleware::Next| {
+            within(limit, next.run(request))
+        }))
+        .layer(cors)
+        .with_state(state);
+    outermost(routes, over_tls)
+}
+
+/// Health and metrics alone, for a process that serves nothing else (a renderer).
+#[must_use]
+pub fn ops_router(health: Health, metrics: PrometheusHandle) -> Router {
+    telemetry::describe();
+    let board = health.clone();
+    let routes = Router::new()
+        .route(
+            "/health",
+            get(move || operations::board(board.clone(), true)),
+        )
+        .route(
+            "/health/ready",
+            get(move || operations::readiness(health.clone(), true)),
+        )
+        .route(
+            "/metrics",
+            get(move || operations::exposition(metrics.clone())),
+        );
+    outermost(routes, false)
+}
+
+fn outermost(routes: Router, over_tls: bool) -> Router {
+    routes
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(from_fn_with_state(Observe { over_tls }, observe::observe))
+}
+
+/// Exact origins only; without any configured, no page of another origin may call.
+fn cross_origin(state: &ApiState) -> CorsLayer {
+    if state.config.origins.is_empty() {
+        return CorsLayer::new();
+    }
+    let named = |name: &'static str| HeaderName::from_static(name);
+    CorsLayer::new()
+        .allow_origin(
+            state
+                .origins
+                .iter()
+                .filter_map(|origin| HeaderValue::from_str(origin).ok())
+                .collect::<Vec<_>>(),
+        )
+        .allow_credentials(true)
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            named("idempotency-key"),
+            named("last-event-id"),
+            named("traceparent"),
+            REQUEST_ID,
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            named("ratelimit"),
+            named("ratelimit-policy"),
+            REQUEST_ID,
+        ])
+        // Two hours: the longest that browsers remember it.
+        .max_age(std::time::Duration::from_secs(7_200))
+}

@@ -1,0 +1,201 @@
+//! Serving connections until told to stop, then letting what is in flight finish.
+
+use std::{convert::Infallible, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
+use coditect_core::{Error, Result};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::{router, state::ApiState};
+
+/// How often keys that other processes have added are looked for: far below the lead with which a new key is
+/// published before it signs.
+const RELOAD_KEYS: Duration = Duration::from_secs(30);
+
+/// How connections are served.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeLimits {
+    /// How many at a time.
+    pub connections: usize,
+    /// Longest time for a request's headers, and longest idle time of a connection.
+    pub receive_timeout: Duration,
+    /// How long requests in flight may take to finish after `shutdown`.
+    pub drain: Duration,
+}
+
+impl Default for ServeLimits {
+    /// For a process that only answers health and metrics.
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            receive_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Serves the API on `listener` until `shutdown` is cancelled; then accepts nothing more, ends event streams,
+/// lets requests in flight finish within the configured time, and returns.
+///
+/// # Errors
+/// `Unavailable` if the listener is not usable.
+pub async fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let config = &state.config;
+    let limits = ServeLimits {
+        connections: config.connections,
+        receive_timeout: config.receive_timeout,
+        drain: config.drain,
+    };
+    let stopping = state.stopping.clone();
+    let reloading = reload_keys(state.clone(), shutdown.clone());
+    let serving = serve_router(listener, router(state), limits, async move {
+        shutdown.cancelled().await;
+        stopping.cancel();
+    });
+    let ((), served) = tokio::join!(reloading, serving);
+    served
+}
+
+/// As [`serve`], for any router; stops when `shutdown` is ready.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::unavailable("the listening socket is gone").because(error))?;
+    tracing::info!(%address, "listening");
+    let places = Arc::new(Semaphore::new(limits.connections.max(1)));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = async {
+            // A place first: what cannot be served waits in the listener's queue, not in our memory.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = accepted => accepted,
+            // Finished connections are taken off the list while we wait.
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = graceful.watch(connection(stream, peer, router.clone(), limits));
+                connections.spawn(async move {
+                    let _place = place;
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                });
+            }
+            // Out of file descriptors, or the peer gave up: the listener itself is sound.
+            Err(error) => pause_after(&error).await,
+        }
+    }
+    drop(listener);
+    let open = connections.len();
+    if tokio::time::timeout(limits.drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            open,
+            seconds = limits.drain.as_secs(),
+            "some requests did not finish in time and were cut off"
+        );
+    }
+    connections.shutdown().await;
+    tracing::info!(%address, "stopped");
+    Ok(())
+}
+
+/// The router as hyper calls it, with the peer's address in each request.
+struct Answerer {
+    router: Router,
+    peer: SocketAddr,
+}
+
+impl hyper::service::Service<hyper::Request<Incoming>> for Answerer {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        Box::pin(self.router.clone().oneshot(request))
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: ServeLimits,
+) -> http1::Connection<TokioIo<TcpStream>, Answerer> {
+    // Small answers go out at once; only speed is lost if the socket refuses.
+    let _ = stream.set_nodelay(true);
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.receive_timeout)
+        // Above what the outermost layer allows, so that it can answer with a problem document.
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), Answerer { router, peer })
+}
+
+async fn pause_after(error: &io::Error) {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::ConnectionReset => {}
+        _ => {
+            tracing::error!(%error, "cannot accept a connection; trying again in a second");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn reload_keys(state: ApiState, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(RELOAD_KEYS);
+    ticks.tick().await;
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let keys = state.tokens.keys.clone();
+        match tokio::task::spawn_blocking(move || keys.reload()).await {
+            Ok(Err(error)) => {
+                tracing::error!(error = error.chain(), "the key ring cannot be read again");
+                state.health.degraded("keys", error.to_string());
+            }
+            Ok(Ok(())) => state.health.ok("keys", "read"),
+            Err(error) => tracing::error!(%error, "reading the key ring failed"),
+        }
+    }
+}

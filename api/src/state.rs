@@ -1,0 +1,170 @@
+//! What every handler works with.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use coditect_core::{AccountId, Catalogue, Error, Kind, Result, health::Health};
+use coditect_registry::Registry;
+use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::ApiConfig, key_ring::KeyRing, password::Passwords, rate::Limits, token::AccessTokens,
+};
+
+/// Everything the API needs to answer. Cheap to clone; clones share it.
+#[derive(Clone)]
+pub struct ApiState(Arc<Parts>);
+
+/// The parts of an [`ApiState`]; opaque from outside.
+pub struct Parts {
+    pub(crate) registry: Registry,
+    pub(crate) config: ApiConfig,
+    pub(crate) catalogue: watch::Receiver<Arc<Catalogue>>,
+    pub(crate) health: Health,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) tokens: AccessTokens,
+    pub(crate) passwords: Passwords,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) origins: Vec<String>,
+    /// Cancelled when the server stops: event streams end, readiness goes.
+    pub(crate) stopping: CancellationToken,
+    streams: Mutex<HashMap<AccountId, usize>>,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl ApiState {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// `Invalid` naming the setting that makes no sense.
+    pub fn new(
+        registry: Registry,
+        config: ApiConfig,
+        catalogue: watch::Receiver<Arc<Catalogue>>,
+        health: Health,
+        keys: KeyRing,
+        metrics: PrometheusHandle,
+    ) -> Result<Self> {
+        Self::with_clock(
+            registry,
+            config,
+            catalogue,
+            health,
+            keys,
+            metrics,
+            Timestamp::now,
+        )
+    }
+
+    /// As [`ApiState::new`], with another clock: for tests of what happens after hours.
+    ///
+    /// # Errors
+    /// As [`ApiState::new`].
+    pub fn with_clock(
+        registry: Registry,
+        config: ApiConfig,
+        catalogue: watch::Receiver<Arc<Catalogue>>,
+        health: Health,
+        keys: KeyRing,
+        metrics: PrometheusHandle,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Ok(Self(Arc::new(Parts {
+            origins: config.allowed_origins()?,
+            tokens: AccessTokens::new(
+                keys,
+                config.public_url.clone(),
+                config.access_token_lifetime,
+            ),
+            passwords: Passwords::new(&config.hashing)?,
+            limits: config.rates.as_ref().map(Limits::new),
+            stopping: CancellationToken::new(),
+            streams: Mutex::new(HashMap::new()),
+            clock: Box::new(clock),
+            registry,
+            config,
+            catalogue,
+            health,
+            metrics,
+        })))
+    }
+
+    /// The time that everything here goes by.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue.borrow())
+    }
+
+    /// A place for one more event stream of the account, given back when dropped.
+    pub(crate) fn open_stream(&self, account: AccountId) -> Result<OpenStream> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = streams.entry(account).or_default();
+        if *open >= self.config.streams_per_account {
+            let message = format!(
+                "at most {} event streams may be open at a time; close one",
+                self.config.streams_per_account
+            );
+            return Err(Error::new(
+                Kind::TooMany {
+                    retry_after: Duration::from_secs(5),
+                },
+                message,
+            ));
+        }
+        *open += 1;
+        metrics::gauge!("coditect_api_event_streams").increment(1.0);
+        Ok(OpenStream {
+            state: self.clone(),
+            account,
+        })
+    }
+}
+
+impl std::ops::Deref for ApiState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiState")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One open event stream.
+pub(crate) struct OpenStream {
+    state: ApiState,
+    account: AccountId,
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let mut streams = self
+            .state
+            .streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = streams.get_mut(&self.account) {
+            *open -= 1;
+            if *open == 0 {
+                streams.remove(&self.account);
+            }
+        }
+        metrics::gauge!("coditect_api_event_streams").decrement(1.0);
+    }
+}
