@@ -1,5 +1,6 @@
 //! Golden files: `tests/golden/<case>/{intent.yaml, policy/, expected/}`, found by looking, compared byte
 //! by byte. `UPDATE_GOLDEN=1 cargo test -p coditect-renderer --test golden` writes them anew.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

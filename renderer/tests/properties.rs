@@ -1,4 +1,5 @@
 //! What holds for every intent and every policy.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -33,7 +33,6 @@ pub struct PolicyErrors(Vec<PolicyError>);
 
 impl PolicyErrors {
     /// The single errors, by file and position.
-    #[must_use]
     pub fn iter(&self) -> std::slice::Iter<'_, PolicyError> {
         self.0.iter()
     }

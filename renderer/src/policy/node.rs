@@ -86,10 +86,10 @@ pub(crate) fn parse(text: &str) -> Result<Node, (Position, String)> {
         Err(error) => {
             let at = error.location().map_or(Position::START, Position::from);
             let message = error.without_snippet().to_string();
-            Err((
-                at,
-                message.lines().next().unwrap_or("is not YAML").to_owned(),
-            ))
+            let message = message.lines().next().unwrap_or_default();
+            // The place is told once, in front.
+            let message = message.split(" at line ").next().unwrap_or(message);
+            Err((at, message.to_owned()))
         }
     }
 }
