@@ -197,10 +197,9 @@ async fn a_push_that_hangs_is_ended_with_its_helpers() {
             .success()
     );
     hook(&remote, "exec sleep 1000 > alive");
+    // Long enough for the hook to begin; if it was not, the next attempt is.
     let config = MirrorConfig {
-        limit: Duration::from_millis(300),
-        longest_pause: Duration::from_secs(600),
-        first_pause: Duration::from_secs(600),
+        limit: Duration::from_secs(1),
         ..config(&remote)
     };
     let mirror = Mirror::start(cell.repository.clone(), config, Health::default());
@@ -228,6 +227,18 @@ async fn credentials_are_shown_to_nobody() {
     );
 }
 
+fn packs(repository: &Path) -> usize {
+    let names = fs::read_dir(repository.join("objects/pack"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    names
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "pack")
+        })
+        .count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
     const COMMITS: u64 = 320;
@@ -236,30 +247,26 @@ async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
     let old = CellRepository::open(cell.path()).unwrap();
     let before = old.tree(published.commit).unwrap();
     let config = MaintenanceConfig {
-        packs: 16,
+        packs: 8,
         ..MaintenanceConfig::new("local".parse().unwrap())
     };
     let health = Health::default();
     let maintenance = Maintenance::start(cell.repository.clone(), config, health.clone());
-    let mut status = maintenance.status();
+    let runtime = tokio::runtime::Handle::current();
     let (cell, published) = tokio::task::spawn_blocking(move || {
         for version in 0..COMMITS {
+            runtime.block_on(maintenance.room());
             published = cell.commit(&published, version + 2, |batch| {
                 assert!(put(batch, u128::from(version % 40), version + 1))
             });
             maintenance.published();
+            // The ceiling, and what a repack is just making.
+            assert!(packs(&cell.path()) <= 8 * 16 + 1);
             if version % 40 == 0 {
                 old.tree(published.commit).unwrap();
             }
         }
-        maintenance.published();
-        // Each pack of the bound has at least twice the objects of the next.
-        let joined = status.borrow_and_update().repacks;
-        assert!(joined > 2, "{joined}");
-        for (_, _, oid) in before.iter() {
-            old.blob(oid).unwrap();
-        }
-        for (_, _, oid) in published.tree.iter() {
+        for (_, _, oid) in before.iter().chain(published.tree.iter()) {
             old.blob(oid).unwrap();
         }
         assert_eq!(old.history_of(published.commit, user(3)).unwrap().len(), 9);
@@ -270,17 +277,8 @@ async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
     repack(&cell.repository, Duration::from_secs(60))
         .await
         .unwrap();
-    let packs = fs::read_dir(cell.path().join("objects/pack"))
-        .unwrap()
-        .filter(|entry| {
-            entry
-                .as_ref()
-                .unwrap()
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "pack")
-        });
-    assert!(packs.count() < 16);
+    // Each pack has at least twice the objects of the next.
+    assert!(packs(&cell.path()) < 16);
     assert_eq!(
         git(&cell.path(), &["rev-list", "--count", "main"]),
         (COMMITS + 1).to_string()
