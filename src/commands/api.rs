@@ -195,7 +195,7 @@ impl Running {
         let metrics = observability::metrics()?;
         let health = Health::default();
         let store = data.own()?;
-        let served = remote::serve(Arc::clone(&store), data.socket(), stop.clone()).await?;
+        let socket = remote::serve(store.engine(), data.socket()).await?;
         let registry = Registry::open(store as Arc<dyn Store>).await?;
         crate::sample::plant(&data.policy())?;
         let (policy, inputs) = PolicyWatch::own(data.policy(), health.clone()).await?;
@@ -222,7 +222,11 @@ impl Running {
         )?;
 
         let mut beside = JoinSet::new();
-        beside.spawn(served);
+        let closing = stop.clone();
+        beside.spawn(async move {
+            closing.cancelled().await;
+            socket.shutdown().await;
+        });
         beside.spawn(policy.run(stop.clone()));
         beside.spawn(stopped_by(stop.clone(), follow));
         beside.spawn(upkeep::run(registry.clone(), health.clone(), stop.clone()));

@@ -12,22 +12,22 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A command of the program.
-pub fn coditect() -> Command {
+pub(crate) fn coditect() -> Command {
     Command::new(env!("CARGO_BIN_EXE_coditect"))
 }
 
 /// A running process that said it is ready. Killed when dropped.
-pub struct Process {
-    pub child: Child,
-    pub ready: Value,
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) ready: Value,
 }
 
 impl Process {
     /// Starts a command and waits for the one line of JSON that says it is ready.
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         command
             .args(["--output", "json"])
             .stdin(Stdio::null())
@@ -42,7 +42,7 @@ impl Process {
         Self { child, ready }
     }
 
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .status()
@@ -51,13 +51,13 @@ impl Process {
     }
 
     /// kill -9, and waits until it is gone.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Asks it to stop in order and checks that it did.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal("-TERM");
         assert!(self.child.wait().unwrap().success(), "an orderly stop");
     }
@@ -71,39 +71,39 @@ impl Drop for Process {
 }
 
 /// An installation in a folder of its own.
-pub struct World {
-    pub folder: TempDir,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    pub fn repository(&self) -> PathBuf {
+    pub(crate) fn repository(&self) -> PathBuf {
         self.data().join("cells/local.git")
     }
 
-    pub fn command(&self, subcommand: &str) -> Command {
+    pub(crate) fn command(&self, subcommand: &str) -> Command {
         let mut command = coditect();
         command.arg(subcommand).arg("--data").arg(self.data());
         command
     }
 
-    pub fn dev(&self) -> Process {
+    pub(crate) fn dev(&self) -> Process {
         let mut command = self.command("dev");
         command.args(["--listen", "127.0.0.1:0", "--no-rate-limits"]);
         Process::start(command)
     }
 
     /// `coditect verify`, with its status and report.
-    pub fn verify(&self) -> (Option<i32>, Value) {
+    pub(crate) fn verify(&self) -> (Option<i32>, Value) {
         let output = self
             .command("verify")
             .args(["--output", "json"])
@@ -115,13 +115,13 @@ impl World {
     }
 
     /// Checks that registry and Git agree.
-    pub fn assert_verified(&self) {
+    pub(crate) fn assert_verified(&self) {
         let (status, report) = self.verify();
         assert_eq!(status, Some(0), "{report:#}");
     }
 
     /// A fresh clone of the cell's repository.
-    pub fn clone(&self) -> PathBuf {
+    pub(crate) fn clone(&self) -> PathBuf {
         let clone = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
         git(
             &clone,
@@ -132,7 +132,7 @@ impl World {
 }
 
 /// Runs git and gives what it printed.
-pub fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = git_output(folder, arguments);
     assert!(
         output.status.success(),
@@ -142,7 +142,7 @@ pub fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-pub fn git_output(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn git_output(folder: &Path, arguments: &[&str]) -> Output {
     Command::new("git")
         .current_dir(folder)
         .args([
@@ -159,7 +159,7 @@ pub fn git_output(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 /// The users whose files stand in a clone.
-pub fn users_in(clone: &Path) -> Vec<String> {
+pub(crate) fn users_in(clone: &Path) -> Vec<String> {
     let mut users = Vec::new();
     for shard in std::fs::read_dir(clone.join("shards")).unwrap() {
         for file in std::fs::read_dir(shard.unwrap().path()).unwrap() {
@@ -172,13 +172,13 @@ pub fn users_in(clone: &Path) -> Vec<String> {
 }
 
 /// Every object of a repository, decompressed, in one heap.
-pub fn every_object(repository: &Path) -> Vec<u8> {
+pub(crate) fn every_object(repository: &Path) -> Vec<u8> {
     let output = git_output(repository, &["cat-file", "--batch-all-objects", "--batch"]);
     assert!(output.status.success());
     output.stdout
 }
 
-pub fn holds(heap: &[u8], needle: &str) -> bool {
+pub(crate) fn holds(heap: &[u8], needle: &str) -> bool {
     // Plain windows() is too slow for the hundreds of megabytes of a large repository.
     let needle = needle.as_bytes();
     let mut rest = heap;
@@ -192,7 +192,7 @@ pub fn holds(heap: &[u8], needle: &str) -> bool {
 }
 
 /// True if the branch is one line of commits, each on the one before.
-pub fn is_linear(repository: &Path) -> bool {
+pub(crate) fn is_linear(repository: &Path) -> bool {
     git(repository, &["rev-list", "--min-parents=2", "main"]).is_empty()
         && git(repository, &["rev-list", "--max-parents=0", "main"])
             .lines()
@@ -202,35 +202,35 @@ pub fn is_linear(repository: &Path) -> bool {
 
 /// Somebody who uses the API.
 #[derive(Clone)]
-pub struct Person {
-    pub api: Api,
-    pub email: String,
-    pub token: String,
-    pub user: String,
-    pub workspace: String,
+pub(crate) struct Person {
+    pub(crate) api: Api,
+    pub(crate) email: String,
+    pub(crate) token: String,
+    pub(crate) user: String,
+    pub(crate) workspace: String,
 }
 
 /// The API of a running process.
 #[derive(Clone)]
-pub struct Api {
-    pub client: Client,
-    pub url: String,
+pub(crate) struct Api {
+    pub(crate) client: Client,
+    pub(crate) url: String,
 }
 
 impl Api {
-    pub fn of(process: &Process) -> Self {
+    pub(crate) fn of(process: &Process) -> Self {
         Self {
             client: Client::new(),
             url: process.ready["url"].as_str().unwrap().to_owned(),
         }
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
 
     /// Signs up; the answer is the acknowledgement.
-    pub async fn register(&self, email: &str, name: &str) -> reqwest::Result<(StatusCode, Value)> {
+    pub(crate) async fn register(&self, email: &str, name: &str) -> reqwest::Result<(StatusCode, Value)> {
         let body = json!({"email": email, "password": PASSWORD, "display_name": name});
         let answer = self
             .request(Method::POST, "/api/v5/auth/register")
@@ -241,7 +241,7 @@ impl Api {
     }
 
     /// Signs up and in.
-    pub async fn sign_up(&self, email: &str, name: &str) -> reqwest::Result<Person> {
+    pub(crate) async fn sign_up(&self, email: &str, name: &str) -> reqwest::Result<Person> {
         let (status, answer) = self.register(email, name).await?;
         assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
         let session = format!(
@@ -278,7 +278,7 @@ impl Api {
 }
 
 impl Person {
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -294,14 +294,14 @@ impl Person {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
-    pub async fn get(&self, path: &str) -> reqwest::Result<Value> {
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Result<Value> {
         let (status, answer) = self.send(Method::GET, path, None).await?;
         assert!(status.is_success(), "{path}: {status} {answer}");
         Ok(answer)
     }
 
     /// Does it and expects success.
-    pub async fn must(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    pub(crate) async fn must(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.send(method.clone(), path, body).await.unwrap();
         assert!(status.is_success(), "{method} {path}: {status} {answer}");
         answer
