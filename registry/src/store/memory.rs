@@ -27,6 +27,8 @@ type History = Vec<(Version, Option<Value>)>;
 struct Versions {
     newest: Version,
     keys: BTreeMap<Key, History>,
+    /// Ranges that were cleared, whether they held anything or not: who saw that they did not has read.
+    cleared: Vec<(Version, KeyRange)>,
 }
 
 /// A store in memory. Nothing survives it.
@@ -106,6 +108,24 @@ impl Versions {
         history.push((newest, value));
     }
 
+    /// True if something in the range was written after the version.
+    fn changed(&self, read: &KeyRange, version: Version) -> bool {
+        if read.begin >= read.end {
+            return false;
+        }
+        let mut newest = self
+            .keys
+            .range::<Key, _>(&read.begin..&read.end)
+            .filter_map(|(_, history)| history.last());
+        let mut cleared = self
+            .cleared
+            .iter()
+            .rev()
+            .take_while(|(at, _)| *at > version);
+        newest.any(|(at, _)| *at > version)
+            || cleared.any(|(_, range)| range.begin < read.end && read.begin < range.end)
+    }
+
     /// Applies one write at the newest version and says what it touched.
     fn apply(&mut self, mutation: Mutation, place: &mut u16, written: &mut Written) {
         match mutation {
@@ -129,6 +149,7 @@ impl Versions {
                 for key in keys {
                     self.write(&key, None);
                 }
+                self.cleared.push((self.newest, range.clone()));
                 written.ranges.push(range);
             }
             Mutation::Add(key, delta) => {
@@ -166,22 +187,10 @@ impl Engine for MemoryEngine {
         let mut written = Written::default();
         let version = {
             let mut versions = write(&self.versions);
-            let changed = |read: &KeyRange| {
-                let mut histories = versions
-                    .keys
-                    .range::<Key, _>(&read.begin..&read.end)
-                    .map(|(_, history)| history);
-                histories.any(|history| {
-                    history
-                        .last()
-                        .is_some_and(|(version, _)| *version > request.read_version)
-                })
-            };
             if request
                 .reads
                 .iter()
-                .filter(|read| read.begin < read.end)
-                .any(changed)
+                .any(|read| versions.changed(read, request.read_version))
             {
                 return Err(StoreError::Conflict);
             }

@@ -9,4 +9,7 @@ mod bench;
 mod conflicts;
 mod feed;
 mod limits;
+mod model;
+mod operations;
+mod serial;
 mod watch;

@@ -115,18 +115,29 @@ impl RemoteEngine {
         }
         Err(lost())
     }
+
+    /// Asks what changes nothing: once more if the connection turns out to be lost, which often shows only
+    /// when it is used.
+    async fn ask_again(&self, request: &Request) -> Result<(Response, Lease), StoreError> {
+        for _ in 0..2 {
+            let connection = self.connection().await?;
+            let lease = Lease {
+                id: connection.number(),
+                connection,
+            };
+            if let Ok(response) = lease.connection.ask(lease.id, request).await {
+                return Ok((response, lease));
+            }
+        }
+        Err(lost())
+    }
 }
 
 #[async_trait]
 impl Engine for RemoteEngine {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        let connection = self.connection().await?;
-        let lease = Lease {
-            id: connection.number(),
-            connection,
-        };
-        let asked = lease.connection.ask(lease.id, &Request::Snapshot).await;
-        match asked.map_err(Lost::unavailable)? {
+        let (response, lease) = self.ask_again(&Request::Snapshot).await?;
+        match response {
             Response::Version(version) => Ok(Arc::new(RemoteSnapshot { lease, version })),
             other => Err(unexpected(other)),
         }
@@ -146,16 +157,11 @@ impl Engine for RemoteEngine {
     }
 
     async fn changed(&self, key: &[u8], seen: Option<&[u8]>) -> Result<(), StoreError> {
-        let connection = self.connection().await?;
         let request = Request::Changed {
             key: key.to_vec(),
             seen: seen.map(<[u8]>::to_vec),
         };
-        match connection
-            .ask(connection.number(), &request)
-            .await
-            .map_err(Lost::unavailable)?
-        {
+        match self.ask_again(&request).await?.0 {
             Response::Changed => Ok(()),
             other => Err(unexpected(other)),
         }
