@@ -6,10 +6,13 @@
 
 mod basics;
 mod bench;
+mod child;
 mod conflicts;
 mod feed;
+mod kill;
 mod limits;
 mod model;
 mod operations;
+mod processes;
 mod serial;
 mod watch;

@@ -1,4 +1,5 @@
-//! A disk that breaks when told to, for tests: by path, so that the store above needs no door for it.
+//! A disk for tests that breaks when told to, and knows what a power cut would leave. It is found by its
+//! path, so that the store above needs no door for it.
 
 use std::{
     collections::HashMap,
@@ -18,21 +19,32 @@ pub(super) enum Part {
     Sync,
 }
 
-/// Broken parts of one file's disk: which, and after how many good operations.
+/// One file's disk: what of it breaks after how many good operations, and what a power cut would leave.
 #[derive(Debug, Default)]
-pub(super) struct Broken(Mutex<Option<(Part, u32)>>);
+pub(super) struct State {
+    trouble: Mutex<Option<(Part, u32)>>,
+    unsynced: Mutex<Option<Unsynced>>,
+}
 
-impl Broken {
+/// What is certain to be on disk, and what was written since.
+#[derive(Debug, Default)]
+struct Unsynced {
+    durable: Vec<u8>,
+    length: u64,
+    writes: Vec<(u64, Vec<u8>)>,
+}
+
+impl State {
     pub(super) fn breaks(&self, part: Part, after: u32) {
-        *self.0.lock().unwrap() = Some((part, after));
+        *self.trouble.lock().unwrap() = Some((part, after));
     }
 
     pub(super) fn heals(&self) {
-        *self.0.lock().unwrap() = None;
+        *self.trouble.lock().unwrap() = None;
     }
 
     pub(super) fn check(&self, part: Part) -> Result<(), io::Error> {
-        match &mut *self.0.lock().unwrap() {
+        match &mut *self.trouble.lock().unwrap() {
             Some((broken, 0)) if *broken == part => Err(io::ErrorKind::StorageFull.into()),
             Some((broken, after)) if *broken == part => {
                 *after -= 1;
@@ -41,27 +53,75 @@ impl Broken {
             _ => Ok(()),
         }
     }
+
+    /// Keeps account of what is not yet synced, from now on, of a file that is.
+    pub(super) fn keeps_account(&self, path: &Path) {
+        let durable = std::fs::read(path).unwrap();
+        let length = durable.len() as u64;
+        *self.unsynced.lock().unwrap() = Some(Unsynced {
+            durable,
+            length,
+            writes: Vec::new(),
+        });
+    }
+
+    /// The file as a power cut at this moment might leave it: of what is not synced, `stays` says for each
+    /// sector whether it got there. A sector of 512 bytes is written whole or not at all.
+    pub(super) fn after_power_cut(&self, mut stays: impl FnMut() -> bool) -> Vec<u8> {
+        let unsynced = self.unsynced.lock().unwrap();
+        let unsynced = unsynced.as_ref().unwrap();
+        let mut image = unsynced.durable.clone();
+        if stays() {
+            image.resize(usize::try_from(unsynced.length).unwrap(), 0);
+        }
+        for (offset, data) in &unsynced.writes {
+            let mut at = usize::try_from(*offset).unwrap();
+            let mut rest = data.as_slice();
+            while !rest.is_empty() {
+                let (sector, behind) = rest.split_at(rest.len().min(512 - at % 512));
+                if stays() {
+                    put(&mut image, at, sector);
+                }
+                at += sector.len();
+                rest = behind;
+            }
+        }
+        image
+    }
+
+    fn account(&self, change: impl FnOnce(&mut Unsynced)) {
+        if let Some(unsynced) = &mut *self.unsynced.lock().unwrap() {
+            change(unsynced);
+        }
+    }
 }
 
-static DISKS: LazyLock<Mutex<HashMap<PathBuf, Arc<Broken>>>> = LazyLock::new(Mutex::default);
+fn put(image: &mut Vec<u8>, at: usize, data: &[u8]) {
+    if image.len() < at + data.len() {
+        image.resize(at + data.len(), 0);
+    }
+    image[at..at + data.len()].copy_from_slice(data);
+}
+
+static DISKS: LazyLock<Mutex<HashMap<PathBuf, Arc<State>>>> = LazyLock::new(Mutex::default);
 
 /// The disk below a path.
-pub(super) fn broken(path: &Path) -> Arc<Broken> {
+pub(super) fn below(path: &Path) -> Arc<State> {
     Arc::clone(DISKS.lock().unwrap().entry(path.to_owned()).or_default())
 }
 
-/// The file below redb, as long as nothing is broken.
+/// The file below redb, with its state.
 #[derive(Debug)]
 pub(super) struct Disk {
     file: FileBackend,
-    broken: Arc<Broken>,
+    state: Arc<State>,
 }
 
 impl Disk {
     pub(super) fn new(file: FileBackend, path: &Path) -> Self {
         Self {
             file,
-            broken: broken(path),
+            state: below(path),
         }
     }
 }
@@ -78,18 +138,35 @@ impl StorageBackend for Disk {
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
         let now = self.file.len()?;
         if len > now {
-            self.broken.check(Part::Grow)?;
+            self.state.check(Part::Grow)?;
         }
-        self.file.set_len(len)
+        self.file.set_len(len)?;
+        self.state.account(|unsynced| unsynced.length = len);
+        Ok(())
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
-        self.broken.check(Part::Sync)?;
-        self.file.sync_data()
+        self.state.check(Part::Sync)?;
+        self.file.sync_data()?;
+        self.state.account(|unsynced| {
+            unsynced
+                .durable
+                .resize(usize::try_from(unsynced.length).unwrap(), 0);
+            for (offset, data) in unsynced.writes.drain(..) {
+                put(
+                    &mut unsynced.durable,
+                    usize::try_from(offset).unwrap(),
+                    &data,
+                );
+            }
+        });
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        self.broken.check(Part::Write)?;
+        self.state.check(Part::Write)?;
+        self.state
+            .account(|unsynced| unsynced.writes.push((offset, data.to_vec())));
         self.file.write(offset, data)
     }
 

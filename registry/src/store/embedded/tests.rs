@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{Isolation::Snapshot, KeyRange},
-    disk::{Broken, Part, broken},
+    disk::{self, Part},
     *,
 };
 
@@ -192,7 +192,7 @@ async fn a_full_disk_refuses_commits_and_serves_reads_until_there_is_room() {
     let path = folder.path().join("registry");
     let store = EmbeddedStore::open(&path).unwrap();
     put(&store, b"kept", b"1").await.unwrap();
-    let disk = broken(&path);
+    let disk = disk::below(&path);
     disk.breaks(Part::Grow, 0);
     let mut refused = 0;
     for n in 0..200_u8 {
@@ -218,7 +218,7 @@ async fn survives(part: Part, after: u32) {
     let folder = folder();
     let path = folder.path().join("registry");
     let store = EmbeddedStore::open(&path).unwrap();
-    let disk = broken(&path);
+    let disk = disk::below(&path);
     disk.breaks(part, after);
     let mut answers = Vec::new();
     for n in 0..40_u8 {
@@ -277,8 +277,73 @@ fn copied(folder: &tempfile::TempDir) -> PathBuf {
     copy
 }
 
+/// Cuts the power under eight writers once `until` commits have been acknowledged.
+async fn power_cut(until: usize, choices: u64) {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    drop(EmbeddedStore::open(&path).unwrap());
+    disk::below(&path).keeps_account(&path);
+    let store = EmbeddedStore::open(&path).unwrap();
+    let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
+    for writer in 0..8_u8 {
+        let (store, says) = (Arc::clone(&store), says.clone());
+        tokio::spawn(async move {
+            for n in 0..100_u8 {
+                let mut transaction = store.begin().await.unwrap();
+                transaction.set(&[b'a', writer, n], &vec![n; usize::from(n) * 100]);
+                transaction.set(&[b'b', writer, n], b"");
+                transaction.add(b"total", 1);
+                transaction.commit().await.unwrap();
+                says.send((writer, n)).unwrap();
+            }
+        });
+    }
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < until {
+        acknowledged.push(said.recv().await.unwrap());
+    }
+    // splitmix64: the same choices give the same disk.
+    let mut seed = choices;
+    let image = disk::below(&path).after_power_cut(|| {
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ (mixed >> 27)) & 1 == 0
+    });
+    let left = folder.path().join("left");
+    fs::write(&left, image).unwrap();
+    let store = EmbeddedStore::open(&left).unwrap();
+    let mut transaction = store.begin().await.unwrap();
+    for (writer, n) in acknowledged {
+        assert!(
+            transaction
+                .get(&[b'a', writer, n], Snapshot)
+                .await
+                .unwrap()
+                .is_some(),
+            "acknowledged and lost"
+        );
+    }
+    let mut total = 0_i64;
+    for (writer, n) in (0..8).flat_map(|writer| (0..100).map(move |n| (writer, n))) {
+        let a = transaction.get(&[b'a', writer, n], Snapshot).await.unwrap();
+        let b = transaction.get(&[b'b', writer, n], Snapshot).await.unwrap();
+        assert_eq!(a.is_some(), b.is_some(), "half of a transaction");
+        total += i64::from(a.is_some());
+    }
+    assert_eq!(
+        transaction.get(b"total", Snapshot).await.unwrap().unwrap(),
+        total.to_le_bytes()
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_power_cut_loses_no_acknowledged_commit_and_halves_none(until in 1_usize..60, choices: u64) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(power_cut(until, choices));
+    }
 
     #[test]
     fn wherever_the_disk_breaks_no_acknowledged_commit_is_lost_and_none_is_halved(
@@ -295,7 +360,7 @@ proptest! {
 
 #[test]
 fn a_broken_disk_breaks() {
-    let disk = Broken::default();
+    let disk = disk::State::default();
     disk.breaks(Part::Write, 1);
     assert!(disk.check(Part::Sync).is_ok() && disk.check(Part::Write).is_ok());
     assert!(disk.check(Part::Write).is_err());
