@@ -64,28 +64,22 @@ pub struct WorkspaceShape<'p> {
     pub standing: Standing,
 }
 
-/// `Limits` is spelled with underscores where the registry stores it; here it follows its neighbours.
+/// Only those limits that show in manifests: a change of the others changes nobody's hash.
 fn limits<S: serde::Serializer>(limits: &Limits, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Spelled {
+    struct Shown {
         storage_gib: u32,
-        hours_per_month: u32,
-        llm_requests_per_month: u32,
         workspaces: u32,
-        idle_minutes: u32,
         cpu_millis: u32,
         cpu_request_millis: u32,
         memory_mib: u32,
         ephemeral_storage_mib: u32,
         pids: u32,
     }
-    Spelled {
+    Shown {
         storage_gib: limits.storage_gib,
-        hours_per_month: limits.hours_per_month,
-        llm_requests_per_month: limits.llm_requests_per_month,
         workspaces: limits.workspaces,
-        idle_minutes: limits.idle_minutes,
         cpu_millis: limits.pod.cpu_millis,
         cpu_request_millis: limits.pod.cpu_request_millis,
         memory_mib: limits.pod.memory_mib,

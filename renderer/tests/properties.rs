@@ -34,6 +34,15 @@ fn renderer() -> Renderer {
     ])
 }
 
+/// The intent of a golden case.
+fn golden_intent(case: &str) -> UserIntent {
+    let path = support::root()
+        .join("tests/golden")
+        .join(case)
+        .join("intent.yaml");
+    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
 fn standing() -> impl Strategy<Value = Standing> {
     prop_oneof![6 => Just(Standing::Active), 1 => Just(Standing::Suspended), 1 => Just(Standing::Marked)]
 }
@@ -110,6 +119,7 @@ proptest! {
             prop_assert_eq!(&rendered.path, &format!("shards/{}/{}.yaml", intent.shard, intent.user));
             let text = std::str::from_utf8(&rendered.bytes).unwrap();
             check::check(text, &intent.user.namespace()).unwrap();
+            prop_assert!(!text.contains('@'), "nothing like an e-mail address");
             prop_assert_eq!(intent_of(&rendered.bytes), Some(intent.clone()));
             prop_assert_eq!(&renderer().render(intent).unwrap(), rendered, "a fresh renderer, without neighbours");
         }
@@ -181,8 +191,7 @@ proptest! {
         let quoted = format!("\"{}\"", value.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect::<String>());
         let cell = cell.replace("nginx.ingress.kubernetes.io/proxy-read-timeout: \"3600\"", &format!("example.com/hostile: {quoted}"));
         let renderer = support::renderer(&[("cells/local.yaml", &cell)]);
-        let text = std::fs::read_to_string(support::root().join("tests/golden/plan-free/intent.yaml")).unwrap();
-        let intent: UserIntent = serde_saphyr::from_str(&text).unwrap();
+        let intent = golden_intent("plan-free");
         let rendered = renderer.render(&intent).unwrap();
         let documents = check::documents(std::str::from_utf8(&rendered.bytes).unwrap()).unwrap();
         let plain = support::renderer(&[]).render(&intent).unwrap();
@@ -237,10 +246,7 @@ fn a_cell_on_hold_and_a_user_that_is_held_get_no_pods() {
         "cells/local.yaml",
         &cell.replace("capacity: 5000", "capacity: 5000\nhold: true"),
     )]);
-    let text =
-        std::fs::read_to_string(support::root().join("tests/golden/plan-starter/intent.yaml"))
-            .unwrap();
-    let active: UserIntent = serde_saphyr::from_str(&text).unwrap();
+    let active = golden_intent("plan-starter");
     let suspended = UserIntent {
         standing: Standing::Suspended,
         ..active.clone()
@@ -277,9 +283,7 @@ fn a_cell_on_hold_and_a_user_that_is_held_get_no_pods() {
 #[test]
 fn what_the_policy_does_not_have_is_named() {
     let renderer = support::renderer(&[]);
-    let text = std::fs::read_to_string(support::root().join("tests/golden/plan-free/intent.yaml"))
-        .unwrap();
-    let good: UserIntent = serde_saphyr::from_str(&text).unwrap();
+    let good = golden_intent("plan-free");
     let mut class = good.clone();
     class.workspaces[0].storage_class = "gone".parse().unwrap();
     let mut order = good.clone();
@@ -324,21 +328,74 @@ fn a_policy_is_the_same_whatever_order_its_files_are_read_in() {
     );
 }
 
-/// No object grows with the number of users, and a user's stay small: three workspaces below 40 KB.
+/// All of a user's objects stay below 40 KB in the API server's store (JSON, without what the cluster
+/// adds) up to seven workspaces, more than any plan but the largest has.
 #[test]
-fn a_users_file_stays_small() {
+fn a_users_objects_stay_small() {
     let renderer = support::renderer(&[]);
-    let text =
-        std::fs::read_to_string(support::root().join("tests/golden/plan-starter/intent.yaml"))
-            .unwrap();
-    let mut intent: UserIntent = serde_saphyr::from_str(&text).unwrap();
+    let mut intent = golden_intent("plan-pro");
     let template = intent.workspaces.remove(0);
-    for index in 0..3 {
+    for index in 0..7 {
+        let id = WorkspaceId::from_bytes([index; 16]);
         intent.put_workspace(WorkspaceIntent {
-            id: WorkspaceId::from_bytes([index; 16]),
+            id,
             ..template.clone()
         });
     }
-    let size = renderer.render(&intent).unwrap().bytes.len();
-    assert!(size < 40_000, "{size} bytes");
+    let rendered = renderer.render(&intent).unwrap();
+    let documents = check::documents(std::str::from_utf8(&rendered.bytes).unwrap()).unwrap();
+    let size: usize = documents
+        .iter()
+        .map(|document| document.to_string().len())
+        .sum();
+    assert!(size < 40 * 1_024, "{size} bytes");
+}
+
+/// What a change of policy does not show in manifests changes no hash: an approval stays valid, and a
+/// quarantined user is not tried again, when a cell's capacity or a plan's price changes.
+#[test]
+fn the_input_hash_covers_only_what_shows() {
+    let edited = |path: &str, before: &str, after: &str| {
+        let text = String::from_utf8(support::policy_files()[path].clone()).unwrap();
+        assert!(text.contains(before), "{path}");
+        let renderer = support::renderer(&[(path, &text.replace(before, after))]);
+        renderer.render(&golden_intent("plan-starter")).unwrap()
+    };
+    let before = support::renderer(&[])
+        .render(&golden_intent("plan-starter"))
+        .unwrap();
+    for (path, from, to) in [
+        (
+            "cells/local.yaml",
+            "capacity: 5000",
+            "capacity: 4000\nclosed: true",
+        ),
+        (
+            "plans/starter.yaml",
+            "priceCentsPerMonth: 2900",
+            "priceCentsPerMonth: 1",
+        ),
+        (
+            "plans/starter.yaml",
+            "hoursPerMonth: 100",
+            "hoursPerMonth: 99",
+        ),
+        ("defaults.yaml", "graceDays: 7", "graceDays: 8"),
+        ("rings.yaml", "below: 1000\n", "below: 2000\n"),
+    ] {
+        assert_eq!(edited(path, from, to), before, "{path}: {to}");
+    }
+    for (path, from, to) in [
+        (
+            "cells/local.yaml",
+            "domain: workspaces",
+            "domain: elsewhere",
+        ),
+        ("plans/starter.yaml", "cpuMillis: 2000", "cpuMillis: 3000"),
+        ("defaults.yaml", "25, 465", "25, 26, 465"),
+    ] {
+        let after = edited(path, from, to);
+        assert_ne!(after.input_hash, before.input_hash, "{path}: {to}");
+        assert_ne!(after.bytes, before.bytes, "{path}: {to}");
+    }
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{format, network::Network};
 
 /// A cell: one cluster, one repository, one Argo CD.
+///
+/// Written out, it holds only what manifests depend on: it is part of what their input hash covers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Cell")]
@@ -19,22 +21,24 @@ pub struct Cell {
     /// How many users the cell takes at most. 5,000 keeps a cluster within Kubernetes' own thresholds
     /// (10,000 namespaces and services, SIG Scalability).
     #[schemars(range(max = 5000))]
+    #[serde(skip_serializing)]
     pub capacity: u32,
     /// True while the cell takes no new users.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub closed: bool,
     /// True holds every workspace at a quota of zero pods, as while a cluster is rebuilt from Git.
     #[serde(default)]
     pub hold: bool,
     /// The classes that volumes of this cell may have; the first is the default.
     #[schemars(length(min = 1))]
+    #[serde(skip_serializing)]
     pub storage_classes: Vec<StorageClass>,
     /// How people reach a workspace.
     pub route: Route,
     /// The cell's addresses.
     pub network: Network,
     /// Where Argo CD is told of a new commit.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     #[schemars(with = "Option<format::Address>")]
     pub argocd_address: Option<String>,
     /// The RuntimeClass of workspace pods, such as a sandboxed one.

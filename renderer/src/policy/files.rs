@@ -19,6 +19,9 @@ use super::{
 /// Policy is written by hand; a larger file is a mistake.
 const LARGEST_FILE: u64 = 1 << 20;
 
+/// Policy has one level of folders; looking further would follow a link that leads back forever.
+const DEEPEST: usize = 2;
+
 /// A file that was read, with the tree behind it for later complaints.
 pub(super) struct File<T> {
     pub(super) path: String,
@@ -99,7 +102,7 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, PolicyErrors
                 .path()
                 .metadata()
                 .map_err(|error| PolicyErrors::of_io(&path, &error))?;
-            if about.is_dir() {
+            if about.is_dir() && prefix.matches('/').count() < DEEPEST {
                 folders.push((entry.path(), format!("{path}/")));
             } else if is_yaml(&path) {
                 if about.len() > LARGEST_FILE {

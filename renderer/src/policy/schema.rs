@@ -2,7 +2,7 @@
 //! Editors get it as a file; the loader checks against the same schema, so that the two never differ
 //! and all errors of a file are found at once.
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value};
 
 use super::{
@@ -11,9 +11,12 @@ use super::{
     node::{Kind, Node},
 };
 
-/// The JSON Schema (draft 2020-12) of a type.
+/// The JSON Schema (draft 2020-12) of a type, as its files are read.
 pub(crate) fn of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12()
+    // Fields that are not written out again (they are no part of an input hash) are read like any other.
+    let plain = RecursiveTransform(|schema: &mut Schema| drop(schema.remove("writeOnly")));
+    let settings = SchemaSettings::draft2020_12().with_transform(plain);
+    settings
         .into_generator()
         .into_root_schema_for::<T>()
         .to_value()

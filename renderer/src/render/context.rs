@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use minijinja::{Value, value::Serde};
 use serde::Serialize;
 
+use super::quantity::{Quota, Size, gibibytes};
 use crate::{
     names,
     policy::{Block, PortRange, RbacProfile, RouteKind, block, ports_without},
@@ -89,31 +90,6 @@ struct Images<'a> {
     gateway: &'a str,
 }
 
-/// Resources of a container, as Kubernetes quantities.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Size {
-    cpu: String,
-    cpu_request: String,
-    memory: String,
-    ephemeral_storage: String,
-}
-
-/// Bounds of a namespace, as Kubernetes quantities.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Quota {
-    pods: String,
-    cpu: String,
-    cpu_request: String,
-    memory: String,
-    ephemeral_storage: String,
-    storage: String,
-    volumes: String,
-    largest_volume: String,
-    services: String,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Egress<'a> {
@@ -183,11 +159,11 @@ impl<'a> Context<'a> {
                 ide: &shape.images.ide,
                 gateway: &shape.images.gateway,
             },
-            pod: pod_size(shape),
+            pod: Size::of_pod(shape),
             pids: shape.limits.pod.pids.to_string(),
-            gateway: gateway_size(shape),
-            largest: largest_size(shape),
-            quota: quota(shape),
+            gateway: Size::of_gateway(shape),
+            largest: Size::largest(shape),
+            quota: Quota::of(shape),
             egress: egress(shape),
             route: Route {
                 kind: cell.route.kind,
@@ -210,7 +186,7 @@ impl<'a> Context<'a> {
                     name: format!("workspace-{id}"),
                     slug,
                     host: format!("{slug}.{}", cell.domain),
-                    storage: format!("{}Gi", shape.storage_gib),
+                    storage: gibibytes(shape.storage_gib.into()),
                     storage_class: shape.storage_class.as_str(),
                     access_mode: shape.access_mode,
                     standing: shape.standing,
@@ -236,103 +212,6 @@ impl<'a> Context<'a> {
             context: self,
             workspace: &self.workspaces[index],
         }))
-    }
-}
-
-fn cpu(millis: u64) -> String {
-    if millis.is_multiple_of(1_000) {
-        (millis / 1_000).to_string()
-    } else {
-        format!("{millis}m")
-    }
-}
-
-fn mebibytes(mib: u64) -> String {
-    if mib.is_multiple_of(1_024) && mib > 0 {
-        format!("{}Gi", mib / 1_024)
-    } else {
-        format!("{mib}Mi")
-    }
-}
-
-fn pod_size(shape: &Shape<'_>) -> Size {
-    let pod = shape.limits.pod;
-    Size {
-        cpu: cpu(pod.cpu_millis.into()),
-        cpu_request: cpu(pod.cpu_request_millis.into()),
-        memory: mebibytes(pod.memory_mib.into()),
-        ephemeral_storage: mebibytes(pod.ephemeral_storage_mib.into()),
-    }
-}
-
-fn gateway_size(shape: &Shape<'_>) -> Size {
-    let gateway = shape.gateway;
-    Size {
-        cpu: cpu(gateway.cpu_millis.into()),
-        cpu_request: cpu(gateway.cpu_request_millis.into()),
-        memory: mebibytes(gateway.memory_mib.into()),
-        ephemeral_storage: mebibytes(gateway.ephemeral_storage_mib.into()),
-    }
-}
-
-fn largest_size(shape: &Shape<'_>) -> Size {
-    let (pod, gateway) = (shape.limits.pod, shape.gateway);
-    Size {
-        cpu: cpu(pod.cpu_millis.max(gateway.cpu_millis).into()),
-        cpu_request: cpu(pod
-            .cpu_request_millis
-            .max(gateway.cpu_request_millis)
-            .into()),
-        memory: mebibytes(pod.memory_mib.max(gateway.memory_mib).into()),
-        ephemeral_storage: mebibytes(
-            pod.ephemeral_storage_mib
-                .max(gateway.ephemeral_storage_mib)
-                .into(),
-        ),
-    }
-}
-
-/// As many pods as the plan has workspaces, each with its gateway (a native sidecar's resources add to
-/// the pod's, Kubernetes' "Resource sharing within containers"). A user that is held, or a cell that is, gets none.
-fn quota(shape: &Shape<'_>) -> Quota {
-    let (pod, gateway) = (shape.limits.pod, shape.gateway);
-    let count = u64::from(shape.limits.workspaces);
-    let held = shape.cell.hold || !shape.standing.is_active();
-    let volumes = count.max(shape.workspaces.len() as u64);
-    let provisioned: u64 = shape
-        .workspaces
-        .iter()
-        .map(|workspace| u64::from(workspace.storage_gib))
-        .sum();
-    let largest = shape
-        .workspaces
-        .iter()
-        .map(|workspace| workspace.storage_gib)
-        .max()
-        .unwrap_or(0)
-        .max(shape.limits.storage_gib);
-    Quota {
-        pods: if held {
-            "0".to_owned()
-        } else {
-            count.to_string()
-        },
-        cpu: cpu(count * (u64::from(pod.cpu_millis) + u64::from(gateway.cpu_millis))),
-        cpu_request: cpu(
-            count * (u64::from(pod.cpu_request_millis) + u64::from(gateway.cpu_request_millis))
-        ),
-        memory: mebibytes(count * (u64::from(pod.memory_mib) + u64::from(gateway.memory_mib))),
-        ephemeral_storage: mebibytes(
-            count
-                * (u64::from(pod.ephemeral_storage_mib) + u64::from(gateway.ephemeral_storage_mib)),
-        ),
-        storage: format!(
-            "{}Gi",
-            provisioned.max(count * u64::from(shape.limits.storage_gib))
-        ),
-        volumes: volumes.to_string(),
-        largest_volume: format!("{largest}Gi"),
-        services: volumes.to_string(),
     }
 }
 

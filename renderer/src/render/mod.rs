@@ -6,13 +6,12 @@ mod context;
 mod cut;
 pub(crate) mod encode;
 mod intent;
+mod probe;
+mod quantity;
 
 use std::sync::Arc;
 
-use coditect_core::{
-    Error, ReleaseName, Result, Shard, Slug, Standing, UserId, UserIntent, WorkspaceId,
-    WorkspaceIntent,
-};
+use coditect_core::{Error, ReleaseName, Result, UserIntent};
 use sha2::{Digest, Sha256};
 
 pub use self::intent::{intent_of, parse_intent};
@@ -140,63 +139,6 @@ impl Renderer {
             release: release.name().clone(),
             input_hash: input_hash(&shape.digest()?, &identity),
         })
-    }
-
-    /// Renders a made-up user for every plan, tenant's override, cell and ring, in every standing and
-    /// with zero to two workspaces, so that a release or policy that cannot render is refused before it
-    /// is used.
-    ///
-    /// # Errors
-    /// The first failure, as [`Renderer::render`].
-    pub fn probe(&self) -> Result<()> {
-        let slug: Slug = "probe".parse()?;
-        let nobody = coditect_core::TenantId::from_bytes([0; 16]);
-        let plans = self.policy.plans().keys().map(|plan| (nobody, plan));
-        let reviewed = self
-            .policy
-            .orgs()
-            .keys()
-            .map(|tenant| (*tenant, &self.policy.defaults().plan));
-        for (tenant, plan) in plans.chain(reviewed) {
-            for ring in self.policy.rings() {
-                for (name, cell) in self.policy.cells() {
-                    for (standing, count) in [
-                        (Standing::Active, 0),
-                        (Standing::Active, 2),
-                        (Standing::Suspended, 1),
-                        (Standing::Marked, 1),
-                    ] {
-                        let workspace = |index: u8| WorkspaceIntent {
-                            id: WorkspaceId::from_bytes([index; 16]),
-                            slug: slug.clone(),
-                            storage_gib: 1,
-                            storage_class: cell.storage_classes
-                                [usize::from(index) % cell.storage_classes.len()]
-                            .name
-                            .clone(),
-                            standing: if index == 0 {
-                                Standing::Active
-                            } else {
-                                standing
-                            },
-                        };
-                        let user = UserId::from_bytes([0; 16]);
-                        self.render(&UserIntent {
-                            user,
-                            tenant,
-                            cell: name.clone(),
-                            shard: Shard::of(user),
-                            generation: 1,
-                            plan: plan.clone(),
-                            ring: Some(ring.name.clone()),
-                            standing,
-                            workspaces: (0..count).map(workspace).collect(),
-                        })?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 
