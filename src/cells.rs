@@ -8,7 +8,7 @@ use coditect_registry::Registry;
 use coditect_renderer::{
     git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig},
     inputs::Inputs,
-    service::{Service, Settings},
+    service::{Beside, Service, Settings},
 };
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -64,13 +64,13 @@ pub(crate) async fn start(
         });
         let mut settings = Settings::new(cell.clone(), data.repository(cell));
         settings.lease = Duration::from_secs(rendering.lease_seconds);
-        let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone())
-            .on_publish(move || {
-                maintenance.published();
-                if let Some(mirror) = &mirror {
-                    mirror.published();
-                }
-            });
+        let beside = Beside {
+            maintenance: Some(maintenance),
+            mirror,
+            told: None,
+        };
+        let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone());
+        let service = service.beside(beside);
         running.spawn(service.run(stop.clone()));
     }
     Ok(running)

@@ -201,6 +201,9 @@ async fn a_repository_changed_by_hand_is_repaired_and_loses_nobody() {
 
     // Gone altogether.
     fs::remove_dir_all(world.repository()).unwrap();
+    while !world.repository().join("refs/heads/main").exists() {
+        sleep(Duration::from_millis(50)).await;
+    }
     world.assert_verified();
     assert_eq!(users_in(&world.clone()).len(), 5);
     let metrics = api
@@ -277,19 +280,12 @@ async fn a_registry_restored_from_a_backup_resurrects_nobody_and_loses_nobody() 
     let dev = world.dev();
     let api = Api::of(&dev);
     let body = json!({"password": support::PASSWORD, "mode": "now"});
-    let again = |person: &support::Person| support::Person {
-        api: api.clone(),
-        ..person.clone()
-    };
-    again(&leaver)
-        .must(Method::DELETE, "/api/v5/me", Some(body))
-        .await;
-    again(&grower)
-        .must(
-            Method::PUT,
-            "/api/v5/tenant/plan",
-            Some(json!({"plan": "pro"})),
-        )
+    let leaver = leaver.at(&api).await;
+    leaver.must(Method::DELETE, "/api/v5/me", Some(body)).await;
+    let grower = grower.at(&api).await;
+    let pro = json!({"plan": "pro"});
+    grower
+        .must(Method::PUT, "/api/v5/tenant/plan", Some(pro))
         .await;
     let late = api.sign_up("late@example.com", "Late").await.unwrap();
     world.assert_verified();

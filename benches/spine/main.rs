@@ -3,7 +3,12 @@
 //! Each phase runs in a process of its own, so that its peak memory is its own. Everything is on disk and
 //! durable: the time of a sign-up ends when a power cut would leave both the registry's record and the commit.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a program that prints figures or fails")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a program that prints figures or fails"
+)]
 
 mod peers;
 mod phases;
@@ -25,7 +30,10 @@ const SAMPLES: usize = 300;
 const SAMPLE: usize = 20;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     match arguments.split_first() {
         Some((phase, rest)) if phase == "phase" => phases::run(rest),
         _ => all(&arguments),
@@ -57,7 +65,9 @@ fn words(text: &str) -> Vec<String> {
 
 fn table<const N: usize>(title: &str, head: [&str; N], rows: Vec<[String; N]>) {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(head);
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_header(head);
     for row in rows {
         table.add_row(row);
     }
@@ -65,7 +75,9 @@ fn table<const N: usize>(title: &str, head: [&str; N], rows: Vec<[String; N]>) {
 }
 
 fn number(value: &Value, name: &str) -> f64 {
-    value[name].as_f64().unwrap_or_else(|| panic!("{name} in {value}"))
+    value[name]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
 fn verdict(holds: bool) -> String {
@@ -74,7 +86,11 @@ fn verdict(holds: bool) -> String {
 
 fn all(arguments: &[String]) {
     let quick = arguments.iter().any(|argument| argument == "--quick");
-    let (cell, fleet, samples) = if quick { (1_000, 5_000, 50) } else { (CELL, FLEET, SAMPLES) };
+    let (cell, fleet, samples) = if quick {
+        (1_000, 5_000, 50)
+    } else {
+        (CELL, FLEET, SAMPLES)
+    };
     latency(fleet, samples);
     whole_cells(cell);
     if quick {
@@ -85,12 +101,22 @@ fn all(arguments: &[String]) {
 /// One sign-up's way into Git at growing sizes.
 fn latency(fleet: usize, samples: usize) {
     let sizes = [(100, 1), (1_000, 1), (5_000, 1), (fleet, CELLS)];
-    let found: Vec<Value> =
-        sizes.iter().map(|(users, cells)| phase(&words(&format!("latency {users} {cells} {samples}")))).collect();
+    let found: Vec<Value> = sizes
+        .iter()
+        .map(|(users, cells)| phase(&words(&format!("latency {users} {cells} {samples}"))))
+        .collect();
     let first = number(&found[0], "p50_ms");
     table(
         "One sign-up, from the request to a durable commit (registry and repository fsynced)",
-        ["users", "cells", "p50", "p99", "p50 beside the first", "of it: fsync", "peak memory"],
+        [
+            "users",
+            "cells",
+            "p50",
+            "p99",
+            "p50 beside the first",
+            "of it: fsync",
+            "peak memory",
+        ],
         found
             .iter()
             .zip(sizes)
@@ -109,9 +135,15 @@ fn latency(fleet: usize, samples: usize) {
     );
     let last = &found[3];
     let ratio = number(last, "p50_ms") / first;
-    println!("{fleet} users cost {ratio:.2} × what 100 cost (target: 1.5): {}", verdict(ratio <= 1.5));
+    println!(
+        "{fleet} users cost {ratio:.2} × what 100 cost (target: 1.5): {}",
+        verdict(ratio <= 1.5)
+    );
     let peak = number(last, "peak_mb");
-    println!("peak memory at {fleet} users {peak:.0} MB (target: 200): {}", verdict(peak < 200.0));
+    println!(
+        "peak memory at {fleet} users {peak:.0} MB (target: 200): {}",
+        verdict(peak < 200.0)
+    );
 }
 
 /// A whole cell, beside `git fast-import` and `kustomize build`.
@@ -134,7 +166,12 @@ fn whole_cells(cell: usize) {
                 format!("{:.1} MB", number(&full, "repository_mb")),
                 format!("{:.0} MB", number(&full, "peak_mb")),
             ],
-            ["  of it: render, check, commit".into(), format!("{full_ms:.0} ms"), String::new(), String::new()],
+            [
+                "  of it: render, check, commit".into(),
+                format!("{full_ms:.0} ms"),
+                String::new(),
+                String::new(),
+            ],
             [
                 "git fast-import of the same bytes, already rendered".into(),
                 format!("{import_ms:.0} ms"),
@@ -149,9 +186,16 @@ fn whole_cells(cell: usize) {
             ],
         ],
     );
-    println!("render and commit beside fast-import: {:.2} × (target: 1): {}", full_ms / import_ms, verdict(full_ms <= import_ms));
+    println!(
+        "render and commit beside fast-import: {:.2} × (target: 1): {}",
+        full_ms / import_ms,
+        verdict(full_ms <= import_ms)
+    );
     let no_op_ms = number(&no_op, "total_ms");
-    println!("a full reconcile with nothing to do: {no_op_ms:.0} ms (target: 1000): {}", verdict(no_op_ms < 1_000.0));
+    println!(
+        "a full reconcile with nothing to do: {no_op_ms:.0} ms (target: 1000): {}",
+        verdict(no_op_ms < 1_000.0)
+    );
 
     match peers::kustomize(&repository, work.path(), SAMPLE) {
         Ok(each_ms) => {

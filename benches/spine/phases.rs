@@ -8,7 +8,7 @@ use std::{
 };
 
 use coditect_core::health::Health;
-use coditect_renderer::service::{Service, Settings};
+use coditect_renderer::service::{Beside, Service, Settings};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,10 @@ use crate::seed::Installation;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(arguments: &[String]) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let figures = runtime.block_on(async {
         let number = |at: usize| arguments[at].parse::<usize>().unwrap();
         match arguments[0].as_str() {
@@ -43,16 +46,28 @@ async fn latency(users: usize, cells: usize, samples: usize) -> Value {
     let mut services = Vec::new();
     let (told, mut published) = mpsc::unbounded_channel();
     for (number, cell) in installation.cells.iter().enumerate() {
-        let settings = Settings::new(cell.name.clone(), Installation::repository(folder.path(), &cell.name));
+        let settings = Settings::new(
+            cell.name.clone(),
+            Installation::repository(folder.path(), &cell.name),
+        );
         let health = Health::default();
         let told = told.clone();
-        let service = Service::new(installation.registry.clone(), settings, inputs.clone(), health.clone())
-            .on_publish(move || drop(told.send((number, Instant::now()))));
+        let service = Service::new(
+            installation.registry.clone(),
+            settings,
+            inputs.clone(),
+            health.clone(),
+        )
+        .beside(Beside {
+            told: Some(Box::new(move || drop(told.send((number, Instant::now()))))),
+            ..Beside::default()
+        });
         services.push(tokio::spawn(service.run(stop.clone())));
         // One after the other, so that the peak is that of serving and not of twenty starts at once.
         let part = format!("renderer/{}", cell.name);
         let started = Instant::now();
-        while !matches!(health.snapshot().get(&part), Some(coditect_core::health::State::Ok { detail }) if detail.starts_with("leads under")) {
+        while !matches!(health.snapshot().get(&part), Some(coditect_core::health::State::Ok { detail }) if detail.starts_with("leads under"))
+        {
             assert!(started.elapsed() < PATIENCE, "{:?}", health.snapshot());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -64,7 +79,10 @@ async fn latency(users: usize, cells: usize, samples: usize) -> Value {
         let started = Instant::now();
         installation.sign_up(&installation.cells[cell]).await;
         let done = loop {
-            let (number, at) = tokio::time::timeout(PATIENCE, published.recv()).await.unwrap().unwrap();
+            let (number, at) = tokio::time::timeout(PATIENCE, published.recv())
+                .await
+                .unwrap()
+                .unwrap();
             if number == cell {
                 break at;
             }
@@ -81,7 +99,8 @@ async fn latency(users: usize, cells: usize, samples: usize) -> Value {
         service.await.unwrap();
     }
     times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
+    let at =
+        |share: f64| times[((times.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
     json!({"p50_ms": at(0.5), "p99_ms": at(0.99), "fsync_ms": fsync(folder.path()), "peak_mb": peak_mb()})
 }
 
@@ -105,11 +124,19 @@ async fn no_op(users: usize, folder: &Path) -> Value {
     figures(&summary, 0.0)
 }
 
-async fn reconcile(installation: &Installation, folder: &Path) -> coditect_renderer::service::Summary {
+async fn reconcile(
+    installation: &Installation,
+    folder: &Path,
+) -> coditect_renderer::service::Summary {
     let cell = installation.cells[0].name.clone();
     let (_sender, inputs) = watch::channel(Arc::clone(&installation.inputs));
     let settings = Settings::new(cell.clone(), Installation::repository(folder, &cell));
-    let service = Service::new(installation.registry.clone(), settings, inputs, Health::default());
+    let service = Service::new(
+        installation.registry.clone(),
+        settings,
+        inputs,
+        Health::default(),
+    );
     service.once().await.unwrap().unwrap()
 }
 
@@ -127,7 +154,10 @@ fn figures(summary: &coditect_renderer::service::Summary, seeded: f64) -> Value 
 /// The process's largest resident size so far, in MB.
 fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1e3
 }
 

@@ -39,7 +39,12 @@ impl Installation {
         let cells = inputs.policy.catalogue().cells.into_values().collect();
         let store = EmbeddedStore::open(folder.join("registry.redb")).unwrap();
         let registry = Registry::open(store as Arc<dyn Store>).await.unwrap();
-        Arc::new(Self { registry, inputs, cells, next: AtomicUsize::new(0) })
+        Arc::new(Self {
+            registry,
+            inputs,
+            cells,
+            next: AtomicUsize::new(0),
+        })
     }
 
     /// Signs up one person in the cell given.
@@ -48,14 +53,24 @@ impl Installation {
         let plan = &catalogue.plans[catalogue.default_plan.as_ref().unwrap()];
         let register = Register {
             registration: RegistrationId::random(),
-            email: format!("p{}@example.com", self.next.fetch_add(1, Ordering::Relaxed)).parse().unwrap(),
+            email: format!("p{}@example.com", self.next.fetch_add(1, Ordering::Relaxed))
+                .parse()
+                .unwrap(),
             display_name: "Ada Lovelace".parse().unwrap(),
-            password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaVsg".into(),
+            password_hash:
+                "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaVsg".into(),
             verification: Verification::None,
-            placement: Placement { plan: plan.name.clone(), limits: plan.limits, cells: vec![cell.clone()] },
+            placement: Placement {
+                plan: plan.name.clone(),
+                limits: plan.limits,
+                cells: vec![cell.clone()],
+            },
             at: Timestamp::now(),
         };
-        self.registry.apply(RequestId::random(), &register).await.unwrap();
+        self.registry
+            .apply(RequestId::random(), &register)
+            .await
+            .unwrap();
     }
 
     /// Signs up so many people, spread over the cells.
@@ -66,7 +81,8 @@ impl Installation {
                 running.join_next().await.unwrap().unwrap();
             }
             let this = Arc::clone(self);
-            running.spawn(async move { this.sign_up(&this.cells[number % this.cells.len()]).await });
+            running
+                .spawn(async move { this.sign_up(&this.cells[number % this.cells.len()]).await });
         }
         running.join_all().await;
     }
@@ -85,11 +101,24 @@ fn plant(folder: &Path, cells: usize) {
     let sample = std::fs::read_to_string(folder.join("tenants/cells/local.yaml")).unwrap();
     let roomy: String = sample
         .lines()
-        .map(|line| if line.starts_with("capacity:") { "capacity: 1000000\n".to_owned() } else { format!("{line}\n") })
+        .map(|line| {
+            if line.starts_with("capacity:") {
+                "capacity: 1000000\n".to_owned()
+            } else {
+                format!("{line}\n")
+            }
+        })
         .collect();
-    assert!(roomy.contains("capacity: 1000000"), "the sample has a capacity");
+    assert!(
+        roomy.contains("capacity: 1000000"),
+        "the sample has a capacity"
+    );
     for number in 0..cells {
-        let name = if number == 0 { "local".to_owned() } else { format!("cell-{number}") };
+        let name = if number == 0 {
+            "local".to_owned()
+        } else {
+            format!("cell-{number}")
+        };
         std::fs::write(folder.join(format!("tenants/cells/{name}.yaml")), &roomy).unwrap();
     }
 }

@@ -106,14 +106,18 @@ impl Error {
         &self.message
     }
 
-    /// The message and every cause behind it on one line, for a log or a terminal.
+    /// The message and every cause behind it on one line, for a log or a terminal. What one cause repeats of
+    /// the one before is said once.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let said = error.to_string();
+            if !text.ends_with(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
             cause = error.source();
         }
         text
@@ -153,5 +157,7 @@ mod tests {
             .because(std::io::Error::other("disk full"));
         assert_eq!(error.to_string(), "the registry does not answer");
         assert_eq!(error.chain(), "the registry does not answer: disk full");
+        let repeated = Error::unavailable("disk full").because(std::io::Error::other("disk full"));
+        assert_eq!(repeated.chain(), "disk full");
     }
 }

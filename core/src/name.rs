@@ -289,10 +289,11 @@ fn parse_display_name(text: &str) -> Result<String, Error> {
 /// scripts (UTS 39): a list of workspaces is where one name must not pass for another.
 fn parse_workspace_name(text: &str) -> Result<String, Error> {
     let text = visible_text("name", text, 40)?;
-    if text
-        .chars()
-        .any(|c| !(c.identifier_allowed() || c.is_ascii_digit() || " -_.'".contains(c)))
-    {
+    if text.chars().any(|c| {
+        !((c.identifier_allowed() && !c.is_ascii_punctuation())
+            || c.is_ascii_digit()
+            || " -_.'".contains(c))
+    }) {
         return Err(Error::invalid(
             "name",
             "may hold letters, digits, spaces and - _ . '",

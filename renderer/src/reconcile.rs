@@ -22,7 +22,7 @@ use crate::{
     inputs::Inputs,
     load::{self, Work},
     restored,
-    service::{Published, Settings, part},
+    service::{Beside, Settings, part},
 };
 
 /// How a lead ended without an error.
@@ -79,7 +79,7 @@ pub(crate) struct Leader {
     failed: BTreeSet<UserId>,
     trimmed: Instant,
     retried: Instant,
-    told: Published,
+    beside: Arc<Beside>,
 }
 
 impl Leader {
@@ -89,7 +89,7 @@ impl Leader {
         inputs: watch::Receiver<Arc<Inputs>>,
         health: Health,
         fence: Fence,
-        told: Published,
+        beside: Arc<Beside>,
     ) -> Result<Self> {
         let (path, cell, runtime, theirs) = (
             settings.repository.clone(),
@@ -155,7 +155,7 @@ impl Leader {
             failed: BTreeSet::new(),
             trimmed: Instant::now(),
             retried: Instant::now(),
-            told,
+            beside,
         })
     }
 
@@ -418,6 +418,7 @@ impl Leader {
         occasion: Occasion,
     ) -> Result<Outcome, Stop> {
         self.committer()?;
+        self.beside.room().await;
         let Some(mut committer) = self.committer.take() else {
             return Err(Stop::Moved);
         };
@@ -433,7 +434,7 @@ impl Leader {
         match outcome {
             Ok(outcome) => {
                 if outcome.commit.is_some() {
-                    (self.told)();
+                    self.beside.published();
                 }
                 Ok(outcome)
             }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    git::{Maintenance, Mirror},
     inputs::Inputs,
     reconcile::{Ended, Leader},
 };
@@ -58,11 +59,40 @@ pub struct Service {
     inputs: watch::Receiver<Arc<Inputs>>,
     health: Health,
     holder: Uuid,
-    published: Published,
+    beside: Arc<Beside>,
 }
 
-/// Told of every publication: the mirror and the upkeep of packs.
-pub(crate) type Published = Arc<dyn Fn() + Send + Sync>;
+/// What goes on beside publishing: the mirror, the upkeep of packs, and whoever else wants to know.
+#[derive(Default)]
+pub struct Beside {
+    /// Keeps the number of packs small.
+    pub maintenance: Option<Maintenance>,
+    /// Pushes elsewhere.
+    pub mirror: Option<Mirror>,
+    /// Called after every publication; must return at once.
+    pub told: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Beside {
+    /// Returns when one more pack does no harm: nearly always at once.
+    pub(crate) async fn room(&self) {
+        if let Some(maintenance) = &self.maintenance {
+            maintenance.room().await;
+        }
+    }
+
+    pub(crate) fn published(&self) {
+        if let Some(maintenance) = &self.maintenance {
+            maintenance.published();
+        }
+        if let Some(mirror) = &self.mirror {
+            mirror.published();
+        }
+        if let Some(told) = &self.told {
+            told();
+        }
+    }
+}
 
 impl Service {
     /// A renderer of one cell. `inputs` gives the newest valid policy and templates.
@@ -79,14 +109,14 @@ impl Service {
             inputs,
             health,
             holder: Uuid::new_v4(),
-            published: Arc::new(|| {}),
+            beside: Arc::default(),
         }
     }
 
-    /// Calls `told` after every publication. It must return at once.
+    /// Has these look after what is published.
     #[must_use]
-    pub fn on_publish(mut self, told: impl Fn() + Send + Sync + 'static) -> Self {
-        self.published = Arc::new(told);
+    pub fn beside(mut self, beside: Beside) -> Self {
+        self.beside = Arc::new(beside);
         self
     }
 
@@ -213,7 +243,7 @@ impl Service {
                 self.inputs.clone(),
                 self.health.clone(),
                 fence,
-                Arc::clone(&self.published),
+                Arc::clone(&self.beside),
             )
             .await?;
             let above = leader.fence_of_head();

@@ -230,7 +230,11 @@ impl Api {
     }
 
     /// Signs up; the answer is the acknowledgement.
-    pub(crate) async fn register(&self, email: &str, name: &str) -> reqwest::Result<(StatusCode, Value)> {
+    pub(crate) async fn register(
+        &self,
+        email: &str,
+        name: &str,
+    ) -> reqwest::Result<(StatusCode, Value)> {
         let body = json!({"email": email, "password": PASSWORD, "display_name": name});
         let answer = self
             .request(Method::POST, "/api/v5/auth/register")
@@ -265,7 +269,7 @@ impl Api {
             user: String::new(),
             workspace: String::new(),
         };
-        person.user = person.get("/api/v5/me").await?["user"]["id"]
+        person.user = person.get("/api/v5/me").await?["user_id"]
             .as_str()
             .unwrap()
             .to_owned();
@@ -278,6 +282,27 @@ impl Api {
 }
 
 impl Person {
+    /// The same person, signed in with the password at another run of the process.
+    pub(crate) async fn at(&self, api: &Api) -> Self {
+        let body = json!({"email": self.email, "password": PASSWORD});
+        let answer = api
+            .request(Method::POST, "/api/v5/auth/login")
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        let session: Value = answer.json().await.unwrap();
+        let token = session["access_token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{session}"))
+            .to_owned();
+        Self {
+            api: api.clone(),
+            token,
+            ..self.clone()
+        }
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,
