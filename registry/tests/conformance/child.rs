@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{BufRead, BufReader, Lines},
+    io::{BufRead, BufReader, Lines, Write},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
 };
@@ -13,6 +13,13 @@ const PLACE: &str = "CODITECT_CONFORMANCE_CHILD";
 /// The store's place, if this process is the child.
 pub(crate) fn place() -> Option<OsString> {
     std::env::var_os(PLACE)
+}
+
+/// Says a line to the parent, in one write: it is in the pipe before a kill, or it is not.
+pub(crate) fn say(words: &str) {
+    std::io::stdout()
+        .write_all(format!("@{words}\n").as_bytes())
+        .unwrap();
 }
 
 /// A child that runs `test` and nothing else; killed when dropped.

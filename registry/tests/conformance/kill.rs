@@ -1,6 +1,6 @@
 //! kill -9 under load: what was acknowledged stays, what was not is whole or absent.
 
-use std::{collections::HashSet, ffi::OsString, io::Write, sync::Arc};
+use std::{collections::HashSet, ffi::OsString, sync::Arc};
 
 use coditect_core::Version;
 use coditect_registry::store::{
@@ -21,7 +21,7 @@ const WRITERS: u32 = 8;
 /// Commits as fast as it can, and says what has been acknowledged.
 async fn load(place: OsString) {
     let store = EmbeddedStore::open(place).unwrap();
-    println!("@open");
+    child::say("open");
     let writers = (0..WRITERS).map(|writer| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
@@ -45,9 +45,7 @@ async fn load(place: OsString) {
                     })
                 })
                 .await;
-                // One write of a whole line: it is in the pipe before the kill, or it is not.
-                let line = format!("@{writer} {n} {version}\n");
-                std::io::stdout().write_all(line.as_bytes()).unwrap();
+                child::say(&format!("{writer} {n} {version}"));
             }
         })
     });
@@ -160,7 +158,7 @@ async fn no_acknowledged_commit_is_lost() {
 async fn a_second_process_is_refused() {
     if let Some(place) = child::place() {
         let _store = EmbeddedStore::open(place).unwrap();
-        println!("@open");
+        child::say("open");
         return std::future::pending().await;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -206,7 +206,7 @@ async fn server(place: OsString) {
     let _server = remote::serve(store.engine(), folder.join("socket"))
         .await
         .unwrap();
-    println!("@serving");
+    child::say("serving");
     std::future::pending().await
 }
 
@@ -257,7 +257,7 @@ async fn greedy(place: OsString) {
         tokio::spawn(async move { store.changed(&[n], None).await })
     });
     let waits: Vec<_> = waits.collect();
-    println!("@ready");
+    child::say("ready");
     let reads = held.into_iter().map(|mut transaction| async move {
         loop {
             let _ = transaction

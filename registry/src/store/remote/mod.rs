@@ -7,6 +7,7 @@
 //! can open it can open the file as well.
 
 mod client;
+mod connection;
 mod message;
 mod server;
 mod wire;

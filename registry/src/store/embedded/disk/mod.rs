@@ -1,19 +1,24 @@
 //! A disk for tests that breaks when told to, and knows what a power cut would leave. It is found by its
 //! path, so that the store above needs no door for it.
 
+mod tests;
+
 use std::{
     collections::HashMap,
     io,
     ops::Bound,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex},
+    sync::{
+        Arc, Condvar, LazyLock, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use redb::{BackendError, StorageBackend, backends::FileBackend};
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+enum Part {
     Grow,
     Write,
     Sync,
@@ -21,9 +26,14 @@ pub(super) enum Part {
 
 /// One file's disk: what of it breaks after how many good operations, and what a power cut would leave.
 #[derive(Debug, Default)]
-pub(super) struct State {
+struct State {
     trouble: Mutex<Option<(Part, u32)>>,
     unsynced: Mutex<Option<Unsynced>>,
+    /// While true, every sync waits.
+    stuck: Mutex<bool>,
+    loose: Condvar,
+    /// How many syncs have been asked for.
+    syncs: AtomicU32,
 }
 
 /// What is certain to be on disk, and what was written since.
@@ -35,15 +45,15 @@ struct Unsynced {
 }
 
 impl State {
-    pub(super) fn breaks(&self, part: Part, after: u32) {
+    fn breaks(&self, part: Part, after: u32) {
         *self.trouble.lock().unwrap() = Some((part, after));
     }
 
-    pub(super) fn heals(&self) {
+    fn heals(&self) {
         *self.trouble.lock().unwrap() = None;
     }
 
-    pub(super) fn check(&self, part: Part) -> Result<(), io::Error> {
+    fn check(&self, part: Part) -> Result<(), io::Error> {
         match &mut *self.trouble.lock().unwrap() {
             Some((broken, 0)) if *broken == part => Err(io::ErrorKind::StorageFull.into()),
             Some((broken, after)) if *broken == part => {
@@ -54,8 +64,14 @@ impl State {
         }
     }
 
+    /// Makes every sync wait, until the result is dropped.
+    fn sticks(&self) -> Stuck<'_> {
+        *self.stuck.lock().unwrap() = true;
+        Stuck(self)
+    }
+
     /// Keeps account of what is not yet synced, from now on, of a file that is.
-    pub(super) fn keeps_account(&self, path: &Path) {
+    fn keeps_account(&self, path: &Path) {
         let durable = std::fs::read(path).unwrap();
         let length = durable.len() as u64;
         *self.unsynced.lock().unwrap() = Some(Unsynced {
@@ -67,7 +83,7 @@ impl State {
 
     /// The file as a power cut at this moment might leave it: of what is not synced, `stays` says for each
     /// sector whether it got there. A sector of 512 bytes is written whole or not at all.
-    pub(super) fn after_power_cut(&self, mut stays: impl FnMut() -> bool) -> Vec<u8> {
+    fn after_power_cut(&self, mut stays: impl FnMut() -> bool) -> Vec<u8> {
         let unsynced = self.unsynced.lock().unwrap();
         let unsynced = unsynced.as_ref().unwrap();
         let mut image = unsynced.durable.clone();
@@ -96,6 +112,15 @@ impl State {
     }
 }
 
+struct Stuck<'a>(&'a State);
+
+impl Drop for Stuck<'_> {
+    fn drop(&mut self) {
+        *self.0.stuck.lock().unwrap() = false;
+        self.0.loose.notify_all();
+    }
+}
+
 fn put(image: &mut Vec<u8>, at: usize, data: &[u8]) {
     if image.len() < at + data.len() {
         image.resize(at + data.len(), 0);
@@ -106,7 +131,7 @@ fn put(image: &mut Vec<u8>, at: usize, data: &[u8]) {
 static DISKS: LazyLock<Mutex<HashMap<PathBuf, Arc<State>>>> = LazyLock::new(Mutex::default);
 
 /// The disk below a path.
-pub(super) fn below(path: &Path) -> Arc<State> {
+fn below(path: &Path) -> Arc<State> {
     Arc::clone(DISKS.lock().unwrap().entry(path.to_owned()).or_default())
 }
 
@@ -147,6 +172,13 @@ impl StorageBackend for Disk {
 
     fn sync_data(&self) -> Result<(), io::Error> {
         self.state.check(Part::Sync)?;
+        self.state.syncs.fetch_add(1, Ordering::SeqCst);
+        drop(
+            self.state
+                .loose
+                .wait_while(self.state.stuck.lock().unwrap(), |stuck| *stuck)
+                .unwrap(),
+        );
         self.file.sync_data()?;
         self.state.account(|unsynced| {
             unsynced
