@@ -11,7 +11,7 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run test bench fmt lint deny golden openapi schemas fuzz tools clean-data
+.PHONY: help run test bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ help: ## Lists what can be done.
 run: ## Starts the product on $(LISTEN) with its data in $(DATA).
 	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN)
 
-test: tools lint deny ## Everything that proves the product.
+test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
 
 lint: ## Formatting and lints, warnings denied.
@@ -28,6 +28,10 @@ lint: ## Formatting and lints, warnings denied.
 
 deny: tools ## Licences, sources and bans of dependencies.
 	$(CACHE)/bin/cargo-deny --workspace check licenses bans sources
+
+manifests: tools ## The golden manifests, by a validator that is not ours.
+	$(CACHE)/manifests/bin/python -m unittest -q tests/manifests/test_validate.py
+	scripts/validate-manifests tests/golden/*/expected
 
 bench: tools ## Measures against peers in one run; prints tables.
 	cargo bench --bench spine
@@ -39,7 +43,10 @@ golden: ## Writes the golden manifests anew; review the difference.
 	UPDATE_GOLDEN=1 cargo test -p coditect-renderer --test golden
 
 openapi: ## Writes the OpenAPI snapshot anew; review the difference.
-	UPDATE_OPENAPI=1 cargo test -p coditect-api --test openapi
+	UPDATE_OPENAPI=1 cargo test -p coditect-api
+
+schemas: ## Writes the policy's JSON Schemas anew.
+	UPDATE_SCHEMAS=1 cargo test -p coditect-renderer --test policy_errors schemas
 
 tools: ## Installs what tests and benchmarks need beside the compilers.
 	@scripts/tools

@@ -1,5 +1,7 @@
 //! kill -9 at random moments under load: no acknowledged sign-up is ever missing, nothing is there twice.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! What people do to a running installation's files, and what it does about that.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{fs, path::Path, time::Duration};

@@ -1,5 +1,7 @@
 //! Two renderers of one cell, paused and killed at random for a minute: one winner at a time, nobody lost.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::{Duration, Instant};

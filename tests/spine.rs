@@ -1,5 +1,7 @@
 //! The whole line: a thousand people over HTTP, and what Git holds of them afterwards.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{collections::BTreeSet, process::Command, sync::Arc};

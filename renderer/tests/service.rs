@@ -1,5 +1,7 @@
 //! A renderer at work on a real repository, over a registry that can be told to fail: the guards.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -82,6 +84,11 @@ impl World {
     }
 
     async fn sign_up(&self, number: usize) -> Provisioned {
+        self.sign_up_with(number, None).await
+    }
+
+    /// Signs up somebody whose plan may be one that no policy has.
+    async fn sign_up_with(&self, number: usize, plan_name: Option<&str>) -> Provisioned {
         let inputs = self.inputs.borrow().clone();
         let catalogue = inputs.policy.catalogue();
         let plan = &catalogue.plans[&"starter".parse().unwrap()];
@@ -92,7 +99,7 @@ impl World {
             password_hash: "hash".into(),
             verification: Verification::None,
             placement: Placement {
-                plan: plan.name.clone(),
+                plan: plan_name.map_or_else(|| plan.name.clone(), |name| name.parse().unwrap()),
                 limits: plan.limits,
                 cells: catalogue.cells.values().cloned().collect(),
             },
@@ -390,6 +397,27 @@ async fn who_is_in_git_alone_is_kept_and_reported() {
         })
         .await;
     assert!(world.users().contains(&person.user) && world.users().len() == 2);
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_who_cannot_be_rendered_stops_nobody() {
+    let world = World::new().await;
+    let (running, stop) = world.start();
+    let bad = world.sign_up_with(0, Some("no-such-plan")).await;
+    let good = world.sign_up(1).await;
+    world
+        .until("the good one is committed", |world| {
+            world.users().contains(&good.user)
+        })
+        .await;
+    world
+        .until("said", |world| {
+            world.said().contains("1 user(s) cannot be rendered")
+        })
+        .await;
+    assert!(!world.users().contains(&bad.user));
     stop.cancel();
     running.await.unwrap();
 }

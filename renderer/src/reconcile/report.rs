@@ -1,0 +1,95 @@
+//! What is told afterwards: to the registry, to health and to the metrics.
+
+use coditect_core::RequestId;
+use coditect_registry::operation::NoteCommitted;
+use jiff::Timestamp;
+
+use super::{Leader, Stop};
+use crate::{commit::Outcome, service::part};
+
+/// Rows noted in one transaction.
+const NOTED: usize = 256;
+
+impl Leader {
+    /// Tells the registry what Git holds now, and remembers what must be looked at again.
+    pub(super) async fn note(&mut self, outcome: Outcome) -> Result<(), Stop> {
+        let at = Timestamp::now();
+        let head = self.committer()?.head;
+        if let Some(commit) = outcome.commit.or(head) {
+            for row in outcome.landed.iter().filter(|_| outcome.commit.is_some()) {
+                let seconds = at.duration_since(row.changed_at).as_secs_f64().max(0.0);
+                metrics::histogram!("coditect_renderer_request_to_commit_seconds").record(seconds);
+            }
+            for rows in outcome.landed.chunks(NOTED) {
+                let note = NoteCommitted {
+                    cell: self.settings.cell.clone(),
+                    commit: commit.to_string(),
+                    rows: rows.to_vec(),
+                    at,
+                };
+                self.registry.apply(RequestId::random(), &note).await?;
+            }
+        }
+        self.waiting.extend(outcome.waiting);
+        self.orphans.extend(outcome.orphans);
+        for (user, why) in &outcome.failed {
+            tracing::error!(%user, why, "cannot be rendered; the last good file stands");
+        }
+        self.failed.extend(outcome.failed.into_keys());
+        Ok(())
+    }
+
+    pub(super) fn report(&self) {
+        let cell = self.settings.cell.to_string();
+        #[allow(clippy::cast_precision_loss, reason = "a gauge")]
+        for (name, count) in [
+            ("coditect_renderer_deletions_waiting", self.waiting.len()),
+            ("coditect_renderer_orphans", self.orphans.len()),
+            ("coditect_renderer_users_failed", self.failed.len()),
+            (
+                "coditect_renderer_users",
+                self.committer
+                    .as_ref()
+                    .map_or(0, |committer| committer.tree.len()),
+            ),
+        ] {
+            metrics::gauge!(name, "cell" => cell.clone()).set(count as f64);
+        }
+        let leads = format!("leads under fence {}", self.fence);
+        let mut troubles = Vec::new();
+        if !self.waiting.is_empty() {
+            troubles.push(format!(
+                "{} deletion(s) above the hour's budget wait",
+                self.waiting.len()
+            ));
+        }
+        if !self.orphans.is_empty() {
+            troubles.push(format!(
+                "{} user(s) in Git of whom the registry knows nothing are kept",
+                self.orphans.len()
+            ));
+        }
+        if !self.failed.is_empty() {
+            troubles.push(format!(
+                "{} user(s) cannot be rendered; their last good files stand",
+                self.failed.len()
+            ));
+        }
+        let alarming = self.committer.as_ref().is_some_and(|committer| {
+            committer
+                .budget
+                .alarming(Timestamp::now(), committer.tree.len() as u64)
+        });
+        if alarming {
+            troubles.push("people ask for unusually many deletions".into());
+        }
+        if troubles.is_empty() {
+            self.health.ok(part(&self.settings.cell), leads);
+        } else {
+            self.health.degraded(
+                part(&self.settings.cell),
+                format!("{leads}; {}", troubles.join("; ")),
+            );
+        }
+    }
+}
