@@ -32,7 +32,10 @@ pub struct ApiConfig {
     pub access_token_lifetime: Duration,
     /// Largest request body in bytes; above it 413.
     pub largest_body: usize,
-    /// Longest time a client may take to send a request's headers, and again its body.
+    /// Longest time a connection may wait for a request and its headers. Longer than the minute for which
+    /// proxies usually keep idle connections, so that they close them and not we, between two requests.
+    pub idle_timeout: Duration,
+    /// Longest time a client may take to send a request's body; above it 408.
     pub receive_timeout: Duration,
     /// Longest time for answering a request; above it 503.
     pub answer_timeout: Duration,
@@ -59,6 +62,7 @@ impl ApiConfig {
             hashing: Hashing::default(),
             access_token_lifetime: Duration::from_secs(5 * 60),
             largest_body: 64 * 1024,
+            idle_timeout: Duration::from_secs(75),
             receive_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),
             connections: 10_000,
@@ -93,7 +97,7 @@ fn origin(field: &str, text: &str) -> Result<String> {
     else {
         return Err(bad());
     };
-    if url.path().trim_end_matches('/') != ""
+    if !url.path().trim_end_matches('/').is_empty()
         || url.query().is_some()
         || authority.as_str().contains('@')
         || text.ends_with('/')

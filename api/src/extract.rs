@@ -98,6 +98,14 @@ fn is_length_limit(error: &axum::Error) -> bool {
 const ECHO: usize = 200;
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
+    // serde would take a list for an object, its fields in order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let detail = "must be an object".to_owned();
+        return Err(Problem::invalid(vec![FieldError {
+            field: "body".to_owned(),
+            detail,
+        }]));
+    }
     let mut input = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut input).map_err(|error| {
         let path = error.path().to_string();

@@ -85,6 +85,12 @@ fn tag(name: &str, description: &str) -> utoipa::openapi::Tag {
 fn complete(mut document: OpenApi, needs_token: bool) -> OpenApi {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
+            // Handlers are named within their module; ids must be unique in the whole document.
+            let tag = operation.tags.as_ref().and_then(|tags| tags.first());
+            operation.operation_id = operation.operation_id.take().map(|id| match tag {
+                Some(tag) => format!("{tag}_{id}"),
+                None => id,
+            });
             if needs_token {
                 operation.security = Some(vec![SecurityRequirement::new("access_token", [""; 0])]);
                 respond(

@@ -33,8 +33,8 @@ const RELOAD_KEYS: Duration = Duration::from_secs(30);
 pub struct ServeLimits {
     /// How many at a time.
     pub connections: usize,
-    /// Longest time for a request's headers, and longest idle time of a connection.
-    pub receive_timeout: Duration,
+    /// Longest time a connection may wait for a request and its headers.
+    pub idle_timeout: Duration,
     /// How long requests in flight may take to finish after `shutdown`.
     pub drain: Duration,
 }
@@ -44,7 +44,7 @@ impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             connections: 256,
-            receive_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             drain: Duration::from_secs(5),
         }
     }
@@ -63,7 +63,7 @@ pub async fn serve(
     let config = &state.config;
     let limits = ServeLimits {
         connections: config.connections,
-        receive_timeout: config.receive_timeout,
+        idle_timeout: config.idle_timeout,
         drain: config.drain,
     };
     let stopping = state.stopping.clone();
@@ -166,7 +166,7 @@ fn connection(
     let _ = stream.set_nodelay(true);
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.receive_timeout)
+        .header_read_timeout(limits.idle_timeout)
         // Above what the outermost layer allows, so that it can answer with a problem document.
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(stream), Answerer { router, peer })

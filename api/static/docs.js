@@ -46,6 +46,12 @@ function operation(method, path, op) {
     element("p", { textContent: op.description ?? "" }), answers, form);
 }
 
+/** The text of a streamed answer, piece by piece (not every browser iterates over streams). */
+async function* pieces(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+}
+
 async function send(method, path, fields, body, output) {
   const query = new URLSearchParams();
   const headers = {};
@@ -65,7 +71,7 @@ async function send(method, path, fields, body, output) {
       .filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}`).join("\n")}\n\n`;
     if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
       output.textContent = head;
-      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) output.append(chunk);
+      for await (const chunk of pieces(response)) output.append(chunk);
       return;
     }
     const text = await response.text();

@@ -147,6 +147,12 @@ function fill(made, workspace) {
   made.replaceChildren(element("strong", { textContent: workspace.name }), " ", phase, facts, row);
 }
 
+/** The text of a streamed answer, piece by piece (not every browser iterates over streams). */
+async function* pieces(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+}
+
 // A streamed fetch, because EventSource cannot send the access token.
 async function follow(id) {
   let last = null;
@@ -163,7 +169,7 @@ async function follow(id) {
       if (response.status === 404) return gone(id);
       if (!response.ok) throw new Error(response.statusText);
       let rest = "";
-      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      for await (const chunk of pieces(response)) {
         const events = (rest + chunk).split("\n\n");
         rest = events.pop();
         for (const text of events) {

@@ -28,7 +28,7 @@ use crate::{
 /// A password in a request; wiped when dropped.
 #[derive(Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+#[schema(as = Password, value_type = String, format = Password, max_length = 128)]
 pub(super) struct Secret(pub(super) String);
 
 impl Drop for Secret {

@@ -85,6 +85,7 @@ pub(super) fn expected_revision(request: &HeaderMap) -> Answer<Option<u64>> {
     let revision = text
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'))
+        .filter(|text| !text.contains('"'))
         .and_then(|text| text.split_once('-'));
     let revision = revision.and_then(|(revision, _)| revision.parse().ok());
     revision.map(Some).ok_or_else(changed_meanwhile)

@@ -80,7 +80,6 @@ impl Groups {
 }
 
 /// The whole API, ready to be served.
-#[must_use]
 pub fn router(state: ApiState) -> Router {
     telemetry::describe();
     let groups = Groups::new();
@@ -109,7 +108,6 @@ pub fn router(state: ApiState) -> Router {
 }
 
 /// Health and metrics alone, for a process that serves nothing else (a renderer).
-#[must_use]
 pub fn ops_router(health: Health, metrics: PrometheusHandle) -> Router {
     telemetry::describe();
     let board = health.clone();
@@ -177,4 +175,40 @@ fn cross_origin(state: &ApiState) -> CorsLayer {
         ])
         // Two hours: the longest that browsers remember it.
         .max_age(std::time::Duration::from_secs(7_200))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_one_callers_problem_and_tells_nothing() {
+        let routes = Router::new().route(
+            "/",
+            get(async || -> &'static str { panic!("secret of ada@example.com") }),
+        );
+        let routes = outermost(routes, false);
+        for _ in 0..2 {
+            let answer = routes
+                .clone()
+                .oneshot(axum::http::Request::new(Body::empty()))
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 500);
+            assert_eq!(
+                answer.headers()[header::CONTENT_TYPE],
+                "application/problem+json"
+            );
+            let text =
+                String::from_utf8(to_bytes(answer.into_body(), 10_000).await.unwrap().to_vec())
+                    .unwrap();
+            assert!(
+                text.contains("/problems/internal") && !text.contains("secret"),
+                "{text}"
+            );
+        }
+    }
 }

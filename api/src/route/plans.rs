@@ -103,7 +103,7 @@ pub(super) struct TenantBody {
     /// The plan chosen.
     #[schema(value_type = String)]
     plan: PlanName,
-    /// What applies: the plan with reviewed exceptions. Absent while no policy knows the plan.
+    /// What applies: the plan with reviewed exceptions; null while no policy knows the plan.
     limits: Option<LimitsBody>,
 }
 

@@ -19,7 +19,7 @@ pub(super) struct WorkspaceBody {
     /// The first label of its host name.
     #[schema(value_type = String, example = "quiet-otter-7k3fm")]
     slug: Slug,
-    /// Where it is reached once it is ready. Absent while no policy knows its cell.
+    /// Where it is reached once it is ready; null while no policy knows its cell.
     url: Option<String>,
     /// The plan that applies.
     #[schema(value_type = String)]
@@ -29,7 +29,7 @@ pub(super) struct WorkspaceBody {
     /// Why it stands still, in words a person can act on.
     reason: Option<String>,
     power: PowerBody,
-    /// The commit that holds its newest change; absent until there is one.
+    /// The commit that holds its newest change; null until there is one.
     #[schema(example = "3f786850e387550fdab836ed7e6dc881de23001b")]
     commit: Option<String>,
     timeline: Timeline,

@@ -1,0 +1,171 @@
+//! Every operation of the document is behind the door or on the list of those that are open.
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Person};
+
+/// What anybody may call, and why.
+const PUBLIC: &[(&str, &str)] = &[
+    ("post", "/api/v5/auth/register"), // nobody has an account before it
+    ("get", "/api/v5/auth/registrations/{id}"), // the id is the secret
+    ("post", "/api/v5/auth/registrations/{id}/session"), // the id is the secret, once
+    ("post", "/api/v5/auth/login"),    // checks a password
+    ("post", "/api/v5/auth/refresh"),  // checks the refresh cookie
+    ("post", "/api/v5/auth/logout"),   // takes away, gives nothing
+    ("get", "/api/v5/plans"),          // a price list
+    ("get", "/health"),                // for machines
+    ("get", "/health/ready"),
+    ("get", "/health/fdb"),
+    ("get", "/metrics"),
+    ("get", "/.well-known/jwks.json"),
+];
+
+async fn operations(app: &App) -> Vec<(String, String, Value)> {
+    let document = app.get("/openapi.json").await.expect(200).json();
+    let paths = document["paths"].as_object().unwrap();
+    let mut all = Vec::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            all.push((method.clone(), path.clone(), operation.clone()));
+        }
+    }
+    assert!(all.len() > 20, "the document lost its operations");
+    all
+}
+
+fn is_public(method: &str, path: &str) -> bool {
+    PUBLIC.contains(&(method, path))
+}
+
+/// A body that passes every check of form, so that nothing but the door can refuse.
+fn body(method: &str, path: &str) -> Option<Value> {
+    match (method, path) {
+        ("patch", "/api/v5/me") => Some(json!({ "display_name": "Eve" })),
+        ("delete", "/api/v5/me") => {
+            Some(json!({ "password": "correct horse battery", "mode": "now" }))
+        }
+        ("put", "/api/v5/me/password") => Some(
+            json!({ "current_password": "correct horse battery", "new_password": "staple staple staple" }),
+        ),
+        ("put", "/api/v5/tenant/plan") => Some(json!({ "plan": "pro" })),
+        ("post", "/api/v5/workspaces") | ("patch", "/api/v5/workspaces/{id}") => {
+            Some(json!({ "name": "x" }))
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn everything_else_needs_an_access_token() {
+    let app = App::start().await;
+    let ada = app.person("ada@example.com").await;
+    let id = app
+        .workspace(&ada)
+        .await
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let version = app.version().await;
+    let wrong = [
+        "Bearer x.y.z".to_owned(),
+        "Bearer ".to_owned(),
+        "Basic YTpi".to_owned(),
+        ada.token.clone(),
+        format!("Bearer {}x", ada.token),
+        format!("Token {}", ada.token),
+    ];
+    for (method, path, operation) in operations(&app).await {
+        let protected = operation["security"].as_array().is_some_and(|all| {
+            all.iter().all(|one| one.get("access_token").is_some()) && !all.is_empty()
+        });
+        assert_eq!(
+            protected,
+            !is_public(&method, &path),
+            "decide who may call {method} {path}"
+        );
+        if !protected {
+            continue;
+        }
+        let address = path.replace("{id}", &id);
+        for authorization in std::iter::once(None).chain(wrong.iter().map(Some)) {
+            let mut request = app.request(&method.to_uppercase(), &address);
+            if let Some(authorization) = authorization {
+                request = request.header("authorization", authorization);
+            }
+            if let Some(body) = body(&method, &path) {
+                request = request.json(&body);
+            }
+            app.send(request)
+                .await
+                .expect_problem(401, "unauthenticated");
+        }
+    }
+    assert_eq!(app.version().await, version, "something was written");
+}
+
+#[tokio::test]
+async fn somebody_elses_things_look_as_if_they_were_not_there() {
+    let app = App::start().await;
+    let (ada, eve) = (
+        app.person("ada@example.com").await,
+        app.person("eve@example.com").await,
+    );
+    let id = app
+        .workspace(&ada)
+        .await
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let nobodys = "00000000-0000-4000-8000-000000000000";
+    let version = app.version().await;
+    let mut seen = 0;
+    for (method, path, _) in operations(&app).await {
+        if is_public(&method, &path) || !path.contains("{id}") {
+            continue;
+        }
+        let mut answers = Vec::new();
+        for id in [id.as_str(), nobodys] {
+            let answer = app
+                .call(
+                    &eve,
+                    &method.to_uppercase(),
+                    &path.replace("{id}", id),
+                    body(&method, &path),
+                )
+                .await;
+            let request_id = answer.header("x-request-id").to_owned();
+            answers.push(answer.text.replace(&request_id, ""));
+            answer.expect_problem(404, "not-found");
+        }
+        assert_eq!(answers[0], answers[1], "{method} {path}");
+        seen += 1;
+    }
+    assert!(seen >= 7, "{seen}");
+    assert_eq!(app.version().await, version, "something was written");
+    let listed = app
+        .call(&eve, "GET", "/api/v5/workspaces", None)
+        .await
+        .expect(200);
+    assert!(!listed.text.contains(&id));
+}
+
+#[tokio::test]
+async fn a_token_from_elsewhere_opens_nothing() {
+    let (here, elsewhere) = (App::start().await, App::start().await);
+    let person = elsewhere.person("ada@example.com").await;
+    here.call(&person, "GET", "/api/v5/me", None)
+        .await
+        .expect_problem(401, "unauthenticated");
+    here.refresh(&person.cookie)
+        .await
+        .expect_problem(401, "unauthenticated");
+    let none = Person {
+        token: String::new(),
+        cookie: String::new(),
+    };
+    here.call(&none, "GET", "/api/v5/me", None)
+        .await
+        .expect_problem(401, "unauthenticated");
+}
