@@ -12,6 +12,7 @@ use coditect_renderer::{
 };
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::data::Data;
 
@@ -32,7 +33,7 @@ pub(crate) struct Rendering {
     pub(crate) mirror_force: bool,
 }
 
-/// Starts rendering the cells.
+/// Starts rendering the cells; `known_as` is the process's lasting id as a lease's holder, if it has one.
 ///
 /// # Errors
 /// `Unavailable` if a repository can be neither opened nor made.
@@ -44,6 +45,7 @@ pub(crate) async fn start(
     inputs: &watch::Receiver<Arc<Inputs>>,
     health: &Health,
     stop: &CancellationToken,
+    known_as: Option<Uuid>,
 ) -> Result<JoinSet<()>> {
     let mut running = JoinSet::new();
     for cell in cells {
@@ -70,7 +72,10 @@ pub(crate) async fn start(
             told: None,
         };
         let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone());
-        let service = service.beside(beside);
+        let mut service = service.beside(beside);
+        if let Some(holder) = known_as {
+            service = service.known_as(holder);
+        }
         running.spawn(service.run(stop.clone()));
     }
     Ok(running)

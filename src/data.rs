@@ -13,6 +13,7 @@ use coditect_registry::{
     Registry,
     store::{Store, StoreError, embedded::EmbeddedStore, remote::RemoteStore},
 };
+use uuid::Uuid;
 
 /// Where an installation lives.
 #[derive(Clone, Debug, Args)]
@@ -69,6 +70,26 @@ impl Data {
     /// The folder of the signing keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.folder.join("keys")
+    }
+
+    /// The lasting id under which the one process that has the registry's file to itself asks for leases.
+    ///
+    /// # Errors
+    /// `Unavailable` if it can be neither read nor written.
+    pub(crate) fn renderer_id(&self) -> Result<Uuid> {
+        let file = self.folder.join("renderer-id");
+        if let Some(id) = fs::read_to_string(&file)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+        {
+            return Ok(id);
+        }
+        // A file that is missing or torn by a crash only costs the wait for a lease.
+        let id = Uuid::new_v4();
+        fs::write(&file, id.to_string()).map_err(|error| {
+            Error::unavailable(format!("{} cannot be written", file.display())).because(error)
+        })?;
+        Ok(id)
     }
 
     /// The folder itself.

@@ -133,7 +133,10 @@ async fn a_thousand_people_and_what_git_holds_of_them() {
         &world.repository(),
         &["merge-base", "--is-ancestor", commit, "main"],
     );
-    assert!(shown["request_to_commit_ms"].is_number(), "{shown}");
+    assert!(
+        shown["timeline"]["request_to_commit_ms"].is_number(),
+        "{shown}"
+    );
 
     // A fresh clone holds exactly the expected users.
     let clone = world.clone();

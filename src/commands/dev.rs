@@ -58,6 +58,7 @@ impl Dev {
             &running.inputs,
             &running.health,
             &stop,
+            Some(self.data.renderer_id()?),
         )
         .await?;
         running.beside.spawn(async move {

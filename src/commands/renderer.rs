@@ -86,6 +86,7 @@ impl Renderer {
             &inputs,
             &health,
             &stop,
+            None,
         )
         .await?;
         running.spawn(watch.run(stop.clone()));
