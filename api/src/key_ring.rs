@@ -1,10 +1,11 @@
 //! The keys that make tokens: Ed25519 pairs for access tokens, of which one signs and all verify, and one
 //! secret from which everything symmetric is derived.
 
+mod files;
+
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -16,6 +17,7 @@ use ed25519_dalek::{
     SigningKey,
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
+use files::{key_path, read_private, unusable, write_new};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use jsonwebtoken::{DecodingKey, EncodingKey};
@@ -251,10 +253,6 @@ impl AccessKey {
     }
 }
 
-fn key_path(directory: &Path, second: i64) -> PathBuf {
-    directory.join(format!("access-{second}.pem"))
-}
-
 fn new_pem() -> Result<Zeroizing<String>> {
     let key = SigningKey::from_bytes(&rand::random());
     key.to_pkcs8_pem(LineEnding::LF)
@@ -286,54 +284,6 @@ fn load(directory: &Path) -> Result<Keys> {
         keys.insert(second, AccessKey::new(&key)?);
     }
     Ok(keys)
-}
-
-/// Writes the file unless it is there, whole or not at all, readable by its owner only.
-fn write_new(path: &Path, content: &[u8]) -> Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
-    let fail = |error| unusable(path, "cannot be written", error);
-    let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary).map_err(fail)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    // A link, unlike a renaming, never replaces what another process wrote first.
-    let linked = written.and_then(|()| fs::hard_link(&temporary, path));
-    let removed = fs::remove_file(&temporary);
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(fail(error)),
-        _ => removed.map_err(fail)?,
-    }
-    let directory = path.parent().unwrap_or(path);
-    fs::File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(fail)
-}
-
-/// The file's text, if nobody but its owner may read it.
-fn read_private(path: &Path) -> Result<Zeroizing<String>> {
-    let fail = |error| unusable(path, "cannot be read", error);
-    #[cfg(unix)]
-    {
-        let mode = std::os::unix::fs::PermissionsExt::mode(
-            &fs::metadata(path).map_err(fail)?.permissions(),
-        );
-        if mode & 0o077 != 0 {
-            return Err(Error::invalid(
-                path.display().to_string(),
-                "may be read by others than its owner; run chmod 600 on it",
-            ));
-        }
-    }
-    fs::read_to_string(path).map(Zeroizing::new).map_err(fail)
-}
-
-fn unusable(path: &Path, what: &str, error: std::io::Error) -> Error {
-    Error::unavailable(format!("{} {what}: {error}", path.display())).because(error)
 }
 
 #[cfg(test)]

@@ -22,10 +22,12 @@ use coditect_registry::{
 };
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
-use reqwest::{Method, header::HeaderMap};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use crate::answer::{Answer, Person};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -85,83 +87,6 @@ pub(crate) struct App {
     pub(crate) stop: CancellationToken,
     pub(crate) server: JoinHandle<coditect_core::Result<()>>,
     clock: Arc<Mutex<Timestamp>>,
-}
-
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{self:?}");
-        self
-    }
-
-    /// A problem document of this type, with everything one must have.
-    #[track_caller]
-    pub(crate) fn expect_problem(self, status: u16, slug: &str) -> Value {
-        let answer = self.expect(status);
-        assert_eq!(
-            answer.header("content-type"),
-            "application/problem+json",
-            "{answer:?}"
-        );
-        let body = answer.json();
-        assert_eq!(body["type"], format!("/problems/{slug}"), "{body}");
-        assert_eq!(body["status"], status, "{body}");
-        assert!(
-            body["title"].is_string() && body["detail"].is_string(),
-            "{body}"
-        );
-        assert_eq!(body["request_id"], answer.header("x-request-id"), "{body}");
-        body
-    }
-
-    #[track_caller]
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name}: {self:?}"))
-            .to_str()
-            .unwrap()
-    }
-
-    /// The refresh cookie as a client sends it back.
-    #[track_caller]
-    pub(crate) fn cookie(&self) -> String {
-        self.header("set-cookie")
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned()
-    }
-}
-
-/// A signed-in person.
-#[derive(Clone)]
-pub(crate) struct Person {
-    pub(crate) token: String,
-    pub(crate) cookie: String,
-}
-
-impl Person {
-    #[track_caller]
-    pub(crate) fn of(answer: &Answer) -> Self {
-        let token = answer.json()["access_token"].as_str().unwrap().to_owned();
-        Self {
-            token,
-            cookie: answer.cookie(),
-        }
-    }
 }
 
 impl App {
