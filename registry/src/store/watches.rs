@@ -21,7 +21,8 @@ impl Watches {
     /// Waits until `key` is written, unless `read` says that its value is not `seen` already.
     ///
     /// Whoever publishes a version makes it readable first and wakes second; here the waiter is
-    /// registered first and reads second. So no change falls between.
+    /// registered first and reads second. So no change falls between. (A `Notified` is woken by
+    /// `notify_waiters` from its making on, polled or not, says tokio.)
     pub(super) async fn changed<F>(
         &self,
         key: &[u8],
@@ -37,8 +38,6 @@ impl Watches {
             notify: Arc::clone(self.lock().entry(key.to_vec()).or_default()),
         };
         let woken = waiter.notify.notified();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
         if read().await?.as_deref() == seen {
             woken.await;
         }

@@ -130,11 +130,17 @@ on_every_store! {
         other.commit().await.unwrap();
         assert_eq!(number(&mut *bench.begin().await, "n").await, 3);
 
-        let mut reader = bench.begin().await;
-        reader.add(b"n", 1);
-        assert_eq!(number(&mut *reader, "n").await, 4);
-        bench.write(|transaction| transaction.add(b"n", 1)).await;
-        assert!(conflicts(&mut *reader).await);
+        for by_range in [false, true] {
+            let mut reader = bench.begin().await;
+            reader.add(b"n", 1);
+            if by_range {
+                reader.range(&range("a", "z"), 10, false, Serializable).await.unwrap();
+            } else {
+                number(&mut *reader, "n").await;
+            }
+            bench.write(|transaction| transaction.add(b"n", 1)).await;
+            assert!(conflicts(&mut *reader).await, "by range: {by_range}");
+        }
     }
 
     async fn of_a_hundred_racing_inserts_one_wins(bench) {

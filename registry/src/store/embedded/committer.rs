@@ -108,8 +108,10 @@ impl Committer {
         Ok(committer)
     }
 
-    /// Serves commands until told to stop.
+    /// Serves commands until told to stop. If that panics, nobody is left with a version that grows old
+    /// in silence.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        let _told = TellsOfPanic(Arc::clone(&self.shared));
         loop {
             let command = commands.recv_timeout(TICK);
             self.tick();
@@ -212,7 +214,6 @@ impl Committer {
             for written in self.recent.after(before) {
                 self.shared.watches.wake(written);
             }
-            metrics::gauge!("coditect_registry_store_bytes").set(file::size(&self.path) as f64);
         }
         Ok(verdicts)
     }
@@ -223,6 +224,7 @@ impl Committer {
         let before = std::mem::replace(&mut self.newest, Arc::downgrade(&snapshot));
         self.superseded.push_back((Instant::now(), before));
         self.shared.publish(Ok(snapshot));
+        metrics::gauge!("coditect_registry_store_bytes").set(file::size(&self.path) as f64);
     }
 
     /// Lets go of every snapshot; nobody begins until the next is published.
@@ -312,6 +314,19 @@ impl Committer {
         self.shared.watches.wake_all();
         compacted
             .map_err(|error| StoreError::Unavailable(format!("it could not be compacted: {error}")))
+    }
+}
+
+struct TellsOfPanic(Arc<Shared>);
+
+impl Drop for TellsOfPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.publish(Err(
+                "its committing thread has failed; start the process anew".to_owned(),
+            ));
+            self.0.watches.wake_all();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{
-    super::{Isolation::Snapshot, KeyRange},
+    super::{Isolation::Snapshot, KeyRange, limits},
     *,
 };
 
@@ -168,4 +168,29 @@ async fn a_snapshot_nobody_may_read_any_more_is_let_go() {
         matches!(snapshot.get(b"a").await, Err(StoreError::TooOld)),
         "a closed store lets go of its versions"
     );
+}
+
+#[tokio::test]
+async fn a_page_is_read_no_further_than_its_limits() {
+    let folder = folder();
+    let store = EmbeddedStore::open(folder.path().join("registry")).unwrap();
+    for n in 0..20_u8 {
+        put(&store, &[n], &vec![n; limits::VALUE_BYTES])
+            .await
+            .unwrap();
+    }
+    let snapshot = store.engine.snapshot().await.unwrap();
+    let all = KeyRange {
+        begin: vec![],
+        end: vec![0xff],
+    };
+    for reverse in [false, true] {
+        let few = snapshot.range(&all, 3, reverse).await.unwrap();
+        assert_eq!((few.entries.len(), few.more), (3, true));
+        let large = snapshot.range(&all, 1_000, reverse).await.unwrap();
+        assert_eq!(
+            (large.entries.len(), large.more),
+            (limits::PAGE_BYTES / limits::VALUE_BYTES, true)
+        );
+    }
 }
