@@ -335,3 +335,27 @@ async fn a_registry_restored_from_a_backup_resurrects_nobody_and_loses_nobody() 
     assert!(answer["id"].is_string(), "the address is free again");
     dev.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_follows_in_the_background() {
+    let world = World::new();
+    let mirror = world.folder.path().join("mirror-local.git");
+    let mut command = world.command("dev");
+    let address = world.folder.path().join("mirror-{cell}.git");
+    command.args(["--listen", "127.0.0.1:0", "--mirror"]);
+    command.arg(&address);
+    let dev = support::Process::start(command);
+    let api = Api::of(&dev);
+    // The mirror is not there yet: nobody waits for it.
+    api.sign_up("ada@example.com", "Ada").await.unwrap();
+    world.assert_verified();
+    health(&api, |parts| parts["mirror/local"]["status"] == "degraded").await;
+    git(
+        world.folder.path(),
+        &["init", "-q", "--bare", mirror.to_str().unwrap()],
+    );
+    health(&api, |parts| parts["mirror/local"]["status"] == "ok").await;
+    let head = |repository: &Path| git(repository, &["rev-parse", "main"]);
+    assert_eq!(head(&mirror), head(&world.repository()));
+    dev.stop();
+}

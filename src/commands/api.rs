@@ -122,6 +122,10 @@ impl Server {
     fn config(&self, url: &str, mode: Mode) -> ApiConfig {
         let mut config = ApiConfig::new(self.public_url.clone().unwrap_or_else(|| url.to_owned()));
         config.origins.clone_from(&self.origins);
+        // Where the public address is this machine's own, its name is as good as its number.
+        if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
+            config.origins.push(format!("http://localhost:{port}"));
+        }
         config.verification = match self.verification.unwrap_or(mode.verification) {
             Proof::None => Verification::None,
             Proof::Email => Verification::Email,
