@@ -33,20 +33,34 @@ pub(crate) struct Rendering {
     pub(crate) mirror_force: bool,
 }
 
-/// Starts rendering the cells; `known_as` is the process's lasting id as a lease's holder, if it has one.
+/// What the renderers of a process share.
+pub(crate) struct Renderers<'a> {
+    pub(crate) data: &'a Data,
+    pub(crate) rendering: &'a Rendering,
+    pub(crate) registry: &'a Registry,
+    pub(crate) inputs: &'a watch::Receiver<Arc<Inputs>>,
+    pub(crate) health: &'a Health,
+    /// The process's lasting id as a lease's holder, if it has one.
+    pub(crate) known_as: Option<Uuid>,
+}
+
+/// Starts rendering the cells.
 ///
 /// # Errors
 /// `Unavailable` if a repository can be neither opened nor made.
 pub(crate) async fn start(
     cells: &[CellName],
-    data: &Data,
-    rendering: &Rendering,
-    registry: &Registry,
-    inputs: &watch::Receiver<Arc<Inputs>>,
-    health: &Health,
+    shared: Renderers<'_>,
     stop: &CancellationToken,
-    known_as: Option<Uuid>,
 ) -> Result<JoinSet<()>> {
+    let Renderers {
+        data,
+        rendering,
+        registry,
+        inputs,
+        health,
+        known_as,
+    } = shared;
     let mut running = JoinSet::new();
     for cell in cells {
         let path = data.repository(cell);

@@ -24,17 +24,17 @@ async fn live(api: Api, number: usize) -> (Person, bool) {
         .await
         .unwrap();
     let workspace = format!("/api/v5/workspaces/{}", person.workspace);
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         person
             .must(Method::POST, &format!("{workspace}/stop"), None)
             .await;
     }
-    if number % 6 == 0 {
+    if number.is_multiple_of(6) {
         person
             .must(Method::POST, &format!("{workspace}/start"), None)
             .await;
     }
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         person
             .must(
                 Method::PUT,
@@ -49,7 +49,7 @@ async fn live(api: Api, number: usize) -> (Person, bool) {
                 Some(json!({"name": "thesis notes"})),
             )
             .await;
-        if number % 100 == 0 {
+        if number.is_multiple_of(100) {
             let second = format!(
                 "/api/v5/workspaces/{}?mode=now",
                 second["id"].as_str().unwrap()
@@ -57,7 +57,7 @@ async fn live(api: Api, number: usize) -> (Person, bool) {
             person.must(Method::DELETE, &second, None).await;
         }
     }
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         person
             .must(
                 Method::PUT,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::api::{Running, Server};
 use crate::{
-    cells::{self, Rendering},
+    cells::{self, Renderers, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
@@ -52,13 +52,15 @@ impl Dev {
             .collect();
         let rendering = cells::start(
             &cells,
-            &self.data,
-            &self.rendering,
-            &running.registry,
-            &running.inputs,
-            &running.health,
+            Renderers {
+                data: &self.data,
+                rendering: &self.rendering,
+                registry: &running.registry,
+                inputs: &running.inputs,
+                health: &running.health,
+                known_as: Some(self.data.renderer_id()?),
+            },
             &stop,
-            Some(self.data.renderer_id()?),
         )
         .await?;
         running.beside.spawn(async move {

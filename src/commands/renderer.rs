@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    cells::{self, Rendering},
+    cells::{self, Renderers, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
@@ -80,13 +80,15 @@ impl Renderer {
         let stop = stop::on_signal();
         let mut running = cells::start(
             &cells,
-            &self.data,
-            &self.rendering,
-            &registry,
-            &inputs,
-            &health,
+            Renderers {
+                data: &self.data,
+                rendering: &self.rendering,
+                registry: &registry,
+                inputs: &inputs,
+                health: &health,
+                known_as: None,
+            },
             &stop,
-            None,
         )
         .await?;
         running.spawn(watch.run(stop.clone()));
