@@ -1,4 +1,4 @@
-//! The refresh cookie, and who may use it.
+//! The refresh cookie, and who may set and use it.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use coditect_core::{Error, Kind, Result};
@@ -50,7 +50,7 @@ pub(crate) fn check_origin(headers: &HeaderMap, state: &ApiState) -> Result<()> 
     let foreign = || {
         Error::new(
             Kind::Forbidden,
-            "pages of this origin may not use the refresh cookie",
+            "pages of this origin may neither sign anybody in nor use the refresh cookie",
         )
     };
     match headers.get(header::ORIGIN) {

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use coditect_core::{DisplayName, Email, Error, RegistrationId, RequestId, Result};
@@ -19,6 +19,7 @@ use zeroize::Zeroize;
 use super::login::{SignedInBody, sign_in};
 use crate::{
     config::SignUp,
+    cookie,
     extract::{Checks, IdempotencyKey, JsonBody, PathId},
     password::Password,
     problem::Answer,
@@ -223,16 +224,22 @@ pub(super) async fn registration(
 /// Signs in whoever made a sign-up that is complete, once.
 #[utoipa::path(
     post, path = "/api/v5/auth/registrations/{id}/session", tag = "auth", params(("id" = Uuid, Path, description = "The sign-up")),
-    responses((status = 200, description = "Signed in; the refresh cookie is set", body = SignedInBody)),
+    responses(
+        (status = 200, description = "Signed in; the refresh cookie is set", body = SignedInBody),
+        (status = 403, description = "A page of another origin", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+    ),
 )]
 pub(super) async fn claim_session(
     State(state): State<ApiState>,
     PathId(registration): PathId<RegistrationId>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
+    // A foreign page could otherwise sign its visitor in to an account of its own making.
+    cookie::check_origin(&headers, &state)?;
     let claim = ClaimSignIn {
         registration,
         at: state.now(),
     };
     let account = state.registry.apply(RequestId::random(), &claim).await?;
-    sign_in(&state, account).await
+    sign_in(&state, account, None).await
 }

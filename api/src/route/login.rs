@@ -8,6 +8,7 @@ use axum::{
 };
 use coditect_core::{AccountId, Email, Error, Kind, LoginId, RequestId, Result};
 use coditect_registry::operation::{EndLogin, OpenLogin, RotateRefresh, Rotation};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,12 +49,16 @@ pub(super) struct SignedInBody {
     responses(
         (status = 200, description = "Signed in; the refresh cookie is set", body = SignedInBody),
         (status = 401, description = "E-mail or password is wrong", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another origin", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn login(
     State(state): State<ApiState>,
+    headers: HeaderMap,
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Answer<Response> {
+    // A foreign page could otherwise sign its visitor in to an account of its own making.
+    cookie::check_origin(&headers, &state)?;
     let mut checks = Checks::default();
     let email = checks.check(body.email.parse::<Email>());
     let password = checks.check(Password::presented("password", &body.password.0));
@@ -71,29 +76,34 @@ pub(super) async fn login(
         metrics::counter!("coditect_api_logins_total", "outcome" => "refused").increment(1);
         Error::new(Kind::Unauthenticated, "e-mail or password is wrong")
     };
-    let (account, hash) = state
+    let found = state
         .registry
         .view()
         .await?
         .account_by_email(&email)
-        .await?
-        .unzip();
+        .await?;
+    let hash = found
+        .as_ref()
+        .map(|(_, credential)| credential.password_hash.clone());
     // Also for nobody: an unknown address must take as long as a wrong password.
-    if !state
-        .passwords
-        .verify(password, hash.map(|credential| credential.password_hash))
-        .await?
-    {
+    if !state.passwords.verify(password, hash).await? {
         return Err(wrong().into());
     }
-    let account = account.ok_or_else(wrong)?;
-    let response = sign_in(&state, account).await?;
+    let (account, credential) = found.ok_or_else(wrong)?;
+    let response = sign_in(&state, account, Some(credential.changed_at)).await?;
     metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);
     Ok(response)
 }
 
 /// Opens a login and hands out its first tokens.
-pub(super) async fn sign_in(state: &ApiState, account: AccountId) -> Answer<Response> {
+///
+/// `credential_of` is when the password that was checked was set: if it has been changed since, there is no login.
+/// `None` if no password was checked.
+pub(super) async fn sign_in(
+    state: &ApiState,
+    account: AccountId,
+    credential_of: Option<Timestamp>,
+) -> Answer<Response> {
     let login = LoginId::random();
     state
         .registry
@@ -102,6 +112,7 @@ pub(super) async fn sign_in(state: &ApiState, account: AccountId) -> Answer<Resp
             &OpenLogin {
                 account,
                 login,
+                credential_of,
                 at: state.now(),
             },
         )

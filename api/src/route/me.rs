@@ -174,7 +174,7 @@ pub(super) async fn change_password(
 }
 
 /// Makes sure that it is the person who asks, not somebody at their open browser.
-async fn confirm(
+pub(super) async fn confirm(
     state: &ApiState,
     caller: &SignedIn,
     field: &'static str,

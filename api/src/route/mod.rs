@@ -8,6 +8,7 @@ mod me;
 mod operations;
 mod plans;
 mod workspace_body;
+mod workspace_deletion;
 mod workspaces;
 
 use axum::{
@@ -69,11 +70,12 @@ impl Groups {
                 .routes(routes!(
                     workspaces::get,
                     workspaces::patch,
-                    workspaces::delete
+                    workspace_deletion::delete
                 ))
                 .routes(routes!(workspaces::start))
                 .routes(routes!(workspaces::stop))
-                .routes(routes!(workspaces::restore))
+                .routes(routes!(workspace_deletion::restore))
+                .routes(routes!(workspace_deletion::erase))
                 .routes(routes!(events::events)),
         }
     }

@@ -4,18 +4,16 @@ use axum::{
     Json,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use coditect_core::{Error, Power, RequestId, Result, WorkspaceId, WorkspaceName};
-use coditect_registry::operation::{
-    CreateWorkspace, DeleteWorkspace, MarkWorkspace, RenameWorkspace, RestoreWorkspace, SetPower,
-};
+use coditect_registry::operation::{CreateWorkspace, RenameWorkspace, SetPower};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{auth::derived, entity, me::grace_end, workspace_body::WorkspaceBody};
+use super::{auth::derived, entity, workspace_body::WorkspaceBody};
 use crate::{
     caller::SignedIn,
     extract::{IdempotencyKey, JsonBody, PathId, Query},
@@ -168,7 +166,8 @@ pub(super) async fn create(
     Ok(response)
 }
 
-async fn show(
+/// Answers with a workspace as it is now.
+pub(super) async fn show(
     state: &ApiState,
     caller: &SignedIn,
     id: WorkspaceId,
@@ -287,81 +286,4 @@ async fn set_power(
         .apply(RequestId::random(), &operation)
         .await?;
     show(state, caller, workspace, StatusCode::ACCEPTED).await
-}
-
-/// Deletes a workspace.
-#[utoipa::path(
-    delete, path = "/api/v5/workspaces/{id}", tag = "workspaces",
-    params(
-        ("id" = Uuid, Path, description = "The workspace"),
-        ("mode" = Option<super::me::DeletionMode>, Query, description = "`grace` (the default) or `now`"),
-    ),
-    responses(
-        (status = 202, description = "Stopped and marked; it can be restored until the grace period ends", body = WorkspaceBody),
-        (status = 204, description = "Deleted for good"),
-    ),
-)]
-pub(super) async fn delete(
-    State(state): State<ApiState>,
-    caller: SignedIn,
-    PathId(workspace): PathId<WorkspaceId>,
-    query: Query,
-) -> Answer<Response> {
-    let [mode] = query.take(["mode"])?;
-    let (account, at) = (caller.account, state.now());
-    match mode.as_deref() {
-        None | Some("grace") => {
-            let until = grace_end(&state, at)?;
-            state
-                .registry
-                .apply(
-                    RequestId::random(),
-                    &MarkWorkspace {
-                        account,
-                        workspace,
-                        until,
-                        at,
-                    },
-                )
-                .await?;
-            show(&state, &caller, workspace, StatusCode::ACCEPTED).await
-        }
-        Some("now") => {
-            state
-                .registry
-                .apply(
-                    RequestId::random(),
-                    &DeleteWorkspace {
-                        account,
-                        workspace,
-                        at,
-                    },
-                )
-                .await?;
-            Ok(StatusCode::NO_CONTENT.into_response())
-        }
-        Some(_) => Err(Error::invalid("mode", "must be grace or now").into()),
-    }
-}
-
-/// Takes the mark off a workspace. It stays off until it is started.
-#[utoipa::path(
-    post, path = "/api/v5/workspaces/{id}/restore", tag = "workspaces", params(("id" = Uuid, Path, description = "The workspace")),
-    responses((status = 200, description = "Restored", body = WorkspaceBody)),
-)]
-pub(super) async fn restore(
-    State(state): State<ApiState>,
-    caller: SignedIn,
-    PathId(workspace): PathId<WorkspaceId>,
-) -> Answer<Response> {
-    let operation = RestoreWorkspace {
-        account: caller.account,
-        workspace,
-        at: state.now(),
-    };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    show(&state, &caller, workspace, StatusCode::OK).await
 }

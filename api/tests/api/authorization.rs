@@ -44,6 +44,9 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("delete", "/api/v5/me") => {
             Some(json!({ "password": "correct horse battery", "mode": "now" }))
         }
+        ("post", "/api/v5/workspaces/{id}/erase") => {
+            Some(json!({ "password": "correct horse battery" }))
+        }
         ("put", "/api/v5/me/password") => Some(
             json!({ "current_password": "correct horse battery", "new_password": "staple staple staple" }),
         ),
@@ -142,7 +145,7 @@ async fn somebody_elses_things_look_as_if_they_were_not_there() {
         assert_eq!(answers[0], answers[1], "{method} {path}");
         seen += 1;
     }
-    assert!(seen >= 7, "{seen}");
+    assert!(seen >= 8, "{seen}");
     assert_eq!(app.version().await, version, "something was written");
     let listed = app
         .call(&eve, "GET", "/api/v5/workspaces", None)

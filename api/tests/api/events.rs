@@ -128,7 +128,8 @@ async fn a_stream_shows_the_state_now_and_after_each_change() {
             .unwrap()
             .ends_with(".other.example")
     );
-    app.call(&person, "DELETE", &format!("{path}?mode=now"), None)
+    let password = Some(json!({ "password": PASSWORD }));
+    app.call(&person, "POST", &format!("{path}/erase"), password)
         .await
         .expect(204);
     assert_eq!(events.expect_end().await, "deleted");

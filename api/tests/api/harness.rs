@@ -289,6 +289,7 @@ impl App {
             cell,
             commit: commit.to_owned(),
             rows: vec![row],
+            checkpoint: None,
             at: self.now(),
         };
         self.registry

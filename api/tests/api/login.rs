@@ -181,6 +181,38 @@ async fn refreshing_needs_our_cookie_and_an_origin_of_ours() {
 }
 
 #[tokio::test]
+async fn no_foreign_page_signs_its_visitor_in() {
+    let app = App::with(|config| config.origins.push("https://app.example.com".to_owned())).await;
+    let accepted = app.register("ada@example.com").await.expect(202).json();
+    let claim = format!("{}/session", accepted["status_url"].as_str().unwrap());
+    let password = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let from = |path: &str, header: (&str, &str)| {
+        let request = app.request("POST", path).header(header.0, header.1);
+        app.send(request.json(&password))
+    };
+    for path in [claim.as_str(), "/api/v5/auth/login"] {
+        for header in [
+            ("origin", "https://evil.example"),
+            ("origin", "https://app.example.com.evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let answer = from(path, header).await;
+            assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
+            answer.expect_problem(403, "forbidden");
+        }
+        // The refusals have not used up the sign-up's one sign-in.
+        from(path, ("origin", "https://app.example.com"))
+            .await
+            .expect(200);
+    }
+    from("/api/v5/auth/login", ("origin", &app.base))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_login_for_its_next_request() {
     let app = App::start().await;
     let one = app.person("ada@example.com").await;

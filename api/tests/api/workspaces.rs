@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::App;
+use crate::harness::{App, PASSWORD};
 
 fn named(name: &str) -> Option<Value> {
     Some(json!({ "name": name }))
@@ -190,7 +190,7 @@ async fn power_changes_without_a_new_request_to_git() {
 }
 
 #[tokio::test]
-async fn a_workspace_is_marked_restored_and_deleted_for_good() {
+async fn a_marked_workspace_can_be_restored() {
     let app = App::start().await;
     let person = app.person("ada@example.com").await;
     let path = app.workspace(&person).await;
@@ -217,21 +217,38 @@ async fn a_workspace_is_marked_restored_and_deleted_for_good() {
         (&restored["deletes_at"], restored["phase"].as_str()),
         (&json!(null), Some("requested"))
     );
+}
 
-    let body = app
-        .call(&person, "DELETE", &format!("{path}?mode=later"), None)
-        .await
-        .expect_problem(422, "invalid-input");
-    assert_eq!(body["field"], "mode");
+#[tokio::test]
+async fn a_workspace_is_erased_only_by_who_knows_the_password() {
+    let app = App::start().await;
+    let person = app.person("ada@example.com").await;
+    let path = app.workspace(&person).await;
+    let erase = |password: &str| {
+        let body = Some(json!({ "password": password }));
+        let address = format!("{path}/erase");
+        let (app, person) = (&app, &person);
+        async move { app.call(person, "POST", &address, body).await }
+    };
+    // An access token alone does nothing that cannot be undone.
     app.call(&person, "DELETE", &format!("{path}?mode=now"), None)
         .await
-        .expect(204);
+        .expect(202);
+    let version = app.version().await;
+    app.call(&person, "POST", &format!("{path}/erase"), Some(json!({})))
+        .await
+        .expect_problem(422, "invalid-input");
+    let body = erase("wrong horse battery")
+        .await
+        .expect_problem(422, "invalid-input");
+    assert_eq!(body["field"], "password");
+    assert_eq!(app.version().await, version, "something was written");
+
+    erase(PASSWORD).await.expect(204);
     app.call(&person, "GET", &path, None)
         .await
         .expect_problem(404, "not-found");
-    app.call(&person, "DELETE", &format!("{path}?mode=now"), None)
-        .await
-        .expect_problem(404, "not-found");
+    erase(PASSWORD).await.expect_problem(404, "not-found");
     assert!(app.workspaces(&person).await.is_empty());
 }
 

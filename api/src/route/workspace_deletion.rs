@@ -1,0 +1,101 @@
+//! How workspaces are deleted: marked first, or erased at once by who knows the password.
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use coditect_core::{RequestId, WorkspaceId};
+use coditect_registry::operation::{DeleteWorkspace, MarkWorkspace, RestoreWorkspace};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    auth::Secret,
+    me::{confirm, grace_end},
+    workspace_body::WorkspaceBody,
+    workspaces::show,
+};
+use crate::{
+    caller::SignedIn,
+    extract::{JsonBody, PathId},
+    password::Password,
+    problem::Answer,
+    state::ApiState,
+};
+
+/// Deletes a workspace once the grace period has passed.
+#[utoipa::path(
+    delete, path = "/api/v5/workspaces/{id}", tag = "workspaces", params(("id" = Uuid, Path, description = "The workspace")),
+    responses((status = 202, description = "Stopped and marked; it can be restored until the grace period ends", body = WorkspaceBody)),
+)]
+pub(super) async fn delete(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    PathId(workspace): PathId<WorkspaceId>,
+) -> Answer<Response> {
+    let at = state.now();
+    let operation = MarkWorkspace {
+        account: caller.account,
+        workspace,
+        until: grace_end(&state, at)?,
+        at,
+    };
+    state
+        .registry
+        .apply(RequestId::random(), &operation)
+        .await?;
+    show(&state, &caller, workspace, StatusCode::ACCEPTED).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = WorkspaceErasure)]
+pub(super) struct Erasure {
+    /// The account's password.
+    password: Secret,
+}
+
+/// Erases a workspace at once and for good.
+#[utoipa::path(
+    post, path = "/api/v5/workspaces/{id}/erase", tag = "workspaces", request_body = Erasure,
+    params(("id" = Uuid, Path, description = "The workspace")),
+    responses((status = 204, description = "Erased")),
+)]
+pub(super) async fn erase(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    PathId(workspace): PathId<WorkspaceId>,
+    JsonBody(body): JsonBody<Erasure>,
+) -> Answer<StatusCode> {
+    let password = Password::presented("password", &body.password.0)?;
+    confirm(&state, &caller, "password", password).await?;
+    let operation = DeleteWorkspace {
+        account: caller.account,
+        workspace,
+        at: state.now(),
+    };
+    state
+        .registry
+        .apply(RequestId::random(), &operation)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the mark off a workspace. It stays off until it is started.
+#[utoipa::path(
+    post, path = "/api/v5/workspaces/{id}/restore", tag = "workspaces", params(("id" = Uuid, Path, description = "The workspace")),
+    responses((status = 200, description = "Restored", body = WorkspaceBody)),
+)]
+pub(super) async fn restore(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    PathId(workspace): PathId<WorkspaceId>,
+) -> Answer<Response> {
+    let operation = RestoreWorkspace {
+        account: caller.account,
+        workspace,
+        at: state.now(),
+    };
+    state
+        .registry
+        .apply(RequestId::random(), &operation)
+        .await?;
+    show(&state, &caller, workspace, StatusCode::OK).await
+}
