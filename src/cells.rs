@@ -1,16 +1,24 @@
 //! The renderers of this process: one for each cell, with its mirror and the upkeep of its packs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
-use coditect_core::{CellName, Error, Result, health::Health};
+use coditect_core::{CellName, health::Health};
 use coditect_registry::Registry;
 use coditect_renderer::{
     git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig},
     inputs::Inputs,
     service::{Beside, Service, Settings},
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinSet, spawn_blocking},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -33,64 +41,117 @@ pub(crate) struct Rendering {
     pub(crate) mirror_force: bool,
 }
 
-/// What the renderers of a process share.
-pub(crate) struct Renderers<'a> {
-    pub(crate) data: &'a Data,
-    pub(crate) rendering: &'a Rendering,
-    pub(crate) registry: &'a Registry,
-    pub(crate) inputs: &'a watch::Receiver<Arc<Inputs>>,
-    pub(crate) health: &'a Health,
+/// The renderers of a process.
+pub(crate) struct Renderers {
+    pub(crate) data: Data,
+    pub(crate) rendering: Rendering,
+    pub(crate) registry: Registry,
+    pub(crate) inputs: watch::Receiver<Arc<Inputs>>,
+    pub(crate) health: Health,
     /// The process's lasting id as a lease's holder, if it has one.
     pub(crate) known_as: Option<Uuid>,
+    /// Which cells; all of the policy's, also those it comes to have later, if none is named.
+    pub(crate) cells: Vec<CellName>,
 }
 
-/// Starts rendering the cells.
-///
-/// # Errors
-/// `Unavailable` if a repository can be neither opened nor made.
-pub(crate) async fn start(
-    cells: &[CellName],
-    shared: Renderers<'_>,
-    stop: &CancellationToken,
-) -> Result<JoinSet<()>> {
-    let Renderers {
-        data,
-        rendering,
-        registry,
-        inputs,
-        health,
-        known_as,
-    } = shared;
-    let mut running = JoinSet::new();
-    for cell in cells {
-        let path = data.repository(cell);
-        let opened = tokio::task::spawn_blocking(move || CellRepository::open_or_create(path));
-        let repository = opened
-            .await
-            .map_err(|error| Error::internal("a background task panicked").because(error))??;
-        let maintenance = Maintenance::start(
-            repository.clone(),
-            MaintenanceConfig::new(cell.clone()),
-            health.clone(),
-        );
-        let mirror = rendering.mirror.as_ref().map(|url| {
+/// How long until a repository that could not be opened is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Renderers {
+    /// Renders until `stop`. A cell whose repository cannot be opened, or whose renderer fails, is tried again
+    /// and holds up no other.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut started = BTreeSet::new();
+        let mut running = JoinSet::new();
+        let mut names = BTreeMap::new();
+        loop {
+            for cell in self.wanted() {
+                if started.insert(cell.clone()) {
+                    let task = running.spawn(self.cell(cell.clone(), stop.clone()));
+                    names.insert(task.id(), cell);
+                }
+            }
+            tokio::select! {
+                Some(ended) = running.join_next_with_id() => {
+                    if let Err(panicked) = ended
+                        && let Some(cell) = names.remove(&panicked.id())
+                    {
+                        tracing::error!(%cell, error = %panicked, "a renderer panicked; it is started again");
+                        self.health.failing(format!("renderer/{cell}"), "panicked; it is started again");
+                        tokio::time::sleep(AGAIN).await;
+                        started.remove(&cell);
+                    } else if running.is_empty() && stop.is_cancelled() {
+                        return;
+                    }
+                }
+                Ok(()) = self.inputs.changed(), if !stop.is_cancelled() => {}
+                () = stop.cancelled(), if running.is_empty() => return,
+            }
+        }
+    }
+
+    fn wanted(&self) -> Vec<CellName> {
+        if self.cells.is_empty() {
+            let cells = self.inputs.borrow().policy.catalogue().cells;
+            cells.into_keys().collect()
+        } else {
+            self.cells.clone()
+        }
+    }
+
+    /// One cell's renderer with its mirror and the upkeep of its packs.
+    fn cell(&self, cell: CellName, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let mut settings = Settings::new(cell.clone(), self.data.repository(&cell));
+        settings.lease = Duration::from_secs(self.rendering.lease_seconds);
+        let path = settings.repository.clone();
+        let health = self.health.clone();
+        let mirror = self.rendering.mirror.as_ref().map(|url| {
             let mut config = MirrorConfig::new(cell.clone(), url.replace("{cell}", cell.as_str()));
-            config.force = rendering.mirror_force;
-            Mirror::start(repository.clone(), config, health.clone())
+            config.force = self.rendering.mirror_force;
+            config
         });
-        let mut settings = Settings::new(cell.clone(), data.repository(cell));
-        settings.lease = Duration::from_secs(rendering.lease_seconds);
-        let beside = Beside {
-            maintenance: Some(maintenance),
-            mirror,
-            told: None,
-        };
-        let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone());
-        let mut service = service.beside(beside);
-        if let Some(holder) = known_as {
+        let (registry, inputs) = (self.registry.clone(), self.inputs.clone());
+        let mut service = Service::new(registry, settings, inputs, health.clone());
+        if let Some(holder) = self.known_as {
             service = service.known_as(holder);
         }
-        running.spawn(service.run(stop.clone()));
+        async move {
+            let Some(repository) = open(&path, &cell, &health, &stop).await else {
+                return;
+            };
+            let config = MaintenanceConfig::new(cell);
+            let maintenance = Maintenance::start(repository.clone(), config, health.clone());
+            let mirror = mirror.map(|config| Mirror::start(repository, config, health));
+            let beside = Beside {
+                maintenance: Some(maintenance),
+                mirror,
+                told: None,
+            };
+            service.beside(beside).run(stop).await;
+        }
     }
-    Ok(running)
+}
+
+/// Opens a cell's repository, however long that takes; none if the process is to stop.
+async fn open(
+    path: &Path,
+    cell: &CellName,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Option<CellRepository> {
+    loop {
+        let at = path.to_owned();
+        match spawn_blocking(move || CellRepository::open_or_create(at)).await {
+            Ok(Ok(repository)) => return Some(repository),
+            Ok(Err(error)) => health.failing(
+                format!("renderer/{cell}"),
+                format!("{error}; nothing is lost, tried again every second"),
+            ),
+            Err(error) => tracing::error!(%error, "a background task panicked"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = stop.cancelled() => return None,
+        }
+    }
 }

@@ -5,15 +5,21 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use clap::Args;
 use coditect_core::{CellName, Error, Result};
 use coditect_registry::{
     Registry,
-    store::{Store, StoreError, embedded::EmbeddedStore, remote::RemoteStore},
+    store::{StoreError, embedded::EmbeddedStore, remote::RemoteStore},
 };
 use uuid::Uuid;
+
+/// How long a short command waits for an owner that has just started.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long between two attempts to reach the owner.
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// Where an installation lives.
 #[derive(Clone, Debug, Args)]
@@ -106,23 +112,42 @@ impl Data {
         Ok(EmbeddedStore::open(self.registry())?)
     }
 
-    /// Opens the registry: through its owner's socket if a process runs, otherwise the file itself.
+    /// Opens the registry for a short command: through its owner's socket if a process serves it, otherwise the
+    /// file itself.
     ///
     /// # Errors
     /// `NotFound` if there is no installation here; `Unavailable` if neither answers.
     pub(crate) async fn open(&self) -> Result<Registry> {
         if !self.registry().exists() {
-            let message = format!(
-                "there is no registry in {}; name the folder with --data",
-                self.folder.display()
-            );
+            let folder = self.folder.display();
+            let message = format!("there is no registry in {folder}; name the folder with --data");
             return Err(Error::not_found(message));
         }
-        let store: Arc<dyn Store> = match EmbeddedStore::open(self.registry()) {
-            Ok(store) => store,
-            Err(StoreError::NotOpened(_)) => RemoteStore::connect(self.socket()).await?,
-            Err(error) => return Err(error.into()),
-        };
-        Registry::open(store).await
+        if let Ok(store) = RemoteStore::connect(self.socket()).await {
+            return Registry::open(store).await;
+        }
+        match EmbeddedStore::open(self.registry()) {
+            Ok(store) => Registry::open(store).await,
+            // Its owner has just started and does not serve yet.
+            Err(StoreError::NotOpened(_)) => self.beside_owner(PATIENCE).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the registry for a process that works beside the owner, never in its place: a renderer that took
+    /// the file would keep the API out.
+    ///
+    /// # Errors
+    /// `Unavailable` if no process serves the registry within `patience`.
+    pub(crate) async fn beside_owner(&self, patience: Duration) -> Result<Registry> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match RemoteStore::connect(self.socket()).await {
+                Ok(store) => return Registry::open(store).await,
+                Err(error) if Instant::now() >= deadline => return Err(error.into()),
+                Err(error) => tracing::info!(%error, "waits for the process that has the registry"),
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
     }
 }

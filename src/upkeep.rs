@@ -5,7 +5,7 @@ use std::time::Duration;
 use coditect_core::{RequestId, Result, health::Health};
 use coditect_registry::{
     Registry,
-    operation::{BuryDue, ForgetRequests},
+    operation::{BuryDue, ForgetRegistrations, ForgetRequests},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const PERIOD: Duration = Duration::from_secs(10);
 /// How many records one transaction handles.
 const BATCH: usize = 50;
-/// How long the answer of a request is kept for a client that sends it again.
+/// How long the answer of a request is kept for a client that sends it again, and a sign-up for its person.
 const REQUESTS: SignedDuration = SignedDuration::from_hours(24);
 /// The name under which the janitor posts its health.
 const PART: &str = "upkeep";
@@ -49,6 +49,12 @@ async fn once(registry: &Registry) -> Result<()> {
         == BATCH
     {}
     let before = now.saturating_sub(REQUESTS).unwrap_or(Timestamp::MIN);
+    let forget = ForgetRegistrations {
+        before,
+        limit: BATCH,
+        at: now,
+    };
+    while registry.apply(RequestId::random(), &forget).await? == BATCH {}
     while registry
         .apply(
             RequestId::random(),

@@ -182,6 +182,11 @@ async fn a_repository_changed_by_hand_is_repaired_and_loses_nobody() {
         "workspace-accessible",
     );
     fs::remove_file(clone.join(&files[1])).unwrap();
+    let copied = Path::new(&files[2]).file_name().unwrap();
+    for shard in ["shards/00", "shards/7f"] {
+        fs::copy(clone.join(&files[2]), clone.join(shard).join(copied)).unwrap();
+    }
+    fs::copy(clone.join(&files[3]), clone.join(&files[4])).unwrap();
     fs::write(clone.join("shards/00/extra.yaml"), "kind: Secret\n").unwrap();
     git(&clone, &["add", "-A"]);
     git(&clone, &["commit", "-qm", "by hand"]);

@@ -50,11 +50,12 @@ async fn live(api: Api, number: usize) -> (Person, bool) {
             )
             .await;
         if number.is_multiple_of(100) {
-            let second = format!(
-                "/api/v5/workspaces/{}?mode=now",
+            let erase = format!(
+                "/api/v5/workspaces/{}/erase",
                 second["id"].as_str().unwrap()
             );
-            person.must(Method::DELETE, &second, None).await;
+            let body = json!({"password": support::PASSWORD});
+            person.must(Method::POST, &erase, Some(body)).await;
         }
     }
     if number.is_multiple_of(7) {

@@ -52,6 +52,24 @@ pub fn registration(registration: RegistrationId) -> Key {
     key(&("registration", registration.as_uuid()))
 }
 
+/// `registration_age/{hour}/{id}`: for the janitor.
+#[must_use]
+pub fn registration_age(at: Timestamp, registration: RegistrationId) -> Key {
+    key(&(
+        "registration_age",
+        at.as_second() / 3600,
+        registration.as_uuid(),
+    ))
+}
+/// Every sign-up older than `before`, by whole hours.
+#[must_use]
+pub fn registrations_before(before: Timestamp) -> KeyRange {
+    KeyRange {
+        begin: KeyRange::below(&key(&("registration_age",))).begin,
+        end: key(&("registration_age", before.as_second() / 3600)),
+    }
+}
+
 /// `email/{normalised}` → account.
 #[must_use]
 pub fn email(email: &Email) -> Key {
@@ -223,6 +241,11 @@ pub fn power_feed(cell: &CellName) -> Key {
 #[must_use]
 pub fn power_signal(cell: &CellName) -> Key {
     key(&("power_signal", cell.as_str()))
+}
+/// `published/{cell}`: the checkpoint of the newest commit that the registry was told of.
+#[must_use]
+pub fn published(cell: &CellName) -> Key {
+    key(&("published", cell.as_str()))
 }
 /// `feed_floor/{cell}`: entries of the change feed at or below this version are gone.
 #[must_use]

@@ -314,6 +314,18 @@ impl View {
         Ok(self.tx.number(&keys::change_signal(cell)).await?)
     }
 
+    /// The checkpoint of the newest commit of the cell that the registry was told of.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn published(&mut self, cell: &CellName) -> Result<Version> {
+        Ok(self
+            .tx
+            .get(&keys::published(cell))
+            .await?
+            .unwrap_or_default())
+    }
+
     /// Entries of the cell's change feed at or below this version are gone.
     ///
     /// # Errors

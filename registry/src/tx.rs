@@ -207,7 +207,7 @@ impl Tx {
         touched: &[WorkspaceId],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        row.intent.generation += 1;
+        row.intent.generation = row.intent.generation.saturating_add(1);
         row.changed_at = at;
         let requested = Requested {
             generation: row.intent.generation,

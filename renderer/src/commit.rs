@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use coditect_core::{CellName, Error, UserId};
+use coditect_core::{CellName, Error, UserId, UserIntent, WorkspaceId};
 use coditect_registry::{Registry, record::IntentRow};
 use git2::{ObjectType, Oid};
 use jiff::Timestamp;
@@ -182,41 +182,39 @@ impl<E: Into<Error>> From<E> for Problem {
 impl Staging<'_> {
     /// Brings one user's file up to the row; gives the row as rendered and whether the file changed.
     fn user(&mut self, row: IntentRow) -> Result<(IntentRow, bool), Problem> {
-        let (mut row, mut bytes) = self.render(row)?;
-        let Some((shard, existing)) = self.committer.tree.find(row.intent.user) else {
-            self.batch.put(row.intent.shard, row.intent.user, &bytes)?;
-            self.message.record(
-                row.intent.user,
-                Action::Created,
-                &reason::created(&row.intent),
-            );
+        let row = self.raise_to_policy(row)?;
+        let bytes = self.render(&row)?;
+        let (user, shard) = (row.intent.user, row.intent.shard);
+        let places = self.committer.tree.places(user);
+        // Its one place is the shard the registry remembers; others were put there by hand.
+        let existing = places.iter().find(|(place, _)| *place == shard);
+        let Some((_, existing)) = existing.or(places.first()) else {
+            self.batch.put(shard, user, &bytes)?;
+            let why = reason::created(&row.intent);
+            self.message.record(user, Action::Created, &why);
             return Ok((row, true));
         };
         let oid = Oid::hash_object(ObjectType::Blob, &bytes)
             .map_err(|error| Error::internal("a file cannot be hashed").because(error))?;
-        if shard == row.intent.shard && oid == existing {
+        if oid == *existing && places == [(shard, oid)] {
             return Ok((row, false));
         }
-        let before = crate::render::intent_of(&self.committer.repository.blob(existing)?);
-        let mut removed = Vec::new();
-        if let Some(before) = &before {
-            row = self.raise_to(row, before)?;
-            removed = self.keep_unburied(&mut row, before)?;
-            let (again, rendered) = self.render(row)?;
-            (row, bytes) = (again, rendered);
+        let before = self.recorded(user, *existing)?;
+        let budget = self.budget.clone();
+        let (row, bytes, removed) = match &before {
+            None => (row, bytes, Vec::new()),
+            Some(before) => self.past_the_guards(row, before).inspect_err(|_| {
+                // Nothing of this user is deleted after all.
+                self.budget = budget;
+            })?,
+        };
+        for (stray, _) in places.iter().filter(|(place, _)| *place != shard) {
+            self.batch.remove(*stray, user);
         }
-        if shard != row.intent.shard {
-            // Somebody moved the file by hand; its one place is the shard the registry remembers.
-            self.batch.remove(shard, row.intent.user);
-        }
-        let changed =
-            self.batch.put(row.intent.shard, row.intent.user, &bytes)? || shard != row.intent.shard;
+        let changed = self.batch.put(shard, user, &bytes)? || places != [(shard, oid)];
         if changed {
-            self.message.record(
-                row.intent.user,
-                Action::Changed,
-                &reason::changed(before.as_ref(), &row.intent),
-            );
+            let why = reason::changed(before.as_ref(), &row.intent);
+            self.message.record(user, Action::Changed, &why);
             for requested in removed {
                 self.message.record_workspace_deletion(requested);
             }
@@ -224,17 +222,49 @@ impl Staging<'_> {
         Ok((row, changed))
     }
 
-    /// Renders a row, raising its volumes' provisioned sizes first if policy asks for more.
-    fn render(&mut self, mut row: IntentRow) -> Result<(IntentRow, Vec<u8>), Problem> {
-        self.outcome.rendered += 1;
-        let renderer = &self.inputs.renderer;
-        let user_error = |error: Error| Problem::User(error.to_string());
-        let raises = renderer.resolve(&row.intent).map_err(user_error)?.raises();
-        if !raises.is_empty() {
-            row = self.raise(row, raises, 0)?;
+    /// The intent that Git records for the user, if the file holds it.
+    fn recorded(&self, user: UserId, blob: Oid) -> Result<Option<UserIntent>, Problem> {
+        let bytes = self.committer.repository.blob(blob);
+        let bytes = bytes.map_err(|error| Problem::User(error.to_string()))?;
+        // What another user's file says, copied here by hand, is not this user's.
+        Ok(crate::render::intent_of(&bytes).filter(|intent| intent.user == user))
+    }
+
+    /// Raises the registry first, so that whatever is put back afterwards is not read over.
+    fn past_the_guards(
+        &mut self,
+        row: IntentRow,
+        before: &UserIntent,
+    ) -> Result<(IntentRow, Vec<u8>, Vec<bool>), Problem> {
+        guard::volumes_keep_their_class(&row.intent, before)?;
+        let mut row = self.raise_to(row, before)?;
+        let removed = self.keep_unburied(&mut row, before)?;
+        let bytes = self.render(&row)?;
+        Ok((row, bytes, removed))
+    }
+
+    /// Raises the volumes' provisioned sizes in the registry if policy asks for more.
+    fn raise_to_policy(&mut self, row: IntentRow) -> Result<IntentRow, Problem> {
+        let raises = self.raises(&row.intent)?;
+        if raises.is_empty() {
+            return Ok(row);
         }
-        let rendered = renderer.render(&row.intent).map_err(user_error)?;
-        Ok((row, rendered.bytes))
+        self.raise(row, raises, 0)
+    }
+
+    fn raises(&self, intent: &UserIntent) -> Result<Vec<(WorkspaceId, u32)>, Problem> {
+        let resolved = self.inputs.renderer.resolve(intent);
+        Ok(resolved
+            .map_err(|error| Problem::User(error.to_string()))?
+            .raises())
+    }
+
+    fn render(&mut self, row: &IntentRow) -> Result<Vec<u8>, Problem> {
+        self.outcome.rendered += 1;
+        let rendered = self.inputs.renderer.render(&row.intent);
+        Ok(rendered
+            .map_err(|error| Problem::User(error.to_string()))?
+            .bytes)
     }
 }
 

@@ -28,6 +28,10 @@ pub struct Work {
     pub version: Version,
     /// Which life of the registry this is.
     pub epoch: Option<Epoch>,
+    /// The newest version of the registry when it was read.
+    pub registry_version: Version,
+    /// The checkpoint of the newest commit that the registry was told of.
+    pub noted: Version,
     /// Entries of the feed at or below this version are gone.
     pub floor: Version,
     /// True if there is more to load at once.
@@ -51,6 +55,7 @@ pub async fn changes(
         epoch: Some(view.epoch().await?),
         more: changes.more,
         floor: view.feed_floor(cell).await?,
+        registry_version: view.version().await?,
         ..Work::default()
     };
     for user in changes.users.union(retry) {
@@ -89,6 +94,8 @@ pub async fn everything(registry: &Registry, cell: &CellName, tree: &ShardTree) 
         version: complete.version,
         epoch: Some(view.epoch().await?),
         unnoted,
+        registry_version: complete.version,
+        noted: view.published(cell).await?,
         ..Work::default()
     };
     for (_, user, _) in tree.iter().filter(|(_, user, _)| !known.contains(user)) {

@@ -68,6 +68,7 @@ pub(crate) struct Leader {
     waiting: BTreeSet<UserId>,
     orphans: BTreeSet<UserId>,
     failed: BTreeSet<UserId>,
+    looked: Instant,
     trimmed: Instant,
     retried: Instant,
     beside: Arc<Beside>,
@@ -113,6 +114,16 @@ impl Leader {
         let mut signal = self.signal().await?;
         loop {
             self.report();
+            // By the clock and before the feed, so that no rate of changes keeps a new policy, a branch
+            // changed by hand or an untrimmed feed waiting.
+            if self.looked.elapsed() >= self.settings.poll {
+                self.look_around().await?;
+            }
+            match self.inputs.has_changed() {
+                Ok(false) => {}
+                Ok(true) => drop(self.full(Occasion::FullReconcile).await?),
+                Err(_) => return Ok(Ended::Stopped),
+            }
             if !self.follow_once().await? {
                 // Nothing to do: wait to be told, or look again by the clock.
                 let waited = tokio::select! {
@@ -121,14 +132,14 @@ impl Leader {
                         if changed.is_err() {
                             return Ok(Ended::Stopped);
                         }
-                        self.full(Occasion::FullReconcile).await?;
+                        // Seen at the top of the loop.
+                        self.inputs.mark_changed();
                         continue;
                     }
                     waited = timeout(self.settings.poll, self.registry.changed(&self.settings.cell, signal)) => waited,
                 };
-                match waited {
-                    Ok(changed) => changed?,
-                    Err(_) => self.look_around().await?,
+                if let Ok(changed) = waited {
+                    changed?;
                 }
                 signal = self.signal().await?;
             } else if stop.is_cancelled() {

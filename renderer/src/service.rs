@@ -189,13 +189,19 @@ impl Service {
     /// # Errors
     /// `Unavailable` if the registry or the repository does not answer.
     pub async fn once(self) -> Result<Option<Summary>> {
-        let done = match self.acquire(Fence(0)).await? {
-            Acquire::Busy { .. } => return Ok(None),
-            Acquire::Held { fence } => match self.open(fence).await? {
-                (Some(leader), _) => leader.once().await,
-                (None, _) => Ok(None),
-            },
+        let Acquire::Held { fence } = self.acquire(Fence(0)).await? else {
+            return Ok(None);
         };
+        let work = async {
+            match self.open(fence).await? {
+                (Some(leader), fence) => tokio::select! {
+                    done = leader.once() => done,
+                    () = self.renew(fence) => Ok(None),
+                },
+                (None, _) => Ok(None),
+            }
+        };
+        let done = work.await;
         self.release().await;
         done
     }

@@ -30,7 +30,7 @@ pub enum Difference {
     },
     /// The file is of the right generation, and not the bytes that rendering gives.
     Content,
-    /// The file lies in another shard.
+    /// The file lies in another shard, or in several.
     Shard,
     /// Git has a file, the registry has a tombstone: the deletion waits.
     Waiting,
@@ -122,15 +122,17 @@ pub async fn verify(
         for (done, row) in work.rows.into_iter().enumerate() {
             progress(done as u64 + 1, all);
             let user = row.intent.user;
-            let difference = match (tree.find(user), inputs.renderer.render(&row.intent)) {
+            let places = tree.places(user);
+            let difference = match (places.as_slice(), inputs.renderer.render(&row.intent)) {
                 (_, Err(error)) => Some(Difference::Unrenderable {
                     why: error.to_string(),
                 }),
-                (None, _) => Some(Difference::Missing),
-                (Some((shard, _)), _) if shard != row.intent.shard => Some(Difference::Shard),
-                (Some((_, found)), Ok(rendered)) => {
-                    differs(&repository, found, &rendered.bytes, row.intent.generation)?
+                ([], _) => Some(Difference::Missing),
+                ([(shard, found)], Ok(rendered)) if *shard == row.intent.shard => {
+                    let generation = row.intent.generation;
+                    differs(&repository, *found, &rendered.bytes, generation)?
                 }
+                _ => Some(Difference::Shard),
             };
             if let Some(difference) = difference {
                 report.differences.insert(user, difference);

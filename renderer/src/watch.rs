@@ -25,6 +25,8 @@ use crate::{
 const QUIET: Duration = Duration::from_millis(150);
 /// How often they are read without being told, in case the file system does not tell.
 const FALLBACK: Duration = Duration::from_secs(30);
+/// How many commits back a valid policy is looked for.
+const LOOK_BACK: usize = 50;
 /// The name under which the policy's state is posted.
 const PART: &str = "policy";
 
@@ -39,7 +41,7 @@ pub struct PolicyWatch {
 
 impl PolicyWatch {
     /// Loads the folder once, for the process that owns it: valid edits are committed. If the folder is not
-    /// valid now, its last commit is in force, and that is said.
+    /// valid now, its newest valid commit is in force, and that is said.
     ///
     /// # Errors
     /// `Invalid` with every mistake, a line each, if the policy or a template is wrong and there is no commit
@@ -75,10 +77,10 @@ impl PolicyWatch {
             match (load(&repository, &at, owner, "as found at start"), fallback) {
                 (Ok(inputs), _) => Ok((repository, inputs, None)),
                 (Err(why), None) => Err(invalid(why)),
-                (Err(why), Some(commit)) => {
-                    let inputs = Inputs::at(&repository, commit).map_err(invalid)?;
-                    Ok((repository, inputs, Some(why)))
-                }
+                (Err(why), Some(_)) => match newest_valid(&repository)? {
+                    Some(inputs) => Ok((repository, inputs, Some(why))),
+                    None => Err(invalid(why)),
+                },
             }
         })
         .await?;
@@ -192,6 +194,12 @@ fn load(
         Some(commit) => Inputs::at(repository, commit),
         None => Err("the policy repository has no commit yet".into()),
     }
+}
+
+/// The newest commit that is valid: people commit mistakes too.
+fn newest_valid(repository: &PolicyRepository) -> Result<Option<Inputs>> {
+    let mut commits = repository.ancestry(LOOK_BACK)?.into_iter();
+    Ok(commits.find_map(|commit| Inputs::at(repository, commit).ok()))
 }
 
 fn in_force(inputs: &Inputs) -> String {

@@ -10,15 +10,16 @@ use std::{
 };
 
 use coditect_core::{
-    CellName, RegistrationId, RequestId, UserId,
+    CellName, RegistrationId, RequestId, UserId, UserIntent,
     health::{Health, State},
 };
 use coditect_registry::{
-    Registry,
+    Registry, keys,
     operation::{
-        DeleteAccount, DeleteUser, DeleteWorkspace, Placement, Provisioned, Register, Verification,
+        DeleteAccount, DeleteUser, DeleteWorkspace, Placement, Provisioned, Register, SetPlan,
+        Verification,
     },
-    record::RegistrationState,
+    record::{RegistrationState, encode},
     store::{
         Store, StoreError,
         faulty::{Fault, FaultyStore},
@@ -28,6 +29,7 @@ use coditect_registry::{
 use coditect_renderer::{
     git::CellRepository,
     inputs::Inputs,
+    render::intent_of,
     service::{Service, Settings},
 };
 use jiff::Timestamp;
@@ -149,6 +151,14 @@ impl World {
             .iter()
             .map(|(_, user, _)| user)
             .collect()
+    }
+
+    /// What Git says was wanted for the user.
+    fn intent_in_git(&self, user: UserId) -> UserIntent {
+        let repository = CellRepository::open(self.path()).unwrap();
+        let head = repository.head_commit().unwrap().unwrap();
+        let (_, blob) = repository.tree(head).unwrap().find(user).unwrap();
+        intent_of(&repository.blob(blob).unwrap()).unwrap()
     }
 
     /// Waits until `is` holds; panics after a minute with what health said last.
@@ -418,6 +428,57 @@ async fn one_user_who_cannot_be_rendered_stops_nobody() {
         })
         .await;
     assert!(!world.users().contains(&bad.user));
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orphaned_workspace_survives_its_users_upgrade() {
+    let world = World::new().await;
+    let person = world.sign_up(0).await;
+    let (running, stop) = world.start();
+    world
+        .until("committed", |world| world.users().len() == 1)
+        .await;
+    stop.cancel();
+    running.await.unwrap();
+
+    // The registry forgets the workspace, as a restored one would: no row, no tombstone.
+    let cell = local();
+    let mut view = world.registry.view().await.unwrap();
+    let mut row = view.intent(&cell, person.user).await.unwrap().unwrap();
+    row.intent.workspaces.clear();
+    let mut transaction = world.store.begin().await.unwrap();
+    transaction.set(&keys::intent(&cell, person.user), &encode(&row).unwrap());
+    transaction.commit().await.unwrap();
+    // Then the plan asks for larger volumes.
+    let catalogue = world.inputs.borrow().policy.catalogue();
+    let plan = &catalogue.plans[&"pro".parse().unwrap()];
+    let upgrade = SetPlan {
+        actor: None,
+        tenant: person.tenant,
+        plan: plan.name.clone(),
+        limits: plan.limits,
+        at: Timestamp::now(),
+    };
+    world
+        .registry
+        .apply(RequestId::random(), &upgrade)
+        .await
+        .unwrap();
+
+    let (running, stop) = world.start();
+    world
+        .until("said", |world| {
+            world
+                .said()
+                .contains("1 user(s) in Git of whom the registry knows nothing")
+        })
+        .await;
+    let intent = world.intent_in_git(person.user);
+    assert_eq!(intent.plan, plan.name);
+    let kept = intent.workspace(person.workspace).unwrap();
+    assert_eq!(kept.storage_gib, plan.limits.storage_gib, "and is recorded");
     stop.cancel();
     running.await.unwrap();
 }

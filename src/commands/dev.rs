@@ -1,10 +1,10 @@
 use clap::Args;
-use coditect_core::{CellName, Result};
+use coditect_core::Result;
 use serde::Serialize;
 
 use super::api::{Running, Server};
 use crate::{
-    cells::{self, Renderers, Rendering},
+    cells::{Renderers, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
@@ -41,35 +41,19 @@ impl Dev {
             stop.clone(),
         )
         .await?;
-        let cells: Vec<CellName> = running
-            .inputs
-            .borrow()
-            .policy
-            .catalogue()
-            .cells
-            .keys()
-            .cloned()
-            .collect();
-        let rendering = cells::start(
-            &cells,
-            Renderers {
-                data: &self.data,
-                rendering: &self.rendering,
-                registry: &running.registry,
-                inputs: &running.inputs,
-                health: &running.health,
-                known_as: Some(self.data.renderer_id()?),
-            },
-            &stop,
-        )
-        .await?;
-        running.beside.spawn(async move {
-            rendering.join_all().await;
-        });
-        let local = cells
-            .iter()
-            .find(|cell| cell.as_str() == "local")
-            .or(cells.first());
+        let renderers = Renderers {
+            data: self.data.clone(),
+            rendering: self.rendering.clone(),
+            registry: running.registry.clone(),
+            inputs: running.inputs.clone(),
+            health: running.health.clone(),
+            known_as: Some(self.data.renderer_id()?),
+            cells: Vec::new(),
+        };
+        running.beside.spawn(renderers.run(stop.clone()));
+        let cells = running.inputs.borrow().policy.catalogue().cells;
+        let local = cells.keys().find(|cell| cell.as_str() == "local");
+        let local = local.or(cells.keys().next());
         let ready = Ready {
             url: running.url.clone(),
             repository: local

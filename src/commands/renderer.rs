@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::Args;
 use coditect_api::ServeLimits;
@@ -10,10 +10,10 @@ use coditect_renderer::{
     watch::PolicyWatch,
 };
 use serde::Serialize;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    cells::{self, Renderers, Rendering},
+    cells::{Renderers, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
@@ -50,6 +50,9 @@ pub(crate) struct Renderer {
     listen: SocketAddr,
 }
 
+/// How long the process that has the registry may take to start.
+const OWNER: Duration = Duration::from_secs(60);
+
 #[derive(Serialize)]
 struct Ready {
     health: String,
@@ -60,7 +63,11 @@ impl Renderer {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let metrics = observability::metrics()?;
         let health = Health::default();
-        let registry = self.data.open().await?;
+        let registry = if self.once {
+            self.data.open().await?
+        } else {
+            self.data.beside_owner(OWNER).await?
+        };
         let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
         let cells = if self.cells.is_empty() {
             inputs
@@ -68,8 +75,7 @@ impl Renderer {
                 .policy
                 .catalogue()
                 .cells
-                .keys()
-                .cloned()
+                .into_keys()
                 .collect()
         } else {
             self.cells.clone()
@@ -78,19 +84,17 @@ impl Renderer {
             return self.once(&cells, &registry, &inputs, &health, output).await;
         }
         let stop = stop::on_signal();
-        let mut running = cells::start(
-            &cells,
-            Renderers {
-                data: &self.data,
-                rendering: &self.rendering,
-                registry: &registry,
-                inputs: &inputs,
-                health: &health,
-                known_as: None,
-            },
-            &stop,
-        )
-        .await?;
+        let renderers = Renderers {
+            data: self.data.clone(),
+            rendering: self.rendering.clone(),
+            registry,
+            inputs,
+            health: health.clone(),
+            known_as: None,
+            cells: self.cells.clone(),
+        };
+        let mut running = JoinSet::new();
+        running.spawn(renderers.run(stop.clone()));
         running.spawn(watch.run(stop.clone()));
         let listener = TcpListener::bind(self.listen).await.map_err(|error| {
             Error::unavailable(format!(
@@ -135,7 +139,8 @@ impl Renderer {
         let mut done = Vec::new();
         for cell in cells {
             let bar = progress::spinner(output, format!("cell {cell}"));
-            let settings = Settings::new(cell.clone(), self.data.repository(cell));
+            let mut settings = Settings::new(cell.clone(), self.data.repository(cell));
+            settings.lease = Duration::from_secs(self.rendering.lease_seconds);
             let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone());
             let summary = service.once().await?;
             bar.finish_and_clear();

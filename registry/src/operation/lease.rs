@@ -63,8 +63,8 @@ impl Operation for AcquireLease {
                     until: lease.expires_at,
                 });
             }
-            Some(lease) => Fence(lease.fence.max(self.above).0 + 1),
-            None => Fence(self.above.0 + 1),
+            Some(lease) => Fence(lease.fence.max(self.above).0.saturating_add(1)),
+            None => Fence(self.above.0.saturating_add(1)),
         };
         let expires_at = self
             .at

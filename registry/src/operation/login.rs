@@ -1,13 +1,13 @@
 //! Sign-ins: opened, rotated, ended.
 
 use async_trait::async_trait;
-use coditect_core::{AccountId, Error, LoginId};
+use coditect_core::{AccountId, Error, Kind, LoginId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     keys,
-    record::{Account, Login},
+    record::{Account, Credential, Login},
     registry::Operation,
     tx::{Abort, Tx, trailing_uuid},
 };
@@ -25,6 +25,9 @@ pub struct OpenLogin {
     pub account: AccountId,
     /// The new sign-in, drawn by the caller.
     pub login: LoginId,
+    /// When the password that was checked had been set: a password that was replaced while it was being
+    /// checked signs nobody in. None if no password was asked for.
+    pub credential_of: Option<Timestamp>,
     /// Now.
     pub at: Timestamp,
 }
@@ -40,6 +43,13 @@ impl Operation for OpenLogin {
             "there is no account of that id",
         )
         .await?;
+        if let Some(checked) = self.credential_of {
+            let credential: Option<Credential> = tx.get(&keys::credential(self.account)).await?;
+            if credential.is_none_or(|credential| credential.changed_at != checked) {
+                let message = "e-mail or password is wrong";
+                return Err(Error::new(Kind::Unauthenticated, message).into());
+            }
+        }
         let login = Login {
             counter: 0,
             created_at: self.at,

@@ -22,5 +22,5 @@ pub use renderer::{BuryMissing, NoteCommitted, Raise, TrimFeed};
 pub use sign_up::{
     ClaimSignIn, CompleteRegistration, Placement, Provisioned, Register, Verification,
 };
-pub use upkeep::{BeginEpoch, BuryDue, ForgetRequests};
+pub use upkeep::{BeginEpoch, BuryDue, ForgetRegistrations, ForgetRequests};
 pub use workspace::{CreateWorkspace, RenameWorkspace, SetPower};

@@ -79,6 +79,12 @@ impl Operation for ChangePassword {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        // An account erased while the new password was being hashed must not come back as a hash.
+        tx.require::<Account>(
+            &keys::account(self.account),
+            "there is no account of that id",
+        )
+        .await?;
         let credential = Credential {
             password_hash: self.password_hash.clone(),
             changed_at: self.at,

@@ -23,6 +23,8 @@ pub struct NoteCommitted {
     pub commit: String,
     /// The rows as they were rendered; at most a few hundred, so that it fits one transaction.
     pub rows: Vec<IntentRow>,
+    /// The commit's checkpoint.
+    pub checkpoint: Option<Version>,
     /// When it was published.
     pub at: Timestamp,
 }
@@ -34,6 +36,13 @@ impl Operation for NoteCommitted {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        if let Some(checkpoint) = self.checkpoint {
+            let key = keys::published(&self.cell);
+            let newest = tx.get::<Version>(&key).await?;
+            if newest.is_none_or(|newest| newest < checkpoint) {
+                tx.put(&key, &checkpoint)?;
+            }
+        }
         for row in &self.rows {
             let IntentRow {
                 intent, requested, ..
@@ -203,6 +212,8 @@ pub struct BuryMissing {
     pub users: Vec<UserId>,
     /// Workspaces that a commit deleted.
     pub workspaces: Vec<WorkspaceId>,
+    /// Whether the persons' own requests were behind it: then the person is forgotten too.
+    pub requested: bool,
     /// Now.
     pub at: Timestamp,
 }
@@ -223,12 +234,12 @@ impl Operation for BuryMissing {
                             "there is no user of that id",
                         )
                         .await?;
-                    bury_user(tx, &place, *id, true, None, self.at).await?;
+                    bury_user(tx, &place, *id, self.requested, None, self.at).await?;
                     let others = tx
                         .scan::<UserId>(&keys::memberships(user.account), 1)
                         .await?
                         .0;
-                    if others.is_empty() {
+                    if self.requested && others.is_empty() {
                         forget_person(tx, user.account).await?;
                     }
                 }
@@ -237,7 +248,7 @@ impl Operation for BuryMissing {
                     .await?
                     .is_none() =>
                 {
-                    write_user_tombstone(tx, &self.cell, *id, true, self.at)?;
+                    write_user_tombstone(tx, &self.cell, *id, self.requested, self.at)?;
                 }
                 None => {}
             }
@@ -247,12 +258,12 @@ impl Operation for BuryMissing {
                 .get::<WorkspacePlace>(&keys::workspace_place(*id))
                 .await?
             {
-                Some(place) => bury_workspace(tx, &place, *id, true, self.at).await?,
+                Some(place) => bury_workspace(tx, &place, *id, self.requested, self.at).await?,
                 None => tx.put(
                     &keys::workspace_tombstone(&self.cell, *id),
                     &Tombstone {
                         at: self.at,
-                        requested: true,
+                        requested: self.requested,
                     },
                 )?,
             }

@@ -91,6 +91,8 @@ impl Operation for Register {
             &keys::registration(self.registration),
             &Registration { at: self.at, state },
         )?;
+        let age = keys::registration_age(self.at, self.registration);
+        tx.put(&age, &self.registration)?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What the passing of time does, and what an operator does to a whole registry.
 
 use async_trait::async_trait;
-use coditect_core::{Epoch, Error, RequestId, Version};
+use coditect_core::{Epoch, Error, RegistrationId, RequestId, Version};
 use jiff::Timestamp;
 
 use super::deletion::{bury_user, bury_workspace, forget_person};
@@ -115,6 +115,39 @@ impl Operation for ForgetRequests {
             let request: RequestId = keys::request_of(key)
                 .ok_or_else(|| Error::internal("a request's age without its id"))?;
             tx.clear(&keys::transaction(request));
+            tx.clear(key);
+        }
+        Ok(old.len())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Forgets sign-ups that nobody will complete or ask for any more, a few at a time: a pending one holds an
+/// address that was never proved.
+pub struct ForgetRegistrations {
+    /// Sign-ups of hours before this.
+    pub before: Timestamp,
+    /// How many at most.
+    pub limit: usize,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for ForgetRegistrations {
+    const NAME: &'static str = "forget_registrations";
+    const IDEMPOTENT: bool = true;
+    /// How many were forgotten.
+    type Output = usize;
+
+    async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
+        let range = keys::registrations_before(self.before);
+        let (old, _) = tx.scan::<RegistrationId>(&range, self.limit).await?;
+        for (key, registration) in &old {
+            tx.clear(&keys::registration(*registration));
             tx.clear(key);
         }
         Ok(old.len())

@@ -5,7 +5,7 @@ mod cell;
 mod tenant;
 mod workspace;
 
-use coditect_core::{AccountId, Epoch, TenantId, UserId, Version, WorkspaceId};
+use coditect_core::{AccountId, Epoch, RegistrationId, TenantId, UserId, Version, WorkspaceId};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use account::{Account, Credential, Login, Registration, RegistrationState};
@@ -70,6 +70,7 @@ records!(
     TenantId,
     UserId,
     WorkspaceId,
+    RegistrationId,
 );
 
 /// The bytes of a record.

@@ -249,6 +249,7 @@ async fn erasure_leaves_nothing_of_the_person() {
             &OpenLogin {
                 account: ada.account,
                 login,
+                credential_of: None,
                 at: at(1),
             },
         )
@@ -393,6 +394,7 @@ async fn a_restored_registry_buries_whom_git_remembers() {
         cell: local(),
         users: vec![ada.user, stranger],
         workspaces: vec![bob.workspace],
+        requested: true,
         at: at(1),
     };
     for _ in 0..2 {

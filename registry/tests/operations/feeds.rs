@@ -237,6 +237,7 @@ async fn a_refresh_token_rotates_forgives_once_and_ends_on_reuse() {
             &OpenLogin {
                 account: ada.account,
                 login,
+                credential_of: None,
                 at: at(0),
             },
         )
@@ -259,6 +260,7 @@ async fn a_refresh_token_rotates_forgives_once_and_ends_on_reuse() {
             &OpenLogin {
                 account: ada.account,
                 login,
+                credential_of: None,
                 at: at(0),
             },
         )

@@ -142,6 +142,7 @@ async fn each_workspace_shows_the_commit_of_its_own_newest_change() {
             cell: cell.clone(),
             commit: commit.into(),
             rows,
+            checkpoint: None,
             at: at(seconds),
         };
         world

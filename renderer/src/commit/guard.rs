@@ -12,15 +12,18 @@ use crate::git::Action;
 impl Staging<'_> {
     /// Removes a user's file for a tombstone, if the budget allows; otherwise it waits.
     pub(super) fn remove(&mut self, user: UserId, requested: bool) {
-        let Some((shard, _)) = self.committer.tree.find(user) else {
+        let places = self.committer.tree.places(user);
+        if places.is_empty() {
             return;
-        };
+        }
         let users = self.committer.tree.len() as u64;
         if !self.budget.take(self.now, requested, users) {
             self.outcome.waiting.insert(user);
             return;
         }
-        self.batch.remove(shard, user);
+        for (shard, _) in places {
+            self.batch.remove(shard, user);
+        }
         let action = if requested {
             Action::DeletedOnRequest
         } else {
@@ -61,6 +64,13 @@ impl Staging<'_> {
                     self.outcome.orphans.insert(row.intent.user);
                     row.intent.put_workspace(lost.clone());
                 }
+            }
+        }
+        // The registry knows nothing of what was put back, so what policy asks for is recorded in Git alone:
+        // even an orphan's volume never shrinks again.
+        for (id, gib) in self.raises(&row.intent)? {
+            if let Some(kept) = row.intent.workspaces.iter_mut().find(|kept| kept.id == id) {
+                kept.storage_gib = gib;
             }
         }
         Ok(removed)
@@ -121,4 +131,22 @@ impl Staging<'_> {
             .block_on(self.committer.registry.apply(RequestId::random(), &raise))?;
         raised.ok_or_else(|| Problem::User("the user was deleted meanwhile".into()))
     }
+}
+
+/// A volume's class cannot be changed: the API server would refuse it, and a new volume would be empty.
+pub(super) fn volumes_keep_their_class(
+    now: &UserIntent,
+    before: &UserIntent,
+) -> Result<(), Problem> {
+    for old in &before.workspaces {
+        if let Some(new) = now.workspace(old.id)
+            && new.storage_class != old.storage_class
+        {
+            return Err(Problem::User(format!(
+                "workspace {} has a volume of class {} and cannot change to {}",
+                old.id, old.storage_class, new.storage_class
+            )));
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! What the branch's commits have deleted: for the budget of the last hour, and for a registry that was
 //! restored from a backup and has forgotten.
 
+use std::collections::BTreeSet;
+
 use coditect_core::UserId;
 use git2::{Commit, Delta, DiffOptions, Oid, Repository};
 use jiff::Timestamp;
@@ -29,6 +31,8 @@ pub struct Cut {
     pub before: Oid,
     /// The file after; none if it was removed.
     pub after: Option<Oid>,
+    /// True if persons' own requests are behind every deletion of the commit.
+    pub requested: bool,
 }
 
 impl CellRepository {
@@ -67,7 +71,13 @@ impl CellRepository {
                 if trailers.deleted + trailers.deleted_requested > 0
                     && let Some(older) = parent(commit)?
                 {
-                    collect(repository, &older, commit, &mut found)?;
+                    collect(
+                        repository,
+                        &older,
+                        commit,
+                        trailers.deleted == 0,
+                        &mut found,
+                    )?;
                 }
                 Ok(true)
             })?;
@@ -99,33 +109,38 @@ fn collect(
     repository: &Repository,
     older: &Commit<'_>,
     newer: &Commit<'_>,
+    requested: bool,
     found: &mut Vec<Cut>,
 ) -> Result<(), git2::Error> {
     let mut options = DiffOptions::new();
     options.pathspec(SHARDS).skip_binary_check(true);
-    let diff = repository.diff_tree_to_tree(
-        Some(&older.tree()?),
-        Some(&newer.tree()?),
-        Some(&mut options),
-    )?;
+    let (before, after) = (older.tree()?, newer.tree()?);
+    let diff = repository.diff_tree_to_tree(Some(&before), Some(&after), Some(&mut options))?;
+    let user_of = |file: git2::DiffFile<'_>| -> Option<UserId> {
+        file.path()?.file_stem()?.to_str()?.parse().ok()
+    };
+    // A file put back from where somebody moved it is one place less, and nobody deleted.
+    let elsewhere: BTreeSet<UserId> = diff
+        .deltas()
+        .filter(|delta| matches!(delta.status(), Delta::Added | Delta::Modified))
+        .filter_map(|delta| user_of(delta.new_file()))
+        .collect();
     for delta in diff.deltas() {
+        let Some(user) = user_of(delta.old_file()) else {
+            continue;
+        };
         let after = match delta.status() {
-            Delta::Deleted => None,
+            Delta::Deleted if !elsewhere.contains(&user) => None,
             Delta::Modified => Some(delta.new_file().id()),
             _ => continue,
         };
-        let name = delta
-            .old_file()
-            .path()
-            .and_then(|path| path.file_stem())
-            .and_then(|name| name.to_str());
-        if let Some(user) = name.and_then(|name| name.parse().ok()) {
-            found.push(Cut {
-                user,
-                before: delta.old_file().id(),
-                after,
-            });
-        }
+        let before = delta.old_file().id();
+        found.push(Cut {
+            user,
+            before,
+            after,
+            requested,
+        });
     }
     Ok(())
 }

@@ -86,6 +86,23 @@ impl PolicyRepository {
         commit_all(&self.open()?, message).map_err(|error| self.failed(error))
     }
 
+    /// The checked out commit and those before it by first parents, the newest first; at most `limit`.
+    ///
+    /// # Errors
+    /// If a commit cannot be read.
+    pub fn ancestry(&self, limit: usize) -> Result<Vec<Oid>> {
+        let repository = self.open()?;
+        let mut found = Vec::new();
+        let mut next = head(&repository).map_err(|error| self.failed(error))?;
+        while let Some(commit) = next.filter(|_| found.len() < limit) {
+            found.push(commit);
+            let parent = repository.find_commit(commit);
+            let parent = parent.map_err(|error| self.failed(error))?;
+            next = parent.parent_id(0).ok();
+        }
+        Ok(found)
+    }
+
     /// The contents of a commit's files by path, hidden ones left out.
     ///
     /// # Errors

@@ -109,6 +109,14 @@ impl ShardTree {
         Shard::all().find_map(|shard| self.get(shard, user).map(|oid| (shard, oid)))
     }
 
+    /// Everywhere the user has a file: one place, unless somebody copied it by hand.
+    #[must_use]
+    pub fn places(&self, user: UserId) -> Vec<(Shard, Oid)> {
+        Shard::all()
+            .filter_map(|shard| self.get(shard, user).map(|oid| (shard, oid)))
+            .collect()
+    }
+
     /// How many users there are.
     #[must_use]
     pub fn len(&self) -> usize {

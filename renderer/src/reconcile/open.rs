@@ -87,6 +87,7 @@ impl Leader {
             waiting: BTreeSet::new(),
             orphans: BTreeSet::new(),
             failed: BTreeSet::new(),
+            looked: Instant::now(),
             trimmed: Instant::now(),
             retried: Instant::now(),
             beside,

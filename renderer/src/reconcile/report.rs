@@ -1,7 +1,7 @@
 //! What is told afterwards: to the registry, to health and to the metrics.
 
 use coditect_core::RequestId;
-use coditect_registry::operation::NoteCommitted;
+use coditect_registry::{operation::NoteCommitted, record::IntentRow};
 use jiff::Timestamp;
 
 use super::{Leader, Stop};
@@ -20,11 +20,21 @@ impl Leader {
                 let seconds = at.duration_since(row.changed_at).as_secs_f64().max(0.0);
                 metrics::histogram!("coditect_renderer_request_to_commit_seconds").record(seconds);
             }
-            for rows in outcome.landed.chunks(NOTED) {
+            // A commit without rows, of deletions alone, is noted too.
+            let mut rows: Vec<&[IntentRow]> = outcome.landed.chunks(NOTED).collect();
+            if rows.is_empty() && outcome.commit.is_some() {
+                rows.push(&[]);
+            }
+            for rows in rows {
                 let note = NoteCommitted {
                     cell: self.settings.cell.clone(),
                     commit: commit.to_string(),
                     rows: rows.to_vec(),
+                    checkpoint: self
+                        .committer()?
+                        .checkpoint
+                        .as_ref()
+                        .map(|last| last.version),
                     at,
                 };
                 self.registry.apply(RequestId::random(), &note).await?;

@@ -37,11 +37,10 @@ impl Leader {
         let last = self.committer()?.checkpoint.clone();
         let last = last.or_else(|| self.state.as_ref().map(|state| state.checkpoint.clone()));
         if let Some(last) = last
-            && restored::is_older(&last, work.epoch, work.version)
+            && let Some(age) = restored::age(&last, &work)
         {
             let repository = self.committer()?.repository.clone();
-            restored::bury_what_git_remembers(&self.registry, repository, &cell, last.epoch)
-                .await?;
+            restored::bury_what_git_remembers(&self.registry, repository, &cell, age).await?;
             work = load::everything(&self.registry, &cell, &tree).await?;
         }
         let loaded = started.elapsed();
@@ -84,7 +83,10 @@ impl Leader {
             BTreeSet::new()
         };
         let work = load::changes(&self.registry, &self.settings.cell, self.version, &retry).await?;
-        if work.epoch != self.epoch || work.floor > self.version {
+        if work.epoch != self.epoch
+            || work.floor > self.version
+            || work.registry_version < self.version
+        {
             tracing::warn!(cell = %self.settings.cell, "the registry began a new epoch or its feed a later page; rendering everything again");
             self.full(Occasion::FullReconcile).await?;
             return Ok(true);
@@ -122,6 +124,7 @@ impl Leader {
 
     /// What nobody tells us: a branch changed by hand, a feed that can be trimmed.
     pub(super) async fn look_around(&mut self) -> Result<(), Stop> {
+        self.looked = Instant::now();
         let committer = self.committer()?;
         let (repository, expected) = (committer.repository.clone(), committer.head);
         if blocking(move || Ok(repository.head_commit()?)).await? != expected {
