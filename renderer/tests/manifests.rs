@@ -233,6 +233,8 @@ fn the_probe_finds_a_fault_in_a_branch_that_no_user_has_reached() {
         "orgs/7c2e4a10-95bd-4f6e-8a31-d04b6c9f1201.yaml".to_owned(),
         b"rbacProfile: developer\n".to_vec(),
     );
+    let cell = files.get_mut("cells/local.yaml").unwrap();
+    cell.extend_from_slice(b"developerProfileGuarded: true\n");
     let policy = Policy::parse(&files, fault.releases()).unwrap();
     let error = Renderer::new(policy.into(), Arc::clone(fault.releases()))
         .probe()

@@ -32,6 +32,14 @@ fn edited(path: &str, before: &str, after: &str) -> String {
     text.replace(before, after)
 }
 
+/// The sample cell, in whose cluster the profile `developer` is safe.
+fn guarded() -> String {
+    format!(
+        "{}developerProfileGuarded: true\n",
+        sample("cells/local.yaml")
+    )
+}
+
 #[test]
 fn the_sample_policy_is_what_is_sold() {
     let policy = Policy::load(&support::root().join("tenants"), &support::releases())
@@ -257,6 +265,10 @@ fn overrides_are_checked_against_the_rest() {
             "egress:\n  internet: true\n  deniedPorts: [25]\n  allowed:\n    - cidr: 192.0.2.0/24\n      ports: [443, 25]\n",
             ":6:20: port 25 may not be opened here",
         ),
+        (
+            "egress:\n  internet: true\n  allowed:\n    - cidr: 192.0.2.0/24\n      ports: [5432, 587]\n",
+            ":5:21: port 587 may not be opened here; list `deniedPorts` here without it",
+        ),
     ] {
         let errors = load(&[(org, text)]).unwrap_err();
         assert!(
@@ -275,12 +287,17 @@ fn overrides_are_checked_against_the_rest() {
 fn an_override_applies_to_its_tenant_alone() {
     let tenant: TenantId = "7c2e4a10-95bd-4f6e-8a31-d04b6c9f1201".parse().unwrap();
     let text = "plan: pro\nring: early\nrbacProfile: developer\nstorageClass: premium-rwo\nlimits:\n  storageGib: 7\n";
-    let policy = load(&[(&format!("orgs/{tenant}.yaml"), text)]).unwrap();
+    let guarded = guarded();
+    let policy = load(&[
+        (&format!("orgs/{tenant}.yaml"), text),
+        ("cells/local.yaml", &guarded),
+    ])
+    .unwrap();
     let free = "free".parse().unwrap();
     let (plan, limits) = policy.entitlement(tenant, &free).unwrap();
     assert_eq!(
         (plan.as_str(), limits.storage_gib, limits.workspaces),
-        ("pro", 7, 10)
+        ("pro", 7, 7)
     );
     let entitlement = policy.catalogue().entitlement(tenant, &free).unwrap();
     assert_eq!(
@@ -307,6 +324,93 @@ fn an_override_applies_to_its_tenant_alone() {
     );
     let other = TenantId::from_bytes([0; 16]);
     assert_eq!(policy.entitlement(other, &free).unwrap().1.storage_gib, 1);
+}
+
+#[test]
+fn what_an_override_leaves_out_stays_closed() {
+    let tenant: TenantId = "7c2e4a10-95bd-4f6e-8a31-d04b6c9f1201".parse().unwrap();
+    let egress = |text: &str| {
+        let text = format!("egress:\n  internet: true\n{text}");
+        let policy = load(&[(&format!("orgs/{tenant}.yaml"), &text)]).unwrap();
+        let defaults = policy.defaults().egress.clone();
+        (policy.orgs()[&tenant].egress.clone().unwrap(), defaults)
+    };
+    for absent in ["", "  deniedPorts:\n  deniedCidrs:\n"] {
+        let text = format!("{absent}  allowed:\n    - cidr: 192.0.2.0/24\n      ports: [5432]\n");
+        let (own, defaults) = egress(&text);
+        assert!(own.denied_ports.contains(&25) && !own.denied_cidrs.is_empty());
+        assert_eq!(
+            (own.denied_ports, own.denied_cidrs),
+            (defaults.denied_ports, defaults.denied_cidrs)
+        );
+        assert_eq!(own.allowed.len(), 1);
+    }
+    let (own, defaults) = egress("  deniedPorts: []\n");
+    assert_eq!(
+        (own.denied_ports, own.denied_cidrs),
+        (vec![], defaults.denied_cidrs)
+    );
+    let (own, defaults) = egress("  deniedCidrs: []\n");
+    assert_eq!(
+        (own.denied_ports, own.denied_cidrs),
+        (defaults.denied_ports, vec![])
+    );
+}
+
+#[test]
+fn the_developer_profile_is_refused_where_the_gateway_is_not_guarded() {
+    let org = "orgs/7c2e4a10-95bd-4f6e-8a31-d04b6c9f1201.yaml";
+    let defaults = edited(
+        "defaults.yaml",
+        "rbacProfile: restricted",
+        "rbacProfile: developer",
+    );
+    let (guarded, unguarded) = (guarded(), sample("cells/local.yaml"));
+    for (path, text, place) in [
+        (org, "plan: pro\nrbacProfile: developer\n", "2:14"),
+        ("defaults.yaml", defaults.as_str(), "3:14"),
+    ] {
+        load(&[(path, text), ("cells/local.yaml", &guarded)]).unwrap();
+        let errors = load(&[
+            (path, text),
+            ("cells/local.yaml", &guarded),
+            ("cells/other.yaml", &unguarded),
+        ])
+        .unwrap_err();
+        let why = "`developer` is not safe in cell `other`: exec into a workspace's gateway container would expose the gateway's token";
+        assert!(
+            errors.starts_with(&format!("{path}:{place}: {why}")) && errors.lines().count() == 1,
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_also_told_as_missing() {
+    let org = "orgs/7c2e4a10-95bd-4f6e-8a31-d04b6c9f1201.yaml";
+    let errors = load(&[
+        (
+            "plans/free.yaml",
+            &edited("plans/free.yaml", "pids: 256", "pids: many"),
+        ),
+        ("plans/gold.yaml", "limits: [\n"),
+        ("cells/other.yaml", "domain: 1\n"),
+        (org, "plan: gold\nstorageClass: of-the-other\n"),
+    ])
+    .unwrap_err();
+    assert!(
+        errors.lines().all(|line| line.starts_with("plans/free.")
+            || line.starts_with("plans/gold.")
+            || line.starts_with("cells/other.")),
+        "{errors}"
+    );
+    let errors = load(&[("plans/gold.yaml", "limits: [\n"), (org, "plan: golf\n")]).unwrap_err();
+    assert!(
+        errors.contains(&format!(
+            "{org}:1:7: there is no plan `golf`; did you mean `gold`?"
+        )),
+        "{errors}"
+    );
 }
 
 #[test]

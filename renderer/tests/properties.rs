@@ -19,7 +19,9 @@ use proptest::{collection::btree_map, option, prelude::*, sample::select};
 const REVIEWED: &str = "7c2e4a10-95bd-4f6e-8a31-d04b6c9f1201";
 
 fn renderer() -> Renderer {
-    let other = String::from_utf8(support::policy_files()["cells/local.yaml"].clone()).unwrap();
+    let local = String::from_utf8(support::policy_files()["cells/local.yaml"].clone()).unwrap();
+    let local = format!("{local}developerProfileGuarded: true\n");
+    let other = local.clone();
     let at = (
         other.find("route:").unwrap(),
         other.find("network:").unwrap(),
@@ -29,6 +31,7 @@ fn renderer() -> Renderer {
     let other = format!("{}{gateway}{}", &other[..at.0], &other[at.1..]);
     let reviewed = "plan: pro\nrbacProfile: developer\nmountServiceAccountToken: true\nlimits:\n  storageGib: 3\n";
     support::renderer(&[
+        ("cells/local.yaml", &local),
         ("cells/other.yaml", &other),
         (&format!("orgs/{REVIEWED}.yaml"), reviewed),
     ])
@@ -329,19 +332,23 @@ fn a_policy_is_the_same_whatever_order_its_files_are_read_in() {
 }
 
 /// All of a user's objects stay below 40 KB in the API server's store (JSON, without what the cluster
-/// adds) up to seven workspaces, more than any plan but the largest has.
+/// adds), with as many workspaces as the largest plan has.
 #[test]
 fn a_users_objects_stay_small() {
-    let renderer = support::renderer(&[]);
+    let releases = support::releases();
+    let policy = Policy::parse(&support::policy_files(), &releases).unwrap();
+    let most = policy.plans()[&"pro".parse().unwrap()].limits.workspaces;
+    let renderer = Renderer::new(policy.into(), releases);
     let mut intent = golden_intent("plan-pro");
     let template = intent.workspaces.remove(0);
-    for index in 0..7 {
-        let id = WorkspaceId::from_bytes([index; 16]);
+    for index in 0..most {
+        let id = WorkspaceId::from_bytes(u128::from(index).to_be_bytes());
         intent.put_workspace(WorkspaceIntent {
             id,
             ..template.clone()
         });
     }
+    assert_eq!(intent.workspaces.len(), most as usize);
     let rendered = renderer.render(&intent).unwrap();
     let documents = check::documents(std::str::from_utf8(&rendered.bytes).unwrap()).unwrap();
     let size: usize = documents

@@ -29,6 +29,11 @@ pub struct Cell {
     /// True holds every workspace at a quota of zero pods, as while a cluster is rebuilt from Git.
     #[serde(default)]
     pub hold: bool,
+    /// True states that an admission policy of the cluster forbids exec into a workspace's gateway
+    /// container, and other pods that mount the gateway's token. Without it the profile `developer` would expose
+    /// the gateway's token, and is refused.
+    #[serde(default, skip_serializing)]
+    pub developer_profile_guarded: bool,
     /// The classes that volumes of this cell may have; the first is the default.
     #[schemars(length(min = 1))]
     #[serde(skip_serializing)]

@@ -1,9 +1,10 @@
 //! What one file of a policy says about another, and about the template releases.
 
+use coditect_core::PlanName;
 use ipnet::IpNet;
 
 use super::{
-    Cell, Egress, RouteKind,
+    Cell, Egress, RbacProfile, RouteKind,
     errors::{Collector, hint},
     files::{File, Parsed},
     node::Position,
@@ -14,15 +15,8 @@ pub(super) fn check(parsed: &Parsed, releases: &Releases, errors: &mut Collector
     plans(parsed, errors);
     rings(parsed, releases, errors);
     if let Some(file) = &parsed.defaults {
-        let known = parsed.plans.keys().map(|name| name.as_str());
-        if !parsed.plans.contains_key(&file.value.plan) {
-            let plan = &file.value.plan;
-            errors.add(
-                &file.path,
-                file.at(&["plan"]),
-                format!("there is no plan `{plan}`{}", hint(plan.as_str(), known)),
-            );
-        }
+        plan(file, &file.value.plan, parsed, errors);
+        profile(file, Some(file.value.rbac_profile), parsed, errors);
         let gateway = file.value.gateway;
         if gateway.cpu_request_millis > gateway.cpu_millis {
             errors.add(
@@ -136,18 +130,10 @@ fn rings(parsed: &Parsed, releases: &Releases, errors: &mut Collector) {
 fn orgs(parsed: &Parsed, errors: &mut Collector) {
     for file in parsed.orgs.values() {
         let org = &file.value;
-        if let Some(plan) = org
-            .plan
-            .as_ref()
-            .filter(|plan| !parsed.plans.contains_key(plan))
-        {
-            let known = parsed.plans.keys().map(|name| name.as_str());
-            errors.add(
-                &file.path,
-                file.at(&["plan"]),
-                format!("there is no plan `{plan}`{}", hint(plan.as_str(), known)),
-            );
+        if let Some(name) = &org.plan {
+            plan(file, name, parsed, errors);
         }
+        profile(file, org.rbac_profile, parsed, errors);
         if let (Some(name), Some(rings)) = (&org.ring, &parsed.rings)
             && !rings.value.rings.iter().any(|ring| ring.name == *name)
         {
@@ -159,7 +145,7 @@ fn orgs(parsed: &Parsed, errors: &mut Collector) {
             );
         }
         if let Some(class) = &org.storage_class
-            && !parsed.cells.is_empty()
+            && parsed.knows_all_cells()
             && !parsed
                 .cells
                 .values()
@@ -179,14 +165,48 @@ fn orgs(parsed: &Parsed, errors: &mut Collector) {
                 ),
             );
         }
-        if let Some(rules) = &org.egress {
+        if let (Some(rules), Some(defaults)) = (&org.egress, &parsed.defaults) {
             egress(
                 &file.path,
-                rules,
+                &rules.over(&defaults.value.egress),
                 &|path| file.at(&[&["egress"], path].concat()),
                 parsed,
                 errors,
             );
+        }
+    }
+}
+
+fn plan<T>(file: &File<T>, name: &PlanName, parsed: &Parsed, errors: &mut Collector) {
+    let known = parsed.plan_names();
+    if !known.contains(name.as_str()) {
+        errors.add(
+            &file.path,
+            file.at(&["plan"]),
+            format!("there is no plan `{name}`{}", hint(name.as_str(), known)),
+        );
+    }
+}
+
+/// No file says which cell a tenant is in, so the profile must be safe in every one.
+fn profile<T>(
+    file: &File<T>,
+    profile: Option<RbacProfile>,
+    parsed: &Parsed,
+    errors: &mut Collector,
+) {
+    if profile != Some(RbacProfile::Developer) {
+        return;
+    }
+    for (name, cell) in &parsed.cells {
+        if !cell.value.developer_profile_guarded {
+            let message = format!(
+                "`developer` is not safe in cell `{name}`: exec into a workspace's gateway container would \
+                 expose the gateway's token; install an admission policy there that forbids it, then set \
+                 `developerProfileGuarded: true` in {}",
+                cell.path
+            );
+            errors.add(&file.path, file.at(&["rbacProfile"]), message);
         }
     }
 }
@@ -231,7 +251,7 @@ fn egress(
             .find(|(_, port)| **port == 0 || egress.denied_ports.contains(port))
         {
             let message = format!(
-                "port {port} may not be opened here; take it out of `deniedPorts` if it is meant"
+                "port {port} may not be opened here; list `deniedPorts` here without it if it is meant"
             );
             errors.add(
                 path,

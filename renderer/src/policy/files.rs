@@ -1,6 +1,11 @@
 //! Which files a policy consists of, and how each is read.
 
-use std::{collections::BTreeMap, fs, io, path::Path, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::Path,
+    sync::LazyLock,
+};
 
 use coditect_core::{CellName, Plan, PlanName, TenantId};
 use schemars::JsonSchema;
@@ -13,7 +18,7 @@ use super::{
     fleet::{Approval, ApprovalRules, Defaults, RingsFile},
     node::{self, Kind, Node, Position},
     schema,
-    tenant::{Org, OrgFile, PlanFile},
+    tenant::{OrgFile, PlanFile},
 };
 
 /// Policy is written by hand; a larger file is a mistake.
@@ -46,6 +51,8 @@ pub(super) struct Parsed {
     pub(super) defaults: Option<File<Defaults>>,
     approval_rules: Option<File<ApprovalRules>>,
     approvals: BTreeMap<String, File<Approval>>,
+    /// Files that are there and could not be read: what they hold is not known, not absent.
+    unread: BTreeSet<String>,
 }
 
 static SCHEMAS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
@@ -128,7 +135,11 @@ impl Parsed {
     pub(super) fn new(files: &BTreeMap<String, Vec<u8>>, errors: &mut Collector) -> Self {
         let mut parsed = Self::default();
         for (path, bytes) in files.iter().filter(|(path, _)| is_yaml(path)) {
+            let before = errors.count();
             parsed.add(path, bytes, errors);
+            if errors.count() > before {
+                parsed.unread.insert(path.clone());
+            }
         }
         for (missing, required) in [
             (parsed.rings.is_none(), "rings.yaml"),
@@ -152,6 +163,24 @@ impl Parsed {
             }
         }
         parsed
+    }
+
+    /// The names of all plans that have a file, whether or not it could be read.
+    pub(super) fn plan_names(&self) -> BTreeSet<&str> {
+        let unread = self.unread.iter().filter_map(|path| {
+            let name = path.strip_prefix("plans/")?;
+            name.strip_suffix(".yaml")
+        });
+        self.plans
+            .keys()
+            .map(PlanName::as_str)
+            .chain(unread)
+            .collect()
+    }
+
+    /// Whether every cell could be read, so that what none of them has is nowhere.
+    pub(super) fn knows_all_cells(&self) -> bool {
+        !self.cells.is_empty() && !self.unread.iter().any(|path| path.starts_with("cells/"))
     }
 
     fn add(&mut self, path: &str, bytes: &[u8], errors: &mut Collector) {
@@ -212,12 +241,13 @@ impl Parsed {
             };
             (name, plan)
         };
+        let defaults = self.defaults?.value;
         Some(Policy {
             plans: self.plans.into_iter().map(plan).collect(),
             orgs: self
                 .orgs
                 .into_iter()
-                .map(|(tenant, file)| (tenant, Org::from(file.value)))
+                .map(|(tenant, file)| (tenant, file.value.into_org(&defaults.egress)))
                 .collect(),
             cells: self
                 .cells
@@ -225,7 +255,7 @@ impl Parsed {
                 .map(|(name, file)| (name, file.value))
                 .collect(),
             rings: self.rings?.value.rings,
-            defaults: self.defaults?.value,
+            defaults,
             approval_rules: self
                 .approval_rules
                 .map(|file| file.value)

@@ -29,6 +29,38 @@ pub struct Egress {
     pub allowed: Vec<EgressRule>,
 }
 
+/// Where one tenant's workspaces may connect to. What stays closed is inherited unless it is named here:
+/// whoever opens one database does not open mail as well.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EgressOverride {
+    /// Whether the internet at large is reachable.
+    internet: bool,
+    /// TCP ports that stay closed; the default ones if absent, none if empty.
+    #[serde(default)]
+    denied_ports: Option<Vec<u16>>,
+    /// Address ranges that stay closed besides the cell's own; the default ones if absent, none if empty.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<format::Cidr>>")]
+    denied_cidrs: Option<Vec<IpNet>>,
+    /// Ranges that are open whatever `internet` and `deniedCidrs` say; none if absent, whatever the default.
+    #[serde(default)]
+    allowed: Vec<EgressRule>,
+}
+
+impl EgressOverride {
+    /// What applies to the tenant where `defaults` applies to everyone else.
+    pub(crate) fn over(&self, defaults: &Egress) -> Egress {
+        let (ports, cidrs) = (&self.denied_ports, &self.denied_cidrs);
+        Egress {
+            internet: self.internet,
+            denied_ports: ports.as_ref().unwrap_or(&defaults.denied_ports).clone(),
+            denied_cidrs: cidrs.as_ref().unwrap_or(&defaults.denied_cidrs).clone(),
+            allowed: self.allowed.clone(),
+        }
+    }
+}
+
 /// A range that is open on some ports.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

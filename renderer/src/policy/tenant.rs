@@ -4,7 +4,10 @@ use coditect_core::{Limits, LimitsOverride, PlanName, PodSize, RingName, Storage
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{format, network::Egress};
+use super::{
+    format,
+    network::{Egress, EgressOverride},
+};
 
 /// `plans/<name>.yaml`: a plan as sold.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -101,9 +104,9 @@ pub(crate) struct OrgFile {
     #[schemars(with = "Option<format::Ring>")]
     #[serde(default)]
     pub(crate) ring: Option<RingName>,
-    /// Where the tenant's workspaces may connect to; replaces the default as a whole.
+    /// Where the tenant's workspaces may connect to.
     #[serde(default)]
-    pub(crate) egress: Option<Egress>,
+    pub(crate) egress: Option<EgressOverride>,
     /// What a workspace's service account may do in its namespace.
     #[serde(default)]
     pub(crate) rbac_profile: Option<RbacProfile>,
@@ -156,7 +159,8 @@ impl From<&LimitsOverrideFile> for LimitsOverride {
 pub enum RbacProfile {
     /// Look: get, list and watch.
     Restricted,
-    /// Work with pods: get, list, watch, create, delete, logs and exec; get and list volumes.
+    /// Work with pods: get, list, watch, create, delete, logs and exec; get and list volumes. Only in
+    /// cells with `developerProfileGuarded`.
     Developer,
 }
 
@@ -169,7 +173,7 @@ pub struct Org {
     pub limits: LimitsOverride,
     /// The ring of all the tenant's users.
     pub ring: Option<RingName>,
-    /// Where the tenant's workspaces may connect to.
+    /// Where the tenant's workspaces may connect to, with what it inherits of the defaults.
     pub egress: Option<Egress>,
     /// What a workspace's service account may do.
     pub rbac_profile: Option<RbacProfile>,
@@ -179,16 +183,17 @@ pub struct Org {
     pub storage_class: Option<StorageClassName>,
 }
 
-impl From<OrgFile> for Org {
-    fn from(file: OrgFile) -> Self {
-        Self {
-            limits: LimitsOverride::from(&file.limits),
-            plan: file.plan,
-            ring: file.ring,
-            egress: file.egress,
-            rbac_profile: file.rbac_profile,
-            mount_service_account_token: file.mount_service_account_token,
-            storage_class: file.storage_class,
+impl OrgFile {
+    /// The decision in full; `defaults` is where everyone else may connect to.
+    pub(crate) fn into_org(self, defaults: &Egress) -> Org {
+        Org {
+            limits: LimitsOverride::from(&self.limits),
+            plan: self.plan,
+            ring: self.ring,
+            egress: self.egress.map(|egress| egress.over(defaults)),
+            rbac_profile: self.rbac_profile,
+            mount_service_account_token: self.mount_service_account_token,
+            storage_class: self.storage_class,
         }
     }
 }
