@@ -1,5 +1,13 @@
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
 use clap::Args;
-use coditect_core::Result;
+use coditect_core::{
+    CellName, CellSummary, Result,
+    health::{Health, State},
+};
 use serde::Serialize;
 
 use super::api::{Running, Server};
@@ -52,6 +60,7 @@ impl Dev {
         };
         running.beside.spawn(renderers.run(stop.clone()));
         let cells = running.inputs.borrow().policy.catalogue().cells;
+        leading(&running.health, &cells).await;
         let local = cells.keys().find(|cell| cell.as_str() == "local");
         let local = local.or(cells.keys().next());
         let ready = Ready {
@@ -74,3 +83,22 @@ impl Dev {
         running.until_stopped().await
     }
 }
+
+/// Waits until every cell's renderer has said how it fares, so that whoever reads the line that follows finds
+/// the repositories there. One that fails says so in health, and is not waited for.
+async fn leading(health: &Health, cells: &BTreeMap<CellName, CellSummary>) {
+    let deadline = Instant::now() + PATIENCE;
+    let leads = |cell: &CellName| match health.snapshot().get(&format!("renderer/{cell}")) {
+        Some(State::Ok { detail } | State::Degraded { detail }) => detail.starts_with("leads"),
+        Some(State::Failing { .. }) => true,
+        None => false,
+    };
+    while !cells.keys().all(leads) && Instant::now() < deadline {
+        tokio::time::sleep(BETWEEN).await;
+    }
+}
+
+/// How long the first reconcile of the cells is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long between two looks.
+const BETWEEN: Duration = Duration::from_millis(10);
