@@ -140,6 +140,35 @@ proptest! {
         }
     }
 
+    /// A workspace that is purged from its user's intent, and a user who is purged from the cell, leave nothing
+    /// in what is rendered afterwards: no id and no host name, in the user's own file and in nobody else's.
+    #[test]
+    fn what_is_purged_leaves_nothing(intents in prop::collection::vec(intent(), 2..6)) {
+        let renderer = renderer();
+        let render = |intent: &UserIntent| String::from_utf8(renderer.render(intent).unwrap().bytes).unwrap();
+        let (purged, others) = intents.split_first().unwrap();
+        let traces = |workspace: &WorkspaceIntent| {
+            // A slug of a few characters may stand in any word.
+            let host = workspace.slug.as_str().len() >= 10;
+            let host = host.then(|| format!("{}.", workspace.slug));
+            std::iter::once(workspace.id.to_string()).chain(host)
+        };
+        let mut left = purged.clone();
+        while let Some(workspace) = left.workspaces.pop() {
+            let rendered = render(&left);
+            for trace in traces(&workspace) {
+                prop_assert!(!rendered.contains(&trace), "{trace} is left in the user's own file");
+            }
+        }
+        for other in others.iter().filter(|other| other.user != purged.user) {
+            let rendered = render(other);
+            prop_assert!(!rendered.contains(&purged.user.to_string()));
+            for trace in purged.workspaces.iter().flat_map(traces) {
+                prop_assert!(!rendered.contains(&trace), "{trace} is in a neighbour's file");
+            }
+        }
+    }
+
     /// The input hash changes with whatever the bytes depend on, and only then.
     #[test]
     fn the_input_hash_tells_inputs_apart(one in intent(), other in intent()) {
