@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use clap::{Args, ValueEnum};
-use coditect_api::{ApiConfig, ApiState, KeyRing, PlanChanges, Rates, Verification};
+use coditect_api::{ApiConfig, ApiState, KeyRing, PlanChanges, Rates, SignUp, Verification};
 use coditect_core::{Catalogue, Error, Result, health::Health};
 use coditect_registry::{
     Registry,
@@ -52,6 +52,10 @@ pub(crate) struct Server {
     #[arg(long, value_enum, env = "CODITECT_VERIFICATION")]
     verification: Option<Proof>,
 
+    /// Whether anybody may sign up now: the switch to throw while sign-ups are being abused.
+    #[arg(long, value_enum, default_value_t, env = "CODITECT_SIGN_UP")]
+    sign_up: Door,
+
     /// How many proxies of our own stand before the API.
     #[arg(
         long,
@@ -64,6 +68,16 @@ pub(crate) struct Server {
     /// Switch rate limits off: for load tests.
     #[arg(long, env = "CODITECT_NO_RATE_LIMITS")]
     no_rate_limits: bool,
+}
+
+/// Whether anybody may sign up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Door {
+    /// Anybody may.
+    #[default]
+    Open,
+    /// Nobody may now; they are asked to come back.
+    Closed,
 }
 
 /// Whether a new person must prove their address.
@@ -130,6 +144,10 @@ impl Server {
             Proof::None => Verification::None,
             Proof::Email => Verification::Email,
         };
+        config.sign_up = match self.sign_up {
+            Door::Open => SignUp::Open,
+            Door::Closed => SignUp::Closed,
+        };
         config.plan_changes = mode.plan_changes;
         config.trusted_proxy_hops = self.trusted_proxy_hops;
         config.rates = (!self.no_rate_limits).then(Rates::default);
@@ -164,6 +182,7 @@ impl Server {
                         .map(|proof| format!("{proof:?}").to_lowercase()),
                 ),
             ),
+            ("sign-up", format!("{:?}", self.sign_up).to_lowercase()),
             ("trusted-proxy-hops", self.trusted_proxy_hops.to_string()),
             (
                 "rate-limits",

@@ -1,7 +1,7 @@
 use coditect_core::{CellName, Phase, Power, RequestId, Standing};
 use coditect_registry::operation::{
-    BuryDue, BuryMissing, DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount, MarkWorkspace,
-    OpenLogin, RestoreAccount, RestoreWorkspace, SetPower,
+    BuryDue, BuryMissing, ChangePassword, DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount,
+    MarkWorkspace, OpenLogin, RestoreAccount, RestoreWorkspace, SetPower,
 };
 
 use crate::support::{World, at, holds};
@@ -412,4 +412,65 @@ async fn a_restored_registry_buries_whom_git_remembers() {
     assert!(view.workspaces(bob.user).await.unwrap().is_empty());
     assert_eq!(view.cell_load(&local()).await.unwrap(), 1);
     assert!(!holds(&world.bytes().await, "ada@example.com"));
+}
+
+#[tokio::test]
+async fn a_password_that_was_replaced_while_it_was_checked_signs_nobody_in() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let open = |credential_of| OpenLogin {
+        account: ada.account,
+        login: coditect_core::LoginId::random(),
+        credential_of,
+        at: at(20),
+    };
+    let checked = open(Some(at(0)));
+    let change = ChangePassword {
+        account: ada.account,
+        password_hash: "another".into(),
+        keep: coditect_core::LoginId::random(),
+        tenant: ada.tenant,
+        at: at(10),
+    };
+    world
+        .registry
+        .apply(RequestId::random(), &change)
+        .await
+        .unwrap();
+    let error = world
+        .registry
+        .apply(RequestId::random(), &checked)
+        .await
+        .unwrap_err();
+    assert_eq!(*error.kind(), coditect_core::Kind::Unauthenticated);
+    world
+        .registry
+        .apply(RequestId::random(), &open(Some(at(10))))
+        .await
+        .unwrap();
+
+    // And an account that was erased meanwhile does not come back as a hash.
+    let erase = DeleteAccount {
+        account: ada.account,
+        at: at(30),
+    };
+    world
+        .registry
+        .apply(RequestId::random(), &erase)
+        .await
+        .unwrap();
+    assert!(
+        world
+            .registry
+            .apply(
+                RequestId::random(),
+                &ChangePassword {
+                    at: at(31),
+                    ..change
+                }
+            )
+            .await
+            .is_err()
+    );
+    assert!(!holds(&world.bytes().await, "another"));
 }
