@@ -14,7 +14,7 @@ use std::{
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use support::{Api, World, git, is_linear, users_in};
+use support::{Api, World, git, is_linear, random, users_in};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinSet,
@@ -62,12 +62,6 @@ async fn work(load: Arc<Load>) {
             sleep(Duration::from_millis(5)).await;
         }
     }
-}
-
-/// A number below `end` from the operating system.
-fn random(end: u64) -> u64 {
-    let bytes = *coditect_core::RequestId::random().as_bytes();
-    u64::from_le_bytes(bytes[..8].try_into().unwrap()) % end
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{Api, Process, World, git, is_linear, users_in};
+use support::{Api, Process, World, git, is_linear, random, users_in};
 use tokio::time::sleep;
 
 const SPAN: Duration = Duration::from_secs(60);
@@ -15,12 +15,6 @@ fn renderer(world: &World) -> Process {
     let mut command = world.command("renderer");
     command.args(["--listen", "127.0.0.1:0", "--lease-seconds", "2"]);
     Process::start(command)
-}
-
-/// A number below `end` from the operating system.
-fn random(end: u64) -> u64 {
-    let bytes = *coditect_core::RequestId::random().as_bytes();
-    u64::from_le_bytes(bytes[..8].try_into().unwrap()) % end
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,41 +5,10 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::policy::{DeletionBudget, DeletionBudgets};
+
 /// The rolling window deletions are counted in.
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(1);
-
-/// How many deletions an hour: a floor for small cells, a share for large ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
-    /// At least this many.
-    pub floor: u64,
-    /// Or this share of the cell's users, in percent, if that is more.
-    pub percent: u64,
-}
-
-impl Allowance {
-    /// Deletions that nobody's own request backs: leavers, administrators, mistakes.
-    pub const UNREQUESTED: Self = Self {
-        floor: 3,
-        percent: 1,
-    };
-    /// Deletions that the person's own, freshly authenticated request backs.
-    pub const REQUESTED: Self = Self {
-        floor: 50,
-        percent: 2,
-    };
-
-    /// How many in an hour for a cell of so many users.
-    #[must_use]
-    pub const fn of(&self, users: u64) -> u64 {
-        let share = users * self.percent / 100;
-        if share > self.floor {
-            share
-        } else {
-            self.floor
-        }
-    }
-}
 
 /// The deletions of the last hour. Seeded from the commits' trailers, so that a restart forgets none.
 #[derive(Clone, Debug)]
@@ -50,7 +19,7 @@ pub struct Budget {
 
 #[derive(Clone, Debug)]
 struct Window {
-    allowance: Allowance,
+    allowance: DeletionBudget,
     spent: VecDeque<(Timestamp, u64)>,
 }
 
@@ -77,23 +46,23 @@ impl Window {
 impl Budget {
     /// A budget of which nothing is spent.
     #[must_use]
-    pub const fn new(unrequested: Allowance, requested: Allowance) -> Self {
+    pub const fn new(allowed: DeletionBudgets) -> Self {
         Self {
             unrequested: Window {
-                allowance: unrequested,
+                allowance: allowed.routine,
                 spent: VecDeque::new(),
             },
             requested: Window {
-                allowance: requested,
+                allowance: allowed.own,
                 spent: VecDeque::new(),
             },
         }
     }
 
     /// Other allowances from now on; what is spent stays spent.
-    pub const fn allow(&mut self, unrequested: Allowance, requested: Allowance) {
-        self.unrequested.allowance = unrequested;
-        self.requested.allowance = requested;
+    pub const fn allow(&mut self, allowed: DeletionBudgets) {
+        self.unrequested.allowance = allowed.routine;
+        self.requested.allowance = allowed.own;
     }
 
     /// Counts deletions that a commit of this time made.
@@ -103,14 +72,14 @@ impl Budget {
     }
 
     /// Spends one deletion if the last hour leaves room for it, in a cell of so many users.
-    pub fn take(&mut self, now: Timestamp, requested: bool, users: u64) -> bool {
+    pub fn take(&mut self, now: Timestamp, requested: bool, users: usize) -> bool {
         let window = if requested {
             &mut self.requested
         } else {
             &mut self.unrequested
         };
         let since = now.saturating_sub(WINDOW).unwrap_or(Timestamp::MIN);
-        if window.spent_since(since) >= window.allowance.of(users) {
+        if window.spent_since(since) >= window.allowance.of(users) as u64 {
             return false;
         }
         window.note(now, 1);
@@ -119,15 +88,9 @@ impl Budget {
 
     /// True if more than half of what persons themselves may ask for in an hour is spent: worth an alarm.
     #[must_use]
-    pub fn alarming(&self, now: Timestamp, users: u64) -> bool {
+    pub fn alarming(&self, now: Timestamp, users: usize) -> bool {
         let since = now.saturating_sub(WINDOW).unwrap_or(Timestamp::MIN);
-        self.requested.spent_since(since) * 2 > self.requested.allowance.of(users)
-    }
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self::new(Allowance::UNREQUESTED, Allowance::REQUESTED)
+        self.requested.spent_since(since) * 2 > self.requested.allowance.of(users) as u64
     }
 }
 
@@ -135,21 +98,32 @@ impl Default for Budget {
 mod tests {
     use super::*;
 
+    const ALLOWED: DeletionBudgets = DeletionBudgets {
+        routine: DeletionBudget {
+            at_least: 3,
+            percent: 1,
+        },
+        own: DeletionBudget {
+            at_least: 50,
+            percent: 2,
+        },
+    };
+
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap()
     }
 
     #[test]
     fn floors_and_shares() {
-        assert_eq!(Allowance::UNREQUESTED.of(10), 3);
-        assert_eq!(Allowance::UNREQUESTED.of(5_000), 50);
-        assert_eq!(Allowance::REQUESTED.of(10), 50);
-        assert_eq!(Allowance::REQUESTED.of(5_000), 100);
+        assert_eq!(ALLOWED.routine.of(10), 3);
+        assert_eq!(ALLOWED.routine.of(5_000), 50);
+        assert_eq!(ALLOWED.own.of(10), 50);
+        assert_eq!(ALLOWED.own.of(5_000), 100);
     }
 
     #[test]
     fn the_excess_waits_until_the_hour_has_rolled_on() {
-        let mut budget = Budget::default();
+        let mut budget = Budget::new(ALLOWED);
         assert!((0..3).all(|minute| budget.take(at(minute), false, 100)));
         assert!(!budget.take(at(59), false, 100));
         assert!(
@@ -161,7 +135,7 @@ mod tests {
 
     #[test]
     fn peoples_own_requests_have_a_budget_of_their_own() {
-        let mut budget = Budget::default();
+        let mut budget = Budget::new(ALLOWED);
         budget.note(at(0), 3, 0);
         assert!(!budget.take(at(1), false, 100));
         assert!((0..50).all(|_| budget.take(at(1), true, 100)));

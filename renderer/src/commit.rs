@@ -94,6 +94,7 @@ impl Committer {
     ) -> Result<Outcome, Refused> {
         let started = Instant::now();
         let now = Timestamp::now();
+        self.budget.allow(inputs.policy.defaults().deletion_budgets);
         let mut staging = Staging {
             batch: self.repository.begin(self.head, &self.tree),
             message: Message::new(occasion),

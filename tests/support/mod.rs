@@ -131,6 +131,12 @@ impl World {
     }
 }
 
+/// A number below `end` from the operating system.
+pub(crate) fn random(end: u64) -> u64 {
+    let bytes = *coditect_core::RequestId::random().as_bytes();
+    u64::from_le_bytes(bytes[..8].try_into().unwrap()) % end
+}
+
 /// Runs git and gives what it printed.
 pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = git_output(folder, arguments);

@@ -156,30 +156,6 @@ impl Operation for EndLogin {
 }
 
 /// Ends every sign-in of the account but one.
-pub struct EndOtherLogins {
-    /// Whose.
-    pub account: AccountId,
-    /// The one that stays.
-    pub keep: LoginId,
-    /// Now.
-    pub at: Timestamp,
-}
-
-#[async_trait]
-impl Operation for EndOtherLogins {
-    const NAME: &'static str = "end_other_logins";
-    const IDEMPOTENT: bool = true;
-    type Output = ();
-
-    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        end_others(tx, self.account, self.keep).await
-    }
-
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-}
-
 pub(super) async fn end_others(
     tx: &mut Tx,
     account: AccountId,

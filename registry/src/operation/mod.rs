@@ -15,7 +15,7 @@ pub use deletion::{
     RestoreWorkspace,
 };
 pub use lease::{Acquire, AcquireLease, ReleaseLease};
-pub use login::{EndLogin, EndOtherLogins, OpenLogin, RotateRefresh, Rotation, is_live};
+pub use login::{EndLogin, OpenLogin, RotateRefresh, Rotation, is_live};
 pub use plan::SetPlan;
 pub use profile::{ChangePassword, ChangeProfile};
 pub use renderer::{BuryMissing, NoteCommitted, Raise, TrimFeed};

@@ -16,7 +16,7 @@ impl Staging<'_> {
         if places.is_empty() {
             return;
         }
-        let users = self.committer.tree.len() as u64;
+        let users = self.committer.tree.len();
         if !self.budget.take(self.now, requested, users) {
             self.outcome.waiting.insert(user);
             return;
@@ -45,7 +45,7 @@ impl Staging<'_> {
             .iter()
             .map(|workspace| workspace.id)
             .collect();
-        let users = self.committer.tree.len() as u64;
+        let users = self.committer.tree.len();
         let mut removed = Vec::new();
         for lost in before
             .workspaces

@@ -31,10 +31,11 @@ impl Leader {
             Handle::current(),
             registry.clone(),
         );
+        let allowed = inputs.borrow().policy.defaults().deletion_budgets;
         let (committer, state, intact) = blocking(move || {
             let repository = CellRepository::open_or_create(path)?;
             let head = repository.head()?;
-            let mut budget = Budget::default();
+            let mut budget = Budget::new(allowed);
             let tree = match &head {
                 None => crate::git::ShardTree::empty(),
                 Some(head) => {

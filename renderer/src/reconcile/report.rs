@@ -88,7 +88,7 @@ impl Leader {
         let alarming = self.committer.as_ref().is_some_and(|committer| {
             committer
                 .budget
-                .alarming(Timestamp::now(), committer.tree.len() as u64)
+                .alarming(Timestamp::now(), committer.tree.len())
         });
         if alarming {
             troubles.push("people ask for unusually many deletions".into());
