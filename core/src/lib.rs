@@ -12,6 +12,7 @@ pub mod name;
 pub mod phase;
 pub mod plan;
 pub mod shard;
+pub mod status;
 pub mod version;
 
 pub use catalogue::{Catalogue, CellSummary, Entitlement};
@@ -25,4 +26,5 @@ pub use name::{
 pub use phase::{Phase, Power};
 pub use plan::{Limits, LimitsOverride, Plan, PodSize};
 pub use shard::Shard;
+pub use status::{Activity, Cause, Notice, NoticeKind, Reason, Step};
 pub use version::{Epoch, Fence, Version};
