@@ -2,6 +2,7 @@
 
 mod cells;
 mod cli;
+mod clusters;
 mod commands;
 mod data;
 mod exit;

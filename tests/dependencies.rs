@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// For each crate: the rooms it may use, and the crates it must never use, not even through others.
-const TABLE: [(&str, &[&str], &[&str]); 5] = [
+const TABLE: [(&str, &[&str], &[&str]); 6] = [
     ("coditect-core", &[], &["tokio", "kube", "git2", "axum"]),
     (
         "coditect-registry",
@@ -20,6 +20,11 @@ const TABLE: [(&str, &[&str], &[&str]); 5] = [
         &["axum", "kube"],
     ),
     (
+        "coditect-observer",
+        &["coditect-core", "coditect-registry"],
+        &["axum", "git2"],
+    ),
+    (
         "coditect-api",
         &["coditect-core", "coditect-registry"],
         &["git2", "kube", "k8s-openapi"],
@@ -29,10 +34,11 @@ const TABLE: [(&str, &[&str], &[&str]); 5] = [
         &[
             "coditect-api",
             "coditect-core",
+            "coditect-observer",
             "coditect-registry",
             "coditect-renderer",
         ],
-        &["kube"],
+        &[],
     ),
 ];
 
