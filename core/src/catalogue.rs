@@ -37,7 +37,7 @@ pub struct Override {
     pub storage_class: Option<StorageClassName>,
 }
 
-/// A cell, as far as placing a user in it goes.
+/// A cell, as far as placing a user in it and watching over its workspaces goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellSummary {
     /// The cell's name.
@@ -50,6 +50,23 @@ pub struct CellSummary {
     pub storage_class: StorageClassName,
     /// Workspace hosts are `<slug>.<domain>`.
     pub domain: String,
+    /// True while nobody is started, as while the cluster is rebuilt from Git.
+    #[serde(default)]
+    pub held: bool,
+    /// What a workspace's readiness is read from.
+    #[serde(default)]
+    pub readiness: Readiness,
+}
+
+/// What says that a workspace is ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Readiness {
+    /// Its gateway answered the observer through the workspace's Service.
+    #[default]
+    Gateway,
+    /// Its pod's own `Ready` condition, for clusters whose pods the observer cannot reach.
+    Pod,
 }
 
 /// What one tenant may use, plan and override taken together.

@@ -15,7 +15,7 @@ pub mod shard;
 pub mod status;
 pub mod version;
 
-pub use catalogue::{Catalogue, CellSummary, Entitlement};
+pub use catalogue::{Catalogue, CellSummary, Entitlement, Readiness};
 pub use error::{Error, Kind, Result};
 pub use id::{AccountId, LoginId, RegistrationId, RequestId, TenantId, UserId, WorkspaceId};
 pub use intent::{Standing, UserIntent, WorkspaceIntent};

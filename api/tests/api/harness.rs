@@ -355,6 +355,8 @@ fn catalogue() -> Catalogue {
         closed: false,
         storage_class: "standard-rwo".parse().unwrap(),
         domain: "ide.example".to_owned(),
+        held: false,
+        readiness: coditect_core::Readiness::default(),
     };
     Catalogue {
         plans: plans

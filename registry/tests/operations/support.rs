@@ -40,6 +40,8 @@ pub(crate) fn cell(name: &str, capacity: u32) -> CellSummary {
         closed: false,
         storage_class: "standard-rwo".parse().unwrap(),
         domain: "workspaces.example".into(),
+        held: false,
+        readiness: coditect_core::Readiness::default(),
     }
 }
 

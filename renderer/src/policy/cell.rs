@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use coditect_core::{CellName, CellSummary, StorageClassName};
+use coditect_core::{CellName, CellSummary, Readiness, StorageClassName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,11 @@ pub struct Cell {
     /// the gateway's token, and is refused.
     #[serde(default, skip_serializing)]
     pub developer_profile_guarded: bool,
+    /// What says that a workspace is ready: `gateway`, an answer of its gateway through the workspace's
+    /// Service; or `pod`, the pod's own condition, for clusters whose pods the observer cannot reach.
+    #[serde(default, skip_serializing)]
+    #[schemars(schema_with = "format::readiness")]
+    pub readiness: Readiness,
     /// The classes that volumes of this cell may have; the first is the default.
     #[schemars(length(min = 1))]
     #[serde(skip_serializing)]
@@ -146,6 +151,8 @@ impl Cell {
             closed: self.closed,
             storage_class: self.storage_classes.first()?.name.clone(),
             domain: self.domain.clone(),
+            held: self.hold,
+            readiness: self.readiness,
         })
     }
 }

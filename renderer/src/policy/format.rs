@@ -41,6 +41,11 @@ formats! {
     Sha256 "sha256"
 }
 
+/// The names of core's `Readiness`, which knows no schemas.
+pub(super) fn readiness(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": ["gateway", "pod"]})
+}
+
 /// Says why the text is not of this format, as the rest of a sentence that begins with the field.
 pub(crate) fn check(format: &str, text: &str) -> Result<(), String> {
     let named = |result: Result<(), coditect_core::Error>| {
