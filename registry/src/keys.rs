@@ -138,7 +138,7 @@ pub fn workspaces(tenant: TenantId, user: UserId) -> KeyRange {
         "workspace",
     )))
 }
-/// `tenant/{t}/user/{u}/workspace/{w}/{part}`, where part is `profile`, `status` or `power`.
+/// `tenant/{t}/user/{u}/workspace/{w}/{part}`, where part is `profile`, `status`, `power` or `metering`.
 #[must_use]
 pub fn workspace(
     tenant: TenantId,
@@ -150,6 +150,7 @@ pub fn workspace(
         WorkspacePart::Profile => "profile",
         WorkspacePart::Status => "status",
         WorkspacePart::Power => "power",
+        WorkspacePart::Metering => "metering",
     };
     key(&(
         "tenant",
@@ -183,6 +184,22 @@ pub enum WorkspacePart {
     Status,
     /// Whether its pod should run.
     Power,
+    /// Until when its running time is counted.
+    Metering,
+}
+
+/// `tenant/{t}/user/{u}/usage/{YYYY-MM}/seconds`: how long the user's workspaces ran in that month (atomic).
+#[must_use]
+pub fn usage_seconds(tenant: TenantId, user: UserId, month: &str) -> Key {
+    key(&(
+        "tenant",
+        tenant.as_uuid(),
+        "user",
+        user.as_uuid(),
+        "usage",
+        month,
+        "seconds",
+    ))
 }
 
 /// `user/{u}` → tenant and cell.
@@ -241,6 +258,11 @@ pub fn power_feed(cell: &CellName) -> Key {
 #[must_use]
 pub fn power_signal(cell: &CellName) -> Key {
     key(&("power_signal", cell.as_str()))
+}
+/// `power_floor/{cell}`: entries of the power feed at or below this version are gone.
+#[must_use]
+pub fn power_floor(cell: &CellName) -> Key {
+    key(&("power_floor", cell.as_str()))
 }
 /// `published/{cell}`: the checkpoint of the newest commit that the registry was told of.
 #[must_use]
@@ -310,6 +332,48 @@ pub fn workspace_tombstone(cell: &CellName, workspace: WorkspaceId) -> Key {
 pub fn tombstones(cell: &CellName) -> KeyRange {
     KeyRange::below(&key(&("tombstone", cell.as_str())))
 }
+/// `reap/{cell}/{id}`: a user or workspace that has a tombstone and whose objects are still in the cluster.
+#[must_use]
+pub fn reap(cell: &CellName, id: Uuid) -> Key {
+    key(&("reap", cell.as_str(), id))
+}
+/// Everything of the cell that is still to be removed from its cluster.
+#[must_use]
+pub fn reap_list(cell: &CellName) -> KeyRange {
+    KeyRange::below(&key(&("reap", cell.as_str())))
+}
+
+/// `activity/{cell}/{w}`: when the workspace was last used.
+#[must_use]
+pub fn activity(cell: &CellName, workspace: WorkspaceId) -> Key {
+    key(&("activity", cell.as_str(), workspace.as_uuid()))
+}
+/// Activity of every workspace of the cell.
+#[must_use]
+pub fn activities(cell: &CellName) -> KeyRange {
+    KeyRange::below(&key(&("activity", cell.as_str())))
+}
+/// `quarantine/{cell}/{u}`: that the cluster refuses what Git asks for the user.
+#[must_use]
+pub fn quarantine(cell: &CellName, user: UserId) -> Key {
+    key(&("quarantine", cell.as_str(), user.as_uuid()))
+}
+/// Everyone of the cell who is quarantined.
+#[must_use]
+pub fn quarantines(cell: &CellName) -> KeyRange {
+    KeyRange::below(&key(&("quarantine", cell.as_str())))
+}
+/// `restart/{cell}`: the newest restart of the cell's pods within a window.
+#[must_use]
+pub fn restart(cell: &CellName) -> Key {
+    key(&("restart", cell.as_str()))
+}
+/// `cell_state/{cell}`: how the cell fares, as its observer says.
+#[must_use]
+pub fn cell_state(cell: &CellName) -> Key {
+    key(&("cell_state", cell.as_str()))
+}
+
 /// `grace/{second}/{id}`: what is due for its tombstone then.
 #[must_use]
 pub fn grace(until: Timestamp, id: Uuid) -> Key {
@@ -409,6 +473,7 @@ mod tests {
             WorkspacePart::Profile,
             WorkspacePart::Status,
             WorkspacePart::Power,
+            WorkspacePart::Metering,
         ] {
             assert!(user_all(tenant_id, user_id).contains(&workspace(
                 tenant_id,
@@ -425,6 +490,9 @@ mod tests {
                 ))
             );
         }
+        assert!(
+            user_all(tenant_id, user_id).contains(&usage_seconds(tenant_id, user_id, "2026-03"))
+        );
         assert!(!user_all(tenant_id, UserId::random()).contains(&user(tenant_id, user_id)));
     }
 }

@@ -5,6 +5,7 @@
 //! - [`operation`]: everything that changes the registry, each whole or not at all.
 //! - [`query`]: what may be asked of a [`View`] of one version.
 
+mod by_slug;
 pub mod keys;
 pub mod operation;
 pub mod query;
@@ -13,6 +14,6 @@ mod registry;
 pub mod store;
 mod tx;
 
-pub use query::{Changes, Complete, WorkspaceView};
+pub use query::{Changes, Complete, PowerChanges, UserRuntime, WorkspaceRuntime, WorkspaceView};
 pub use registry::{Operation, Registry, View};
 pub use tx::{Abort, Tx, trailing_uuid};

@@ -1,5 +1,7 @@
 //! What may be asked of a view.
 
+mod observer;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use coditect_core::{
@@ -13,13 +15,15 @@ use crate::{
     operation::is_live,
     record::{
         Account, AuditEntry, Committed, Credential, IntentRow, Landed, Lease, Login, PowerState,
-        Registration, Requested, Status, Tenant, Tombstone, User, UserPlace, Workspace,
+        Record, Registration, Requested, Status, Tenant, Tombstone, User, UserPlace, Workspace,
         WorkspacePlace,
     },
     registry::View,
-    store::KeyRange,
+    store::{Key, KeyRange},
     tx::{no_such_workspace, trailing_uuid},
 };
+
+pub use observer::{PowerChanges, UserRuntime, WorkspaceRuntime};
 
 /// A workspace with everything known of it.
 #[derive(Clone, Debug)]
@@ -45,23 +49,19 @@ pub struct WorkspaceView {
 }
 
 impl WorkspaceView {
-    /// Where the workspace stands on its road.
+    /// Where the workspace stands. A change of one that is in the cluster already shows in its timeline, not
+    /// here: a workspace that runs does not become `requested` because its plan changed.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        let in_git = self
-            .landed
-            .as_ref()
-            .is_some_and(|landed| landed.generation >= self.requested.generation);
         if self.intent.standing == coditect_core::Standing::Marked
             || self.row.intent.standing == coditect_core::Standing::Marked
         {
-            Phase::Deleting
-        } else if !in_git {
-            Phase::Requested
-        } else {
-            self.status
-                .as_ref()
-                .map_or(Phase::Committed, |status| status.phase)
+            return Phase::Deleting;
+        }
+        match (&self.status, &self.landed) {
+            (Some(status), _) => status.phase,
+            (None, Some(_)) => Phase::Committed,
+            (None, None) => Phase::Requested,
         }
     }
 }
@@ -250,7 +250,7 @@ impl View {
         self.assemble(place, &row, id, committed.as_ref()).await
     }
 
-    async fn assemble(
+    pub(crate) async fn assemble(
         &mut self,
         place: WorkspacePlace,
         row: &IntentRow,
@@ -349,14 +349,26 @@ impl View {
         version: Version,
         limit: usize,
     ) -> Result<Changes> {
-        let range = keys::feed_after(&keys::change_feed(cell), version);
-        let (entries, more) = self.tx.scan::<UserId>(&range, limit).await?;
+        let (users, until, more) = self.feed(&keys::change_feed(cell), version, limit).await?;
+        Ok(Changes { users, until, more })
+    }
+
+    /// What a feed of ids holds behind `version`: each id once, the version up to which that is everything, and
+    /// whether there is more.
+    async fn feed<T: Record + Ord>(
+        &mut self,
+        feed: &Key,
+        version: Version,
+        limit: usize,
+    ) -> Result<(BTreeSet<T>, Version, bool)> {
+        let range = keys::feed_after(feed, version);
+        let (entries, more) = self.tx.scan::<T>(&range, limit).await?;
         let mut stamped = Vec::with_capacity(entries.len());
-        for (key, user) in entries {
+        for (key, id) in entries {
             stamped.push((
                 keys::stamp_of(&key)
                     .ok_or_else(|| Error::internal("a feed entry without a stamp"))?,
-                user,
+                id,
             ));
         }
         let newest = stamped.last().map(|(stamp, _)| *stamp);
@@ -370,21 +382,14 @@ impl View {
             Some(newest) if more => {
                 let (rest, _) = self
                     .tx
-                    .scan::<UserId>(
-                        &keys::feed_between(&keys::change_feed(cell), version, newest),
-                        usize::MAX,
-                    )
+                    .scan::<T>(&keys::feed_between(feed, version, newest), usize::MAX)
                     .await?;
-                stamped = rest.into_iter().map(|(_, user)| (newest, user)).collect();
+                stamped = rest.into_iter().map(|(_, id)| (newest, id)).collect();
                 newest
             }
             _ => self.tx.version().await?,
         };
-        Ok(Changes {
-            users: stamped.into_iter().map(|(_, user)| user).collect(),
-            until,
-            more,
-        })
+        Ok((stamped.into_iter().map(|(_, id)| id).collect(), until, more))
     }
 
     /// A user's intent.

@@ -170,14 +170,21 @@ impl Registry {
     /// # Errors
     /// `Unavailable` if the store does not answer.
     pub async fn changed(&self, cell: &CellName, seen: i64) -> Result<()> {
+        self.moved(&keys::change_signal(cell), seen).await
+    }
+
+    /// Waits until the cell's power feed has moved past what `seen` says (see [`View::power_signal`]).
+    ///
+    /// # Errors
+    /// `Unavailable` if the store does not answer.
+    pub async fn power_changed(&self, cell: &CellName, seen: i64) -> Result<()> {
+        self.moved(&keys::power_signal(cell), seen).await
+    }
+
+    async fn moved(&self, signal: &[u8], seen: i64) -> Result<()> {
         let seen = (seen != 0).then(|| seen.to_le_bytes());
-        Ok(self
-            .store
-            .changed(
-                &keys::change_signal(cell),
-                seen.as_ref().map(<[u8; 8]>::as_slice),
-            )
-            .await?)
+        let seen = seen.as_ref().map(<[u8; 8]>::as_slice);
+        Ok(self.store.changed(signal, seen).await?)
     }
 }
 

@@ -197,7 +197,7 @@ impl Tx {
     }
 
     /// Writes a changed intent: the generation grows, the time is noted for the workspaces `touched`, the
-    /// change feed carries the user's id and its signal moves. The only way an intent is ever written.
+    /// change feed carries the user's id and its signal moves. The only way an intent is ever changed.
     ///
     /// # Errors
     /// As [`encode`].
@@ -219,6 +219,15 @@ impl Tx {
             .retain(|workspace, _| row.intent.workspace(*workspace).is_some());
         self.put(&keys::intent(&row.intent.cell, row.intent.user), row)?;
         self.announce_change(&row.intent.cell.clone(), row.intent.user)
+    }
+
+    /// Writes an intent that Git has and the registry lost, with Git's generation: nothing is new, so nothing is
+    /// announced.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn put_adopted_intent(&mut self, row: &IntentRow) -> Result<(), StoreError> {
+        self.put(&keys::intent(&row.intent.cell, row.intent.user), row)
     }
 
     /// Puts the user's id into the change feed, so that the renderer reads their state anew.

@@ -77,7 +77,7 @@ pub(crate) async fn bury_what_git_remembers(
             workspaces = deleted.workspaces.len(),
             "the registry may be older than Git; deletions are taken from Git's history"
         );
-        let bury = |users: &[UserId], workspaces: &[WorkspaceId]| BuryMissing {
+        let bury = |users: &[UserId], workspaces: &[(UserId, WorkspaceId)]| BuryMissing {
             cell: cell.clone(),
             users: users.to_vec(),
             workspaces: workspaces.to_vec(),
@@ -90,7 +90,7 @@ pub(crate) async fn bury_what_git_remembers(
                 .apply(RequestId::random(), &bury(users, &[]))
                 .await?;
         }
-        let workspaces: Vec<WorkspaceId> = deleted.workspaces.into_iter().collect();
+        let workspaces: Vec<(UserId, WorkspaceId)> = deleted.workspaces.into_iter().collect();
         for workspaces in workspaces.chunks(AT_ONCE) {
             registry
                 .apply(RequestId::random(), &bury(&[], workspaces))
@@ -104,7 +104,7 @@ pub(crate) async fn bury_what_git_remembers(
 #[derive(Debug, Default)]
 struct Deleted {
     users: BTreeSet<UserId>,
-    workspaces: BTreeSet<WorkspaceId>,
+    workspaces: BTreeSet<(UserId, WorkspaceId)>,
 }
 
 impl Deleted {
@@ -121,7 +121,7 @@ impl Deleted {
             let had = had.iter().flat_map(|intent| &intent.workspaces);
             let kept = |id| now.as_ref().is_some_and(|now| now.workspace(id).is_some());
             let gone = had.map(|workspace| workspace.id).filter(|id| !kept(*id));
-            deleted.workspaces.extend(gone);
+            deleted.workspaces.extend(gone.map(|id| (cut.user, id)));
             if cut.after.is_none() {
                 deleted.users.insert(cut.user);
             }

@@ -140,7 +140,9 @@ impl WorkspaceBody {
                 class: view.intent.storage_class.clone(),
             },
             phase: phase.into(),
-            reason: status.and_then(|status| status.reason.clone()),
+            reason: status
+                .and_then(|status| status.reason.as_ref())
+                .map(|reason| format!("{}; {}", reason.detail, reason.cause.remedy())),
             power: PowerBody {
                 wanted: match view.power.power {
                     Power::On => PowerName::On,

@@ -9,8 +9,8 @@ use super::workspace::{owned, set_power};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Account, Action, AuditEntry, Grace, IntentRow, Mark, Tombstone, User, UserPlace, Workspace,
-        WorkspacePlace,
+        Account, Action, AuditEntry, Grace, IntentRow, Mark, PowerCause, PowerState, ReapEntry,
+        Tombstone, User, UserPlace, Workspace, WorkspacePlace,
     },
     registry::Operation,
     tx::{Abort, Tx, no_such_workspace},
@@ -43,7 +43,7 @@ impl Operation for MarkWorkspace {
         if !set_workspace_mark(tx, &place, self.workspace, Some(mark), self.at).await? {
             return Ok(());
         }
-        set_power(tx, &place, self.workspace, Power::Off, self.at).await?;
+        set_power(tx, &place, self.workspace, off(self.at)).await?;
         tx.put(
             &keys::grace(self.until, self.workspace.as_uuid()),
             &Grace::Workspace {
@@ -66,6 +66,15 @@ impl Operation for MarkWorkspace {
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+/// What is marked does not run.
+fn off(at: Timestamp) -> PowerState {
+    PowerState {
+        power: Power::Off,
+        since: at,
+        cause: PowerCause::Deletion,
     }
 }
 
@@ -285,7 +294,7 @@ async fn set_user_mark(
                 user: id,
                 cell: place.cell.clone(),
             };
-            set_power(tx, &place, *workspace, Power::Off, at).await?;
+            set_power(tx, &place, *workspace, off(at)).await?;
         }
         Action::UserMarked { user: id }
     } else {
@@ -325,6 +334,12 @@ impl Operation for DeleteAccount {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let _: Account = tx
+            .require(
+                &keys::account(self.account),
+                "there is no account of that id",
+            )
+            .await?;
         for (_, user) in tx
             .scan_all::<UserId>(&keys::memberships(self.account))
             .await?
@@ -381,10 +396,7 @@ pub(super) async fn bury_workspace(
         .await?
         .ok_or_else(no_such_workspace)?;
     clear_workspace(tx, place, workspace).await?;
-    tx.put(
-        &keys::workspace_tombstone(&place.cell, workspace),
-        &Tombstone { at, requested },
-    )?;
+    write_workspace_tombstone(tx, &place.cell, place.user, workspace, requested, at)?;
     row.intent.workspaces.retain(|have| have.id != workspace);
     tx.put_intent(&mut row, &[], at)?;
     tx.announce_power(&place.cell, workspace)?;
@@ -410,6 +422,36 @@ async fn clear_workspace(
     }
     tx.clear_range(&keys::workspace_all(place.tenant, place.user, workspace));
     tx.clear(&keys::workspace_place(workspace));
+    tx.clear(&keys::activity(&place.cell, workspace));
+    Ok(())
+}
+
+/// Writes a workspace's tombstone and puts its volume on the reaper's list.
+pub(super) fn write_workspace_tombstone(
+    tx: &mut Tx,
+    cell: &CellName,
+    user: UserId,
+    workspace: WorkspaceId,
+    requested: bool,
+    at: Timestamp,
+) -> Result<(), Abort> {
+    tx.put(
+        &keys::workspace_tombstone(cell, workspace),
+        &Tombstone { at, requested },
+    )?;
+    put_reap(
+        tx,
+        cell,
+        &ReapEntry {
+            user,
+            workspace: Some(workspace),
+            at,
+        },
+    )
+}
+
+fn put_reap(tx: &mut Tx, cell: &CellName, entry: &ReapEntry) -> Result<(), Abort> {
+    tx.put(&keys::reap(cell, entry.id()), entry)?;
     Ok(())
 }
 
@@ -438,6 +480,8 @@ pub(super) async fn bury_user(
             &keys::workspace_tombstone(cell, workspace.id),
             &Tombstone { at, requested },
         )?;
+        // The whole namespace goes: no volume is reaped one by one any more.
+        tx.clear(&keys::reap(cell, workspace.id.as_uuid()));
         tx.announce_power(cell, workspace.id)?;
     }
     if let Some(mark) = &user.mark {
@@ -449,6 +493,7 @@ pub(super) async fn bury_user(
     tx.clear(&keys::membership(user.account, *tenant));
     tx.clear(&keys::intent(cell, id));
     tx.clear(&keys::committed(cell, id));
+    tx.clear(&keys::quarantine(cell, id));
     tx.add(&keys::cell_load(cell), -1);
     write_user_tombstone(tx, cell, id, requested, at)?;
     tx.audit(
@@ -470,6 +515,7 @@ pub(super) async fn bury_user(
     Ok(())
 }
 
+/// Writes a user's tombstone, puts their namespace on the reaper's list and tells the renderer.
 pub(super) fn write_user_tombstone(
     tx: &mut Tx,
     cell: &CellName,
@@ -481,16 +527,24 @@ pub(super) fn write_user_tombstone(
         &keys::user_tombstone(cell, id),
         &Tombstone { at, requested },
     )?;
+    put_reap(
+        tx,
+        cell,
+        &ReapEntry {
+            user: id,
+            workspace: None,
+            at,
+        },
+    )?;
     tx.announce_change(cell, id)?;
     Ok(())
 }
 
-/// Removes what is known of a person beside their users.
+/// Removes what is known of a person beside their users. An account taken over from Git has no profile.
 pub(super) async fn forget_person(tx: &mut Tx, account: AccountId) -> Result<(), Abort> {
-    let profile: Account = tx
-        .require(&keys::account(account), "there is no account of that id")
-        .await?;
-    tx.clear(&keys::email(&profile.email));
+    if let Some(profile) = tx.get::<Account>(&keys::account(account)).await? {
+        tx.clear(&keys::email(&profile.email));
+    }
     tx.clear_range(&keys::account_all(account));
     tx.clear_range(&keys::memberships(account));
     Ok(())

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use coditect_core::{CellName, UserId, Version, WorkspaceId};
 use jiff::Timestamp;
 
-use super::deletion::{bury_user, bury_workspace, forget_person, write_user_tombstone};
+use super::deletion::{
+    bury_user, bury_workspace, forget_person, write_user_tombstone, write_workspace_tombstone,
+};
 use crate::{
     keys,
     record::{
@@ -210,8 +212,8 @@ pub struct BuryMissing {
     pub cell: CellName,
     /// Users whose files a commit deleted.
     pub users: Vec<UserId>,
-    /// Workspaces that a commit deleted.
-    pub workspaces: Vec<WorkspaceId>,
+    /// Workspaces that a commit deleted, each with its user.
+    pub workspaces: Vec<(UserId, WorkspaceId)>,
     /// Whether the persons' own requests were behind it: then the person is forgotten too.
     pub requested: bool,
     /// Now.
@@ -253,19 +255,20 @@ impl Operation for BuryMissing {
                 None => {}
             }
         }
-        for id in &self.workspaces {
-            match tx
+        for (user, id) in &self.workspaces {
+            if let Some(place) = tx
                 .get::<WorkspacePlace>(&keys::workspace_place(*id))
                 .await?
             {
-                Some(place) => bury_workspace(tx, &place, *id, self.requested, self.at).await?,
-                None => tx.put(
-                    &keys::workspace_tombstone(&self.cell, *id),
-                    &Tombstone {
-                        at: self.at,
-                        requested: self.requested,
-                    },
-                )?,
+                bury_workspace(tx, &place, *id, self.requested, self.at).await?;
+                continue;
+            }
+            if tx
+                .get::<Tombstone>(&keys::workspace_tombstone(&self.cell, *id))
+                .await?
+                .is_none()
+            {
+                write_workspace_tombstone(tx, &self.cell, *user, *id, self.requested, self.at)?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Account, Action, AuditEntry, Credential, IntentRow, PowerState, Registration,
+        Account, Action, AuditEntry, Credential, IntentRow, PowerCause, PowerState, Registration,
         RegistrationState, Role, Tenant, User, UserPlace, Workspace, WorkspacePlace,
     },
     registry::Operation,
@@ -325,6 +325,7 @@ async fn provision(
         name,
         storage_gib: placement.limits.storage_gib,
         storage_class: cell.storage_class.clone(),
+        cause: PowerCause::SignUp,
         at,
     };
     let workspace = add_workspace(tx, &mut row, new).await?;
@@ -370,6 +371,8 @@ pub(super) struct NewWorkspace {
     pub(super) name: WorkspaceName,
     pub(super) storage_gib: u32,
     pub(super) storage_class: coditect_core::StorageClassName,
+    /// Why it starts at once.
+    pub(super) cause: PowerCause,
     pub(super) at: Timestamp,
 }
 
@@ -402,6 +405,7 @@ pub(super) async fn add_workspace(
         &PowerState {
             power: Power::On,
             since: new.at,
+            cause: new.cause,
         },
     )?;
     tx.put(

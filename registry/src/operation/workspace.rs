@@ -6,11 +6,15 @@ use coditect_core::{
 };
 use jiff::Timestamp;
 
-use super::sign_up::{NewWorkspace, add_workspace};
+use super::{
+    power::end_run,
+    sign_up::{NewWorkspace, add_workspace},
+};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Action, AuditEntry, IntentRow, PowerState, User, UserPlace, Workspace, WorkspacePlace,
+        Action, AuditEntry, IntentRow, PowerCause, PowerState, User, UserPlace, Workspace,
+        WorkspacePlace,
     },
     registry::Operation,
     tx::{Abort, Tx, no_such_workspace},
@@ -85,6 +89,7 @@ impl Operation for CreateWorkspace {
                 .storage_class
                 .clone()
                 .unwrap_or_else(|| self.cell.storage_class.clone()),
+            cause: PowerCause::Person,
             at: self.at,
         };
         let workspace = add_workspace(tx, &mut row, new).await?;
@@ -198,7 +203,12 @@ impl Operation for SetPower {
             )
             .into());
         }
-        if set_power(tx, &place, self.workspace, self.power, self.at).await? {
+        let wanted = PowerState {
+            power: self.power,
+            since: self.at,
+            cause: PowerCause::Person,
+        };
+        if set_power(tx, &place, self.workspace, wanted).await? {
             let action = match self.power {
                 Power::On => Action::WorkspaceStarted {
                     workspace: self.workspace,
@@ -246,23 +256,26 @@ pub(super) async fn owned(
     }
 }
 
-/// Writes the power wanted and tells the observer; false if it was so already.
+/// Writes the power wanted, ends the metering of a run that ends, and tells the observer; false if the power
+/// was so already.
 pub(super) async fn set_power(
     tx: &mut Tx,
     place: &WorkspacePlace,
     workspace: WorkspaceId,
-    power: Power,
-    at: Timestamp,
+    wanted: PowerState,
 ) -> Result<bool, Abort> {
     let key = keys::workspace(place.tenant, place.user, workspace, WorkspacePart::Power);
     if tx
         .get::<PowerState>(&key)
         .await?
-        .is_some_and(|have| have.power == power)
+        .is_some_and(|have| have.power == wanted.power)
     {
         return Ok(false);
     }
-    tx.put(&key, &PowerState { power, since: at })?;
+    if wanted.power == Power::Off {
+        end_run(tx, place, workspace, wanted.since).await?;
+    }
+    tx.put(&key, &wanted)?;
     tx.announce_power(&place.cell, workspace)?;
     Ok(true)
 }

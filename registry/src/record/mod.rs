@@ -2,19 +2,23 @@
 
 mod account;
 mod cell;
+mod observed;
 mod tenant;
 mod workspace;
 
-use coditect_core::{AccountId, Epoch, RegistrationId, TenantId, UserId, Version, WorkspaceId};
+use coditect_core::{
+    AccountId, Activity, Epoch, RegistrationId, TenantId, UserId, Version, WorkspaceId,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use account::{Account, Credential, Login, Registration, RegistrationState};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
+pub use observed::{CellState, Quarantine, ReapEntry, Restart};
 pub use tenant::{
     Action, AuditEntry, Grace, Mark, Role, Tenant, TransactionRecord, User, UserPlace,
     WorkspacePlace,
 };
-pub use workspace::{PowerState, Status, Workspace};
+pub use workspace::{Metering, PowerCause, PowerState, Status, Workspace};
 
 use crate::store::StoreError;
 
@@ -63,7 +67,13 @@ records!(
     WorkspacePlace,
     PowerState,
     Status,
+    Metering,
     Workspace,
+    Activity,
+    Quarantine,
+    ReapEntry,
+    Restart,
+    CellState,
     Epoch,
     Version,
     AccountId,

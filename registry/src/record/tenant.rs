@@ -4,6 +4,8 @@ use coditect_core::{AccountId, CellName, PlanName, Shard, TenantId, UserId, Work
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::PowerCause;
+
 /// An organisation, or one person's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
@@ -137,6 +139,13 @@ pub enum Action {
     WorkspaceStopped {
         workspace: WorkspaceId,
     },
+    WorkspaceKept {
+        workspace: WorkspaceId,
+    },
+    WorkspaceSuspended {
+        workspace: WorkspaceId,
+        cause: PowerCause,
+    },
     WorkspaceMarked {
         workspace: WorkspaceId,
     },
@@ -153,6 +162,16 @@ pub enum Action {
         user: UserId,
     },
     UserDeleted {
+        user: UserId,
+    },
+    UserAdopted {
+        user: UserId,
+    },
+    UserQuarantined {
+        user: UserId,
+        generation: u64,
+    },
+    QuarantineLifted {
         user: UserId,
     },
     PlanChanged {

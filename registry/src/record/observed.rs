@@ -1,0 +1,94 @@
+//! What concerns a cell's cluster beside the workspaces' own records: what was refused, what is to be removed,
+//! restarts, how the cell fares.
+
+use coditect_core::{Reason, UserId, WorkspaceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// That the cluster refuses what Git asks for a user, so that the neighbours proceed without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// The generation of the intent that was refused.
+    pub generation: u64,
+    /// The revision that Argo CD tried, in hexadecimal.
+    pub commit: String,
+    /// What the cluster said.
+    pub reason: Reason,
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// The Git blob of the refused file; none until the renderer has looked.
+    pub refused: Option<String>,
+    /// The Git blob of the last good file, which stands in its place; none: a Namespace with zero pods does.
+    pub stands: Option<String>,
+}
+
+/// Something that has a tombstone and whose objects are still to be removed from the cluster. Ids only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReapEntry {
+    /// Whose namespace it is in.
+    pub user: UserId,
+    /// The workspace whose volume goes; none: the whole namespace goes.
+    pub workspace: Option<WorkspaceId>,
+    /// When the tombstone was written.
+    pub at: Timestamp,
+}
+
+impl ReapEntry {
+    /// Under which id the entry stands: the workspace's, or else the user's.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.workspace
+            .map_or(self.user.as_uuid(), |workspace| workspace.as_uuid())
+    }
+}
+
+/// A restart of pods that run on an older template, within a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// Which one it is.
+    pub id: Uuid,
+    /// Pods that were made before this are restarted if what they run on has changed.
+    pub outdated_before: Timestamp,
+    /// When the window opens.
+    pub not_before: Timestamp,
+    /// When the window closes.
+    pub not_after: Timestamp,
+    /// How many pods may be down at the same time.
+    pub at_once: u32,
+    /// Why it was stopped; none while it is under way.
+    pub stopped: Option<String>,
+    /// How many pods came back.
+    pub done: u32,
+    /// How many did not.
+    pub failed: u32,
+    /// When it was asked for.
+    pub started_at: Timestamp,
+}
+
+impl Restart {
+    /// True if pods may still be restarted because of it.
+    #[must_use]
+    pub fn under_way(&self, now: Timestamp) -> bool {
+        self.stopped.is_none() && now < self.not_after
+    }
+}
+
+/// How a cell fares, as its observer says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellState {
+    /// Nobody is started until every scale is what the registry says.
+    pub held: bool,
+    /// How many StatefulSets have another scale than the registry says.
+    pub scales_wrong: u32,
+    /// How many workspaces the cell has.
+    pub workspaces: u32,
+    /// How many of them are ready.
+    pub ready: u32,
+    /// True while the observer sees the cluster.
+    pub connected: bool,
+    /// Why Argo CD's Applications cannot be read; none if they can.
+    pub argocd_unreachable: Option<String>,
+    /// When this was seen.
+    pub at: Timestamp,
+}
