@@ -1,6 +1,7 @@
 //! commit: from rows to a published commit, past the guards. Blocks on the disk.
 
 mod guard;
+mod quarantine;
 mod reason;
 
 use std::{
@@ -9,7 +10,10 @@ use std::{
 };
 
 use coditect_core::{CellName, Error, UserId, UserIntent, WorkspaceId};
-use coditect_registry::{Registry, record::IntentRow};
+use coditect_registry::{
+    Registry,
+    record::{IntentRow, Quarantine},
+};
 use git2::{ObjectType, Oid};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -19,6 +23,7 @@ use crate::{
     git::{Action, Batch, CellRepository, Checkpoint, Message, Occasion, PublishError, ShardTree},
     inputs::Inputs,
     load::Work,
+    quarantine::Stands,
 };
 
 /// Why nothing was published.
@@ -49,6 +54,8 @@ pub(crate) struct Outcome {
     pub(crate) orphans: BTreeSet<UserId>,
     /// Users that could not be rendered, with the reason; their last good file stands.
     pub(crate) failed: BTreeMap<UserId, String>,
+    /// Users whose file the cluster refuses, with what stands in its place.
+    pub(crate) quarantined: BTreeMap<UserId, Stands>,
     /// How many users' files were rendered.
     pub(crate) rendered: usize,
     /// How many files the commit made, changed or removed.
@@ -110,8 +117,10 @@ impl Committer {
         let mut landed = Vec::new();
         for row in work.rows {
             let user = row.intent.user;
-            match staging.user(row) {
-                Ok((row, changed)) if changed || work.unnoted.contains(&user) => landed.push(row),
+            match staging.user(row, work.quarantines.get(&user)) {
+                Ok(Some((row, changed))) if changed || work.unnoted.contains(&user) => {
+                    landed.push(row)
+                }
                 Ok(_) => {}
                 Err(Problem::User(why)) => {
                     staging.outcome.failed.insert(user, why);
@@ -181,9 +190,20 @@ impl<E: Into<Error>> From<E> for Problem {
 }
 
 impl Staging<'_> {
-    /// Brings one user's file up to the row; gives the row as rendered and whether the file changed.
-    fn user(&mut self, row: IntentRow) -> Result<(IntentRow, bool), Problem> {
-        let row = self.raise_to_policy(row)?;
+    /// Brings one user's file up to the row; gives the row as rendered and whether the file changed. None for a
+    /// user who is quarantined: their file is another one than the row's.
+    fn user(
+        &mut self,
+        row: IntentRow,
+        quarantine: Option<&Quarantine>,
+    ) -> Result<Option<(IntentRow, bool)>, Problem> {
+        let mut row = self.raise_to_policy(row)?;
+        if let Some(quarantine) = quarantine {
+            match self.quarantined(row, quarantine)? {
+                None => return Ok(None),
+                Some(again) => row = again,
+            }
+        }
         let bytes = self.render(&row)?;
         let (user, shard) = (row.intent.user, row.intent.shard);
         let places = self.committer.tree.places(user);
@@ -193,12 +213,12 @@ impl Staging<'_> {
             self.batch.put(shard, user, &bytes)?;
             let why = reason::created(&row.intent);
             self.message.record(user, Action::Created, &why);
-            return Ok((row, true));
+            return Ok(Some((row, true)));
         };
         let oid = Oid::hash_object(ObjectType::Blob, &bytes)
             .map_err(|error| Error::internal("a file cannot be hashed").because(error))?;
         if oid == *existing && places == [(shard, oid)] {
-            return Ok((row, false));
+            return Ok(Some((row, false)));
         }
         let before = self.recorded(user, *existing)?;
         let budget = self.budget.clone();
@@ -220,7 +240,7 @@ impl Staging<'_> {
                 self.message.record_workspace_deletion(requested);
             }
         }
-        Ok((row, changed))
+        Ok(Some((row, changed)))
     }
 
     /// The intent that Git records for the user, if the file holds it.

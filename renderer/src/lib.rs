@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod load;
 pub mod names;
 pub mod policy;
+pub mod quarantine;
 mod reconcile;
 pub mod release;
 pub mod render;

@@ -1,11 +1,11 @@
 //! load: what the registry wants, read anew at one version.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coditect_core::{CellName, Epoch, Result, UserId, Version};
 use coditect_registry::{
     Registry, View,
-    record::{IntentRow, Tombstone},
+    record::{IntentRow, Quarantine, Tombstone},
 };
 
 use crate::git::ShardTree;
@@ -24,6 +24,8 @@ pub struct Work {
     pub orphans: BTreeSet<UserId>,
     /// Users whose commit the registry has not noted although Git may hold it.
     pub unnoted: BTreeSet<UserId>,
+    /// Users whose file the cluster refuses.
+    pub quarantines: BTreeMap<UserId, Quarantine>,
     /// Every change up to and including this version is in here.
     pub version: Version,
     /// Which life of the registry this is.
@@ -56,6 +58,7 @@ pub async fn changes(
         more: changes.more,
         floor: view.feed_floor(cell).await?,
         registry_version: view.version().await?,
+        quarantines: view.quarantines(cell).await?,
         ..Work::default()
     };
     for user in changes.users.union(retry) {
@@ -96,6 +99,7 @@ pub async fn everything(registry: &Registry, cell: &CellName, tree: &ShardTree) 
         unnoted,
         registry_version: complete.version,
         noted: view.published(cell).await?,
+        quarantines: view.quarantines(cell).await?,
         ..Work::default()
     };
     for (_, user, _) in tree.iter().filter(|(_, user, _)| !known.contains(user)) {

@@ -5,7 +5,7 @@ mod report;
 mod work;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,6 +20,7 @@ use crate::{
     git::{CellRepository, Checkpoint, Occasion, State},
     inputs::Inputs,
     load::Work,
+    quarantine::Stands,
     service::{Beside, Settings},
 };
 
@@ -68,6 +69,7 @@ pub(crate) struct Leader {
     waiting: BTreeSet<UserId>,
     orphans: BTreeSet<UserId>,
     failed: BTreeSet<UserId>,
+    quarantined: BTreeMap<UserId, Stands>,
     looked: Instant,
     trimmed: Instant,
     retried: Instant,

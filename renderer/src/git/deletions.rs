@@ -8,7 +8,11 @@ use git2::{Commit, Delta, DiffOptions, Oid, Repository};
 use jiff::Timestamp;
 
 use super::{
-    error::Result, history::parent, message::Trailers, repository::CellRepository, tree::SHARDS,
+    error::Result,
+    history::parent,
+    message::{Trailers, quarantined_in},
+    repository::CellRepository,
+    tree::SHARDS,
 };
 
 /// Deletions of one commit.
@@ -60,7 +64,8 @@ impl CellRepository {
         })
     }
 
-    /// Every file that a commit with deletions removed or changed, in the whole history of `head`.
+    /// Every file that a commit with deletions removed or changed, in the whole history of `head`; not those
+    /// that it put in the place of refused ones, which may be older than a workspace that still exists.
     ///
     /// # Errors
     /// If a commit or tree cannot be read.
@@ -116,6 +121,7 @@ fn collect(
     options.pathspec(SHARDS).skip_binary_check(true);
     let (before, after) = (older.tree()?, newer.tree()?);
     let diff = repository.diff_tree_to_tree(Some(&before), Some(&after), Some(&mut options))?;
+    let stand_ins = newer.message().map(quarantined_in).unwrap_or_default();
     let user_of = |file: git2::DiffFile<'_>| -> Option<UserId> {
         file.path()?.file_stem()?.to_str()?.parse().ok()
     };
@@ -126,7 +132,7 @@ fn collect(
         .filter_map(|delta| user_of(delta.new_file()))
         .collect();
     for delta in diff.deltas() {
-        let Some(user) = user_of(delta.old_file()) else {
+        let Some(user) = user_of(delta.old_file()).filter(|user| !stand_ins.contains(user)) else {
             continue;
         };
         let after = match delta.status() {

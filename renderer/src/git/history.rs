@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{
     error::Result,
-    message::reason_for,
-    repository::CellRepository,
+    message::{quarantined_in, reason_for},
+    repository::{CellRepository, head},
     tree::{SHARDS, file_of},
 };
 
@@ -20,6 +20,15 @@ pub enum ChangeKind {
     Changed,
     /// The file went.
     Deleted,
+}
+
+/// The files that replaced one that the cluster refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandIns {
+    /// Those files, the newest, which is the present one, first; none if no refusal is behind the present file.
+    pub files: Vec<Oid>,
+    /// The file behind them, which was refused; the present one if none replaced it.
+    pub refused: Option<Oid>,
 }
 
 /// One commit that touched a user's file.
@@ -39,6 +48,8 @@ pub struct Change {
     pub before: Option<Oid>,
     /// The file after.
     pub after: Option<Oid>,
+    /// True if the commit put the file in the place of one that the cluster refused.
+    pub quarantined: bool,
 }
 
 impl CellRepository {
@@ -66,6 +77,103 @@ impl CellRepository {
             }
             Ok(changes)
         })
+    }
+
+    /// The user's file in a commit; none if the commit has none, or is not in the repository.
+    ///
+    /// # Errors
+    /// If the commit cannot be read.
+    pub fn file_at(&self, commit: Oid, shard: Shard, user: UserId) -> Result<Option<Oid>> {
+        self.read(|repository| {
+            let commit = known(repository, commit)?;
+            Ok(View::of(repository, commit.as_ref(), shard, user, None)?.file)
+        })
+    }
+
+    /// The newest file of the user up to `newest` that is not `refused`, that the renderer itself committed, and
+    /// that no other file replaced because it was refused. Looks back over `limit` commits.
+    ///
+    /// # Errors
+    /// If a commit or tree cannot be read.
+    pub fn good_version(
+        &self,
+        newest: Oid,
+        shard: Shard,
+        user: UserId,
+        refused: Oid,
+        limit: usize,
+    ) -> Result<Option<Oid>> {
+        self.read(|repository| {
+            let mut refused = vec![refused];
+            let mut next = known(repository, newest)?;
+            let mut newer: Option<(Commit<'_>, View)> = None;
+            for _ in 0..limit {
+                let Some(commit) = next else { break };
+                let known = newer.as_ref().map(|(_, view)| view);
+                let view = View::of(repository, Some(&commit), shard, user, known)?;
+                if let (Some((after, known)), Some(file)) = (&newer, view.file)
+                    && known.file != view.file
+                    && replaces_refused(after, user)
+                {
+                    refused.push(file);
+                }
+                if let Some(file) = view.file.filter(|file| !refused.contains(file))
+                    && head(repository, commit.id())?.intact
+                {
+                    return Ok(Some(file));
+                }
+                next = parent(&commit)?;
+                newer = Some((commit, view));
+            }
+            Ok(None)
+        })
+    }
+
+    /// What stands in a refused file's place at `newest`, and which file that is. Looks back over `limit` commits.
+    ///
+    /// # Errors
+    /// If a commit or tree cannot be read.
+    pub fn stand_ins(
+        &self,
+        newest: Oid,
+        shard: Shard,
+        user: UserId,
+        limit: usize,
+    ) -> Result<StandIns> {
+        self.read(|repository| {
+            let mut found = StandIns::default();
+            let mut next = known(repository, newest)?;
+            let mut after = View::of(repository, next.as_ref(), shard, user, None)?;
+            for _ in 0..limit {
+                let Some(commit) = next else { break };
+                let older = parent(&commit)?;
+                let before = View::of(repository, older.as_ref(), shard, user, Some(&after))?;
+                if before.file != after.file {
+                    match after.file {
+                        Some(file) if replaces_refused(&commit, user) => found.files.push(file),
+                        refused => {
+                            found.refused = refused;
+                            break;
+                        }
+                    }
+                }
+                (next, after) = (older, before);
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// Whether the commit put the user's file in the place of a refused one.
+fn replaces_refused(commit: &Commit<'_>, user: UserId) -> bool {
+    quarantined_in(&String::from_utf8_lossy(commit.message_bytes())).contains(&user)
+}
+
+fn known(repository: &Repository, commit: Oid) -> Result<Option<Commit<'_>>, git2::Error> {
+    match repository.find_commit(commit) {
+        Ok(commit) => Ok(Some(commit)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -135,6 +243,7 @@ fn change(commit: &Commit<'_>, user: UserId, before: Option<Oid>, after: Option<
         kind,
         before,
         after,
+        quarantined: quarantined_in(&message).contains(&user),
     }
 }
 

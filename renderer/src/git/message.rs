@@ -1,6 +1,6 @@
 //! Commit messages: what changed and why, by id, and the figures a machine reads back.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use coditect_core::{Epoch, Fence, UserId, Version};
 use git2::Oid;
@@ -11,6 +11,9 @@ use super::state::Checkpoint;
 const NAMED: usize = 20;
 /// Longest reason, in characters.
 const REASON: usize = 120;
+
+/// The trailer that names a user whose refused file another one replaces.
+const QUARANTINED: &str = "Coditect-Quarantined";
 
 /// Why a commit is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,7 @@ pub struct Message {
     deleted_requested: u64,
     workspaces_deleted: u64,
     workspaces_deleted_requested: u64,
+    quarantined: BTreeSet<UserId>,
 }
 
 impl Message {
@@ -64,6 +68,7 @@ impl Message {
             deleted_requested: 0,
             workspaces_deleted: 0,
             workspaces_deleted_requested: 0,
+            quarantined: BTreeSet::new(),
         }
     }
 
@@ -75,6 +80,12 @@ impl Message {
         } else {
             self.workspaces_deleted += 1;
         }
+    }
+
+    /// Says that what the commit holds of this user stands in the place of a file that the cluster refused. Every
+    /// one is named: what such a file lacks was not deleted.
+    pub fn record_quarantine(&mut self, user: UserId) {
+        self.quarantined.insert(user);
     }
 
     /// Counts one user, and names them with the reason if there is room. The reason stays in history
@@ -117,6 +128,9 @@ impl Message {
             Occasion::TakeOver => return format!("take-over by fence {}", checkpoint.fence),
             Occasion::FullReconcile => "full reconcile",
             Occasion::Repair => "repair",
+            Occasion::Changes if users > 0 && users == self.quarantined.len() as u64 => {
+                "quarantine"
+            }
             Occasion::Changes if users == self.created => "sign-up",
             Occasion::Changes if users == deleted => "deletion",
             Occasion::Changes => "change",
@@ -171,6 +185,9 @@ impl Message {
             text,
             "Coditect-Deleted: {deleted}\nCoditect-Deleted-Requested: {deleted_requested}"
         );
+        for user in &self.quarantined {
+            let _ = writeln!(text, "{QUARANTINED}: {user}");
+        }
         text
     }
 }
@@ -222,6 +239,23 @@ impl Trailers {
             deleted_requested: number("Coditect-Deleted-Requested")?,
         })
     }
+}
+
+/// The users whose refused files the commit of this message replaces; none if it is not a renderer's.
+pub(super) fn quarantined_in(message: &str) -> BTreeSet<UserId> {
+    if Trailers::parse(message).is_none() {
+        return BTreeSet::new();
+    }
+    let trailers = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    trailers
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix(QUARANTINED)?
+                .strip_prefix(": ")?
+                .parse()
+                .ok()
+        })
+        .collect()
 }
 
 /// The reason that a message gives for a user, if it names them.
@@ -323,6 +357,29 @@ mod tests {
             }
         );
         assert_eq!(Trailers::parse("someone's own words\n"), None);
+    }
+
+    #[test]
+    fn everyone_quarantined_is_named() {
+        let mut message = Message::new(Occasion::Changes);
+        for n in 0..300 {
+            message.record(user(n), Action::Changed, "quarantined");
+            message.record_quarantine(user(n));
+        }
+        assert_eq!(message.subject(&checkpoint()), "quarantine: 300 users");
+        let text = message.text(&checkpoint());
+        assert_eq!(quarantined_in(&text), (0..300).map(user).collect());
+        assert_eq!(
+            Trailers::parse(&text).map(|trailers| trailers.changed),
+            Some(300)
+        );
+        let mut forged = Message::new(Occasion::Changes);
+        forged.record(
+            user(1),
+            Action::Changed,
+            &format!("x\n\n{QUARANTINED}: {}", user(2)),
+        );
+        assert!(quarantined_in(&forged.text(&checkpoint())).is_empty());
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl CellRepository {
     }
 }
 
-fn head(repository: &Repository, commit: Oid) -> Result<Head, git2::Error> {
+pub(super) fn head(repository: &Repository, commit: Oid) -> Result<Head, git2::Error> {
     let root = repository.find_commit(commit)?.tree()?;
     let file = Path::new(CHECKPOINT_FOLDER).join(CHECKPOINT_FILE);
     let blob = root

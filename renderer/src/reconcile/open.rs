@@ -1,6 +1,10 @@
 //! Opening a cell's repository under a fence, and reading how it was left.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use coditect_core::{Fence, Result, Version, health::Health};
 use coditect_registry::Registry;
@@ -88,6 +92,7 @@ impl Leader {
             waiting: BTreeSet::new(),
             orphans: BTreeSet::new(),
             failed: BTreeSet::new(),
+            quarantined: BTreeMap::new(),
             looked: Instant::now(),
             trimmed: Instant::now(),
             retried: Instant::now(),

@@ -5,7 +5,11 @@ use coditect_registry::{operation::NoteCommitted, record::IntentRow};
 use jiff::Timestamp;
 
 use super::{Leader, Stop};
-use crate::{commit::Outcome, service::part};
+use crate::{
+    commit::Outcome,
+    quarantine::{Stands, tolerated},
+    service::part,
+};
 
 /// Rows noted in one transaction.
 const NOTED: usize = 256;
@@ -46,27 +50,53 @@ impl Leader {
             tracing::error!(%user, why, "cannot be rendered; the last good file stands");
         }
         self.failed.extend(outcome.failed.into_keys());
+        self.quarantined.extend(outcome.quarantined);
         Ok(())
     }
 
     pub(super) fn report(&self) {
         let cell = self.settings.cell.to_string();
+        let users = self
+            .committer
+            .as_ref()
+            .map_or(0, |committer| committer.tree.len());
         #[allow(clippy::cast_precision_loss, reason = "a gauge")]
         for (name, count) in [
             ("coditect_renderer_deletions_waiting", self.waiting.len()),
             ("coditect_renderer_orphans", self.orphans.len()),
             ("coditect_renderer_users_failed", self.failed.len()),
             (
-                "coditect_renderer_users",
-                self.committer
-                    .as_ref()
-                    .map_or(0, |committer| committer.tree.len()),
+                "coditect_renderer_users_quarantined",
+                self.quarantined.len(),
             ),
+            ("coditect_renderer_users", users),
         ] {
             metrics::gauge!(name, "cell" => cell.clone()).set(count as f64);
         }
-        let leads = format!("leads under fence {}", self.fence);
+        let mut leads = format!("leads under fence {}", self.fence);
         let mut troubles = Vec::new();
+        if self.quarantined.len() > tolerated(users) {
+            troubles.push(format!(
+                "{} users are quarantined, more than {}: the cluster refuses what policy or templates ask for, and an operator must correct them",
+                self.quarantined.len(),
+                tolerated(users)
+            ));
+        } else if !self.quarantined.is_empty() {
+            leads.push_str(&format!(
+                "; {} user(s) quarantined: other files stand for those that the cluster refuses",
+                self.quarantined.len()
+            ));
+        }
+        let refused_too = self
+            .quarantined
+            .values()
+            .filter(|stands| **stands == Stands::RefusedToo);
+        let refused_too = refused_too.count();
+        if refused_too > 0 {
+            troubles.push(format!(
+                "the cluster refuses even a Namespace without pods for {refused_too} user(s); an operator must look at its admission"
+            ));
+        }
         if !self.waiting.is_empty() {
             troubles.push(format!(
                 "{} deletion(s) above the hour's budget wait",

@@ -65,6 +65,7 @@ impl Leader {
         self.waiting.clear();
         self.orphans.clear();
         self.failed.clear();
+        self.quarantined.clear();
         self.note(outcome).await?;
         self.version = version;
         summary.total = started.elapsed();
@@ -109,6 +110,7 @@ impl Leader {
         {
             self.orphans.remove(&user);
             self.failed.remove(&user);
+            self.quarantined.remove(&user);
         }
         let outcome = self.commit(work, checkpoint, Occasion::Changes).await?;
         let published = outcome.commit.is_some();
