@@ -12,6 +12,8 @@ pub struct ApiConfig {
     /// Where people reach the API, without a slash at the end (`https://api.example.com`): the issuer of
     /// access tokens, and an origin that may use the refresh cookie.
     pub public_url: String,
+    /// The address of a workspace; `{host}` stands for `<slug>.<domain>`.
+    pub workspace_url_template: String,
     /// Other origins whose pages may call the API with credentials, each exactly as a browser sends it
     /// (`https://app.example.com`, no path).
     pub origins: Vec<String>,
@@ -53,6 +55,7 @@ impl ApiConfig {
     pub fn new(public_url: impl Into<String>) -> Self {
         Self {
             public_url: public_url.into(),
+            workspace_url_template: "https://{host}".to_owned(),
             origins: Vec::new(),
             verification: Verification::Email,
             sign_up: SignUp::Open,
@@ -146,6 +149,9 @@ pub struct Rates {
     pub address: Rate,
     /// Requests with an access token, by account.
     pub account: Rate,
+    /// Requests for workspaces' hosts that no pod answers, by client address: a bucket of their own, so that
+    /// tabs that reconnect keep nobody from signing in.
+    pub wake: Rate,
 }
 
 impl Default for Rates {
@@ -164,6 +170,10 @@ impl Default for Rates {
                 per_minute: 600,
             },
             account: Rate {
+                burst: 240,
+                per_minute: 1_200,
+            },
+            wake: Rate {
                 burst: 240,
                 per_minute: 1_200,
             },

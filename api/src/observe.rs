@@ -15,6 +15,10 @@ use crate::problem::{HEADERS_TOO_LARGE, INTERNAL, Problem};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Marks an answer of a workspace's host: it is no answer of the API, so never a problem document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WorkspaceHost;
+
 /// Most bytes of headers that a request may have. Browsers send two or three KiB.
 const HEADER_BYTES: usize = 16 * 1024;
 
@@ -61,6 +65,12 @@ pub(crate) async fn observe(
     };
     drop(in_flight);
     let _entered = span.enter();
+    let elsewhere = response.extensions().get::<WorkspaceHost>().is_some();
+    let route = if elsewhere {
+        "workspace host".to_owned()
+    } else {
+        route
+    };
     let response = finish(response, &id, settings);
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
@@ -80,6 +90,7 @@ fn finish(mut response: Response, id: &str, settings: Observe) -> Response {
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => Some(problem),
         // What the router and its libraries answer: a status with plain text or nothing.
+        _ if response.extensions().get::<WorkspaceHost>().is_some() => None,
         None if is_bare_failure(&response) => Some(Problem::of_status(response.status())),
         None => None,
     };

@@ -29,6 +29,14 @@ pub(crate) fn router() -> Router<ApiState> {
     Router::new()
         .route("/", html(include_str!("../static/landing.html")))
         .route("/docs", html(include_str!("../static/docs.html")))
+        .route("/wake/{slug}", html(include_str!("../static/wake.html")))
+        .route(
+            "/assets/wake.js",
+            asset(
+                "text/javascript; charset=utf-8",
+                include_str!("../static/wake.js"),
+            ),
+        )
         .route(
             "/assets/landing.js",
             asset(

@@ -28,6 +28,7 @@ pub(crate) struct Limits {
     pub(crate) guesses: Limiter<[u8; 32]>,
     pub(crate) address: Limiter<Caller>,
     pub(crate) account: Limiter<AccountId>,
+    pub(crate) wake: Limiter<Caller>,
 }
 
 /// Who a limit counts for.
@@ -60,6 +61,7 @@ impl Limits {
             guesses: Limiter::new("guesses", rates.guesses),
             address: Limiter::new("address", rates.address),
             account: Limiter::new("account", rates.account),
+            wake: Limiter::new("wake", rates.wake),
         }
     }
 }

@@ -10,10 +10,7 @@ use axum::{
 };
 use coditect_core::{Error, Result};
 use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -60,6 +57,20 @@ pub async fn serve(
     state: ApiState,
     shutdown: CancellationToken,
 ) -> Result<()> {
+    serve_behind(listener, state, |api, _| api, shutdown).await
+}
+
+/// As [`serve`], with something before the API: `front` is given the API and what it knows, and gives back what
+/// is served.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_behind(
+    listener: TcpListener,
+    state: ApiState,
+    front: impl FnOnce(Router, &ApiState) -> Router,
+    shutdown: CancellationToken,
+) -> Result<()> {
     let config = &state.config;
     let limits = ServeLimits {
         connections: config.connections,
@@ -68,7 +79,8 @@ pub async fn serve(
     };
     let stopping = state.stopping.clone();
     let reloading = reload_keys(state.clone(), shutdown.clone());
-    let serving = serve_router(listener, router(state), limits, async move {
+    let router = front(router(state.clone()), &state);
+    let serving = serve_router(listener, router, limits, async move {
         shutdown.cancelled().await;
         stopping.cancel();
     });
@@ -91,7 +103,7 @@ pub async fn serve_router(
         .map_err(|error| Error::unavailable("the listening socket is gone").because(error))?;
     tracing::info!(%address, "listening");
     let places = Arc::new(Semaphore::new(limits.connections.max(1)));
-    let graceful = GracefulShutdown::new();
+    let closing = CancellationToken::new();
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -109,10 +121,11 @@ pub async fn serve_router(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = graceful.watch(connection(stream, peer, router.clone(), limits));
+                let connection = connection(stream, peer, router.clone(), limits);
+                let closing = closing.clone();
                 connections.spawn(async move {
                     let _place = place;
-                    if let Err(error) = connection.await {
+                    if let Err(error) = until_closing(connection, closing).await {
                         tracing::debug!(%error, "a connection ended early");
                     }
                 });
@@ -123,10 +136,9 @@ pub async fn serve_router(
     }
     drop(listener);
     let open = connections.len();
-    if tokio::time::timeout(limits.drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    closing.cancel();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.drain, ended).await.is_err() {
         tracing::warn!(
             open,
             seconds = limits.drain.as_secs(),
@@ -156,12 +168,25 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Answerer {
     }
 }
 
+/// Serves a connection; once `closing` is cancelled, what is in flight finishes and nothing more is taken.
+async fn until_closing(
+    connection: http1::UpgradeableConnection<TokioIo<TcpStream>, Answerer>,
+    closing: CancellationToken,
+) -> hyper::Result<()> {
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = &mut connection => return ended,
+        () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     limits: ServeLimits,
-) -> http1::Connection<TokioIo<TcpStream>, Answerer> {
+) -> http1::UpgradeableConnection<TokioIo<TcpStream>, Answerer> {
     // Small answers go out at once; only speed is lost if the socket refuses.
     let _ = stream.set_nodelay(true);
     http1::Builder::new()
@@ -170,6 +195,8 @@ fn connection(
         // Above what the outermost layer allows, so that it can answer with a problem document.
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(stream), Answerer { router, peer })
+        // For what stands before the API: the API itself changes no protocol.
+        .with_upgrades()
 }
 
 async fn pause_after(error: &io::Error) {

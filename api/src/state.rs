@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use axum::http::{HeaderMap, Uri};
 use coditect_core::{AccountId, Catalogue, Error, Kind, Result, health::Health};
 use coditect_registry::Registry;
 use jiff::Timestamp;
@@ -15,7 +16,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::ApiConfig, key_ring::KeyRing, password::Passwords, rate::Limits, token::AccessTokens,
+    config::ApiConfig,
+    key_ring::KeyRing,
+    password::Passwords,
+    rate::Limits,
+    route::{Site, name_of_origin},
+    token::AccessTokens,
 };
 
 /// Everything the API needs to answer. Cheap to clone; clones share it.
@@ -33,6 +39,8 @@ pub struct Parts {
     pub(crate) passwords: Passwords,
     pub(crate) limits: Option<Limits>,
     pub(crate) origins: Vec<String>,
+    /// The host names of those origins: never taken for a workspace's.
+    pub(crate) own_hosts: Vec<String>,
     /// Cancelled when the server stops: event streams end, readiness goes.
     pub(crate) stopping: CancellationToken,
     streams: Mutex<HashMap<AccountId, usize>>,
@@ -76,8 +84,13 @@ impl ApiState {
         metrics: PrometheusHandle,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self> {
+        let origins = config.allowed_origins()?;
         Ok(Self(Arc::new(Parts {
-            origins: config.allowed_origins()?,
+            own_hosts: origins
+                .iter()
+                .filter_map(|origin| name_of_origin(origin))
+                .collect(),
+            origins,
             tokens: AccessTokens::new(
                 keys,
                 config.public_url.clone(),
@@ -104,6 +117,15 @@ impl ApiState {
     /// The policy in force.
     pub(crate) fn policy(&self) -> Arc<Catalogue> {
         Arc::clone(&self.catalogue.borrow())
+    }
+
+    /// Whose the host of a request is, by the cells of the policy in force.
+    #[must_use]
+    pub fn site(&self, target: &Uri, headers: &HeaderMap) -> Site {
+        let policy = self.policy();
+        let cells = policy.cells.iter();
+        let domains = cells.map(|(cell, summary)| (cell, summary.domain.as_str()));
+        Site::of(target, headers, &self.own_hosts, domains)
     }
 
     /// A place for one more event stream of the account, given back when dropped.

@@ -45,6 +45,10 @@ pub(crate) fn describe() {
         "coditect_api_refresh_reused_total",
         "Logins ended because an old refresh token was used again"
     );
+    describe_counter!(
+        "coditect_api_wake_answers_total",
+        "Requests for workspaces' hosts that no pod answered, by state and what was wanted"
+    );
     describe_gauge!("coditect_api_event_streams", "Open event streams");
     describe_histogram!(
         "coditect_api_password_hash_seconds",

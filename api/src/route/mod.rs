@@ -7,8 +7,11 @@ mod login;
 mod me;
 mod operations;
 mod plans;
+mod wake;
+mod wake_page;
 mod workspace_body;
 mod workspace_deletion;
+mod workspace_host;
 mod workspaces;
 
 use axum::{
@@ -21,6 +24,9 @@ use coditect_core::health::Health;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use workspace_host::Site;
+pub(crate) use workspace_host::name_of_origin;
 
 use crate::{
     caller::{limit_address, limit_credentials, require_login},
@@ -105,6 +111,8 @@ pub fn router(state: ApiState) -> Router {
             within(limit, next.run(request))
         }))
         .layer(cors)
+        // Outside of everything that belongs to the API: a workspace's host is none of its origins.
+        .layer(from_fn_with_state(state.clone(), wake::divert))
         .with_state(state);
     outermost(routes, over_tls)
 }
