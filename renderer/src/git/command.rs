@@ -3,7 +3,10 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::{process::Command, time::timeout};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
 
 /// Variables that would point Git at another repository than the one named.
 const MISLEADING: [&str; 8] = [
@@ -50,11 +53,11 @@ pub(super) async fn run(mut command: Command, limit: Duration) -> Result<Output,
     let child = command
         .spawn()
         .map_err(|error| format!("the git command could not be started ({error}): install git"))?;
-    let mut group = Group(child.id());
+    let mut group = Group::of(&child);
     let output = timeout(limit, child.wait_with_output()).await;
     match output {
         Ok(Ok(output)) => {
-            group.0 = None;
+            group.ended();
             Ok(Output {
                 success: output.status.success(),
                 stdout: lossy(&output.stdout),
@@ -74,7 +77,19 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 /// Ends the command's process group when dropped, unless the command ended by itself.
-struct Group(Option<u32>);
+pub(super) struct Group(Option<u32>);
+
+impl Group {
+    /// The group that a command was started as the leader of.
+    pub(super) fn of(leader: &Child) -> Self {
+        Self(leader.id())
+    }
+
+    /// The command ended by itself: its id may be somebody else's soon.
+    pub(super) fn ended(&mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {

@@ -27,6 +27,7 @@ mod policy_repository;
 mod redact;
 mod reference;
 mod repository;
+mod serve;
 mod state;
 mod tree;
 
@@ -36,7 +37,7 @@ pub use self::{
     batch::{Batch, Prepared, Published},
     deletions::{Cut, Spent},
     error::{Error, PublishError, Result},
-    history::{Change, ChangeKind},
+    history::{Change, ChangeKind, StandIns},
     maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, repack},
     message::{Action, Message, Occasion, Trailers},
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
@@ -45,6 +46,7 @@ pub use self::{
     redact::redacted,
     reference::BRANCH,
     repository::{CellRepository, Head},
+    serve::{FindRepository, GitServeLimits, GitServer, SHORTEST_TOKEN, TOKENS, Tokens},
     state::{Checkpoint, State},
     tree::{CHECKPOINT_FILE, CHECKPOINT_FOLDER, Foreign, SHARDS, ShardTree, path_of},
 };
