@@ -480,8 +480,6 @@ pub(super) async fn bury_user(
             &keys::workspace_tombstone(cell, workspace.id),
             &Tombstone { at, requested },
         )?;
-        // The whole namespace goes: no volume is reaped one by one any more.
-        tx.clear(&keys::reap(cell, workspace.id.as_uuid()));
         tx.announce_power(cell, workspace.id)?;
     }
     if let Some(mark) = &user.mark {

@@ -393,7 +393,7 @@ async fn a_restored_registry_buries_whom_git_remembers() {
     let bury = BuryMissing {
         cell: local(),
         users: vec![ada.user, stranger],
-        workspaces: vec![bob.workspace],
+        workspaces: vec![(bob.user, bob.workspace)],
         requested: true,
         at: at(1),
     };

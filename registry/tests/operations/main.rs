@@ -4,6 +4,9 @@
 
 mod deletion;
 mod feeds;
+mod metering;
+mod observer;
+mod reaping;
 mod sign_up;
 mod support;
 mod workspaces;
