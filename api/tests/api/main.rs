@@ -13,4 +13,5 @@ mod me;
 mod operations;
 mod serving;
 mod sign_up;
+mod wake;
 mod workspaces;
