@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod dev;
 mod history;
+mod reap;
 mod registry;
 mod render;
 mod renderer;
@@ -26,8 +27,10 @@ pub(crate) enum Command {
     Renderer(renderer::Renderer),
     /// Render intents with a policy into a folder; needs no registry.
     Render(render::Render),
-    /// Prove that registry and Git agree, user by user.
+    /// Prove that registry, Git and cluster agree, user by user.
     Verify(verify::Verify),
+    /// Remove the namespaces and volumes of what was deleted.
+    Reap(reap::Reap),
     /// What happened to a user or workspace, when and why, by Git alone.
     History(history::History),
     /// Care for a registry: figures, compaction, a new epoch after a restore.
@@ -57,6 +60,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Renderer(renderer) => renderer.run(output).await,
             Command::Render(render) => render.run(output),
             Command::Verify(verify) => verify.run(output).await,
+            Command::Reap(reap) => reap.run(output).await,
             Command::History(history) => history.run(output).await,
             Command::Registry(registry) => registry.run(output).await,
             Command::Config(config) => config.run(output),

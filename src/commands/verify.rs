@@ -1,7 +1,11 @@
+mod cluster;
+mod metrics;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use coditect_core::{CellName, Error, Result};
+use coditect_observer::compare;
 use coditect_registry::Registry;
 use coditect_renderer::{
     git::{CellRepository, PolicyRepository},
@@ -9,9 +13,19 @@ use coditect_renderer::{
     verify::{Difference, Report, verify},
 };
 
-use crate::{cli::Output, data::Data, exit::Exit, output, progress};
+use serde::Serialize;
 
-/// Prove that registry and Git agree, user by user, by the bytes that rendering gives.
+use self::cluster::GitAndRegistry;
+use crate::{
+    cli::Output,
+    clusters::{Cluster, Clusters},
+    data::Data,
+    exit::Exit,
+    output, progress,
+};
+
+/// Prove that registry and Git agree, user by user, by the bytes that rendering gives; with `--cluster` also
+/// that the cluster is what both say.
 ///
 /// A renderer may be at work meanwhile: differences are looked at again for a while before they count.
 #[derive(Debug, Args)]
@@ -30,6 +44,45 @@ pub(crate) struct Verify {
     /// How many seconds a difference may take to settle.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     settle: u64,
+
+    /// Compare the cluster too, object by object: that of the policy's only cell, or of each cell named. Needs the
+    /// right to list the kinds that are rendered.
+    #[arg(long, value_name = "CELL=KUBECONFIG", num_args = 0..=1)]
+    cluster: Option<Vec<Cluster>>,
+
+    /// How many seconds a live object that differs is looked at again: it may be in the middle of a change.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        requires = "cluster"
+    )]
+    patience: u64,
+
+    /// Write what was found as Prometheus metrics too, as a collector of text files reads them.
+    #[arg(long, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
+}
+
+/// What was found of one cell.
+#[derive(Serialize)]
+struct Verified {
+    #[serde(flatten)]
+    report: Report,
+    /// The cluster against both; none if it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<compare::Report>,
+}
+
+impl Verified {
+    fn agrees(&self) -> bool {
+        self.report.agrees() && self.cluster.as_ref().is_none_or(compare::Report::agrees)
+    }
+
+    fn differences(&self) -> usize {
+        let live = |cluster: &compare::Report| cluster.differences.values().map(Vec::len).sum();
+        self.report.differences.len() + self.cluster.as_ref().map_or(0, live)
+    }
 }
 
 /// How long between two looks.
@@ -41,16 +94,33 @@ impl Verify {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let registry = self.data.open().await?;
         let inputs = self.inputs()?;
-        let cells = if self.cells.is_empty() {
+        let cells: Vec<CellName> = if self.cells.is_empty() {
             inputs.policy.catalogue().cells.keys().cloned().collect()
         } else {
             self.cells.clone()
         };
+        let clusters = self.cluster.clone().map(|cluster| Clusters { cluster });
+        let (clusters, cells) = match clusters {
+            None => (None, cells),
+            Some(clusters) => {
+                // Of the cells named, those with a cluster; without a cluster named, the only one.
+                let cells = clusters.cells(cells)?;
+                (Some(clusters), cells)
+            }
+        };
         let mut reports = Vec::new();
         for cell in &cells {
-            reports.push(self.settled(&registry, cell, &inputs, output).await?);
+            let report = self.settled(&registry, cell, &inputs, output).await?;
+            let cluster = match &clusters {
+                Some(clusters) => Some(self.live(&registry, cell, clusters, output).await?),
+                None => None,
+            };
+            reports.push(Verified { report, cluster });
         }
-        let agree = reports.iter().all(Report::agrees);
+        if let Some(file) = &self.metrics_file {
+            metrics::write(file, &reports)?;
+        }
+        let agree = reports.iter().all(Verified::agrees);
         match output {
             Output::Json => output::json(&reports)?,
             Output::Text => print(&reports),
@@ -68,6 +138,34 @@ impl Verify {
         Ok(Arc::new(inputs))
     }
 
+    /// Compares the cluster with Git and the registry's power.
+    async fn live(
+        &self,
+        registry: &Registry,
+        cell: &CellName,
+        clusters: &Clusters,
+        output: Output,
+    ) -> Result<compare::Report> {
+        let client = clusters.client(cell).await?;
+        let repository = CellRepository::open(self.path(cell))?;
+        let desired = GitAndRegistry::new(registry.clone(), cell.clone(), repository);
+        let bar = progress::bar(output, 0, "users in the cluster");
+        let patience = Duration::from_secs(self.patience);
+        let report = compare::compare(&client, &desired, patience, |done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        })
+        .await;
+        bar.finish_and_clear();
+        report
+    }
+
+    fn path(&self, cell: &CellName) -> PathBuf {
+        self.repository
+            .clone()
+            .unwrap_or_else(|| self.data.repository(cell))
+    }
+
     /// Compares until there is no difference or time is up.
     async fn settled(
         &self,
@@ -76,10 +174,7 @@ impl Verify {
         inputs: &Arc<Inputs>,
         output: Output,
     ) -> Result<Report> {
-        let path = self
-            .repository
-            .clone()
-            .unwrap_or_else(|| self.data.repository(cell));
+        let path = self.path(cell);
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.settle);
         loop {
             let bar = progress::bar(output, 0, "users");
@@ -105,49 +200,82 @@ impl Verify {
     }
 }
 
-fn print(reports: &[Report]) {
+fn print(reports: &[Verified]) {
     output::table(
         ["cell", "commit", "users", "differences", "verdict"],
-        reports.iter().map(|report| {
+        reports.iter().map(|verified| {
+            let Report {
+                cell,
+                commit,
+                users,
+                ..
+            } = &verified.report;
             [
-                report.cell.to_string(),
-                report
-                    .commit
+                cell.to_string(),
+                commit
                     .as_deref()
                     .map_or("none", |commit| &commit[..12.min(commit.len())])
                     .to_owned(),
-                report.users.to_string(),
-                report.differences.len().to_string(),
-                if report.agrees() {
-                    "registry = Git".to_owned()
-                } else {
-                    "differs".to_owned()
-                },
+                users.to_string(),
+                verified.differences().to_string(),
+                verdict(verified).to_owned(),
             ]
         }),
     );
-    for trouble in reports.iter().flat_map(|report| &report.troubles) {
-        output::line(&format!("! {trouble}"));
+    for Verified { report, cluster } in reports {
+        for trouble in &report.troubles {
+            output::line(&format!("! {trouble}"));
+        }
+        for note in &report.notes {
+            output::line(&format!("- {note}"));
+        }
+        for (user, quarantined) in &report.quarantined {
+            output::line(&format!(
+                "- {user} is quarantined since {}: {}",
+                quarantined.at, quarantined.reason.detail
+            ));
+        }
+        for (user, objects) in cluster.iter().flat_map(|cluster| &cluster.waiting) {
+            output::line(&format!(
+                "- {user}: {} waits for the reaper",
+                objects.join(", ")
+            ));
+        }
     }
-    let differences: Vec<_> = reports
-        .iter()
-        .flat_map(|report| &report.differences)
-        .collect();
-    if !differences.is_empty() {
-        output::table(
-            ["user", "difference"],
-            differences
-                .iter()
-                .take(SHOWN)
-                .map(|(user, difference)| [user.to_string(), words(difference)]),
-        );
+    let rows: Vec<[String; 2]> = reports.iter().flat_map(rows).collect();
+    if !rows.is_empty() {
+        output::table(["user", "difference"], rows.iter().take(SHOWN).cloned());
     }
-    if differences.len() > SHOWN {
+    if rows.len() > SHOWN {
         output::line(&format!(
             "and {} more; --output json has all",
-            differences.len() - SHOWN
+            rows.len() - SHOWN
         ));
     }
+}
+
+fn verdict(verified: &Verified) -> &'static str {
+    match (&verified.cluster, verified.agrees()) {
+        (None, true) => "registry = Git",
+        (Some(_), true) => "registry = Git = cluster",
+        (_, false) => "differs",
+    }
+}
+
+/// Every difference, a line each.
+fn rows(verified: &Verified) -> Vec<[String; 2]> {
+    let git = verified.report.differences.iter();
+    let git = git.map(|(user, difference)| [user.to_string(), words(difference)]);
+    let live = verified
+        .cluster
+        .iter()
+        .flat_map(|cluster| &cluster.differences);
+    let live = live.flat_map(|(user, differences)| {
+        differences
+            .iter()
+            .map(|difference| [user.to_string(), difference.to_string()])
+    });
+    git.chain(live).collect()
 }
 
 fn words(difference: &Difference) -> String {

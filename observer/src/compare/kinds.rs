@@ -52,12 +52,7 @@ pub const KINDS: [Kind; 12] = [
         "RoleBinding",
         "rolebindings",
     ),
-    kind(
-        "gateway.networking.k8s.io",
-        "v1",
-        "HTTPRoute",
-        "httproutes",
-    ),
+    kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
 ];
 
 impl Kind {

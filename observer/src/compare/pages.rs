@@ -75,7 +75,10 @@ impl Pages {
             // The page's version is forgotten; the answer holds where to go on with the newest
             // (Kubernetes documentation, "Retrieving large results sets in chunks").
             Err(kube::Error::Api(status)) if status.code == 410 => {
-                let token = status.metadata.as_ref().and_then(|list| list.continue_.clone());
+                let token = status
+                    .metadata
+                    .as_ref()
+                    .and_then(|list| list.continue_.clone());
                 let Some(token) = token.filter(|token| !token.is_empty()) else {
                     return Err(unreadable(self.kind, kube::Error::Api(status)));
                 };
@@ -108,7 +111,11 @@ impl Pages {
 }
 
 /// All of one user's objects, read anew.
-pub(super) async fn of_user(client: &Client, kinds: &'static [Kind], user: UserId) -> Result<Vec<Live>> {
+pub(super) async fn of_user(
+    client: &Client,
+    kinds: &'static [Kind],
+    user: UserId,
+) -> Result<Vec<Live>> {
     let namespace = user.namespace();
     let mut found = Vec::new();
     for kind in kinds {

@@ -168,7 +168,12 @@ mod tests {
     fn only_where_a_quantity_stands() {
         assert!(same("limits", "cpu", &json!("1000m"), &json!("1")));
         assert!(same("limits", "cpu", &json!(1), &json!("1")));
-        assert!(same("emptyDir", "sizeLimit", &json!("1Gi"), &json!("1024Mi")));
+        assert!(same(
+            "emptyDir",
+            "sizeLimit",
+            &json!("1Gi"),
+            &json!("1024Mi")
+        ));
         assert!(!same("env", "value", &json!("1000m"), &json!("1")));
         assert!(!same("env", "value", &json!(1), &json!("1")));
         assert!(!same("limits", "cpu", &json!("x"), &json!("y")));

@@ -19,7 +19,7 @@ pub struct Allowance {
 
 /// What was spent within the hour, as far as this process knows. Each pass of a process of its own begins anew:
 /// what may go at all has already passed the budget of Git's commits.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Spent {
     routine: VecDeque<Timestamp>,
     own: VecDeque<Timestamp>,

@@ -393,15 +393,13 @@ mod tests {
             Just(Tracked::Wanted),
             Just(Tracked::Extraneous)
         ];
-        let live = proptest::option::of(
-            (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(ours, annotated, ending)| {
-                Live {
-                    ours,
-                    annotated,
-                    terminating: ending.then(|| (at(0), "x".to_owned())),
-                }
-            }),
-        );
+        let live = proptest::option::of((any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+            |(ours, annotated, ending)| Live {
+                ours,
+                annotated,
+                terminating: ending.then(|| (at(0), "x".to_owned())),
+            },
+        ));
         let names = || proptest::collection::vec(Just("x".to_owned()), 0..2);
         (
             (tombstone, any::<bool>(), git, shard, tracked),
