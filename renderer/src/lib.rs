@@ -16,6 +16,7 @@ mod reconcile;
 pub mod release;
 pub mod render;
 pub mod resolve;
+pub mod restore;
 mod restored;
 pub mod service;
 pub mod verify;

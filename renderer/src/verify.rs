@@ -2,17 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use coditect_core::{CellName, Result, UserId};
-use coditect_registry::Registry;
+use coditect_core::{CellName, Reason, Result, Shard, UserId, UserIntent};
+use coditect_registry::{Registry, record::Quarantine};
 use git2::{ObjectType, Oid};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     git::{CellRepository, State},
     inputs::Inputs,
     load,
+    quarantine::is_without_pods,
     reconcile::blocking,
-    render::intent_of,
+    render::{Rendered, intent_of},
 };
 
 /// How one user's file differs from what the registry wants.
@@ -52,10 +54,40 @@ pub struct Report {
     pub commit: Option<String>,
     /// How many users the registry has.
     pub users: usize,
+    /// Users whose file the cluster refuses, with what stands in its place: no difference as long as Git holds
+    /// just that.
+    pub quarantined: BTreeMap<UserId, Quarantined>,
     /// Every difference.
     pub differences: BTreeMap<UserId, Difference>,
     /// What is wrong with the repository as a whole.
     pub troubles: Vec<String>,
+    /// What is no difference but worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// A user whose file the cluster refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// What the cluster said.
+    pub reason: Reason,
+    /// Since when.
+    pub at: Timestamp,
+    /// The commit that it tried.
+    pub commit: String,
+    /// What Git holds instead.
+    pub stands: Standin,
+}
+
+/// What Git holds in the place of a refused file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standin {
+    /// The last file that was not refused.
+    LastGood,
+    /// A Namespace with a quota of zero pods.
+    NoPods,
+    /// Nothing yet: the renderer has not looked, or what is rendered now is another file.
+    NotYet,
 }
 
 impl Report {
@@ -99,15 +131,15 @@ pub async fn verify(
         users: work.rows.len(),
         differences: BTreeMap::new(),
         troubles: Vec::new(),
+        quarantined: BTreeMap::new(),
+        notes: Vec::new(),
     };
     match head {
         None => report.troubles.push("the repository has no commit".into()),
         Some(head) if !head.intact => report
             .troubles
             .push("the head is not the renderer's own work".into()),
-        Some(head) => report
-            .troubles
-            .extend(troubles(head.state.as_ref(), &inputs, &work)),
+        Some(head) => troubles(head.state.as_ref(), &inputs, &work, &mut report),
     }
     report
         .differences
@@ -123,7 +155,23 @@ pub async fn verify(
             progress(done as u64 + 1, all);
             let user = row.intent.user;
             let places = tree.places(user);
-            let difference = match (places.as_slice(), inputs.renderer.render(&row.intent)) {
+            let rendered = inputs.renderer.render(&row.intent);
+            if let Some(quarantine) = work.quarantines.get(&user) {
+                let stands = standin(&repository, &places, &row.intent, &rendered, quarantine)?;
+                report.quarantined.insert(
+                    user,
+                    Quarantined {
+                        reason: quarantine.reason.clone(),
+                        at: quarantine.at,
+                        commit: quarantine.commit.clone(),
+                        stands,
+                    },
+                );
+                if stands != Standin::NotYet {
+                    continue;
+                }
+            }
+            let difference = match (places.as_slice(), rendered) {
                 (_, Err(error)) => Some(Difference::Unrenderable {
                     why: error.to_string(),
                 }),
@@ -141,6 +189,32 @@ pub async fn verify(
         Ok(report)
     })
     .await
+}
+
+/// What Git holds of a quarantined user, if it is what the registry says stands for the refused file, and that
+/// file is still what is rendered.
+fn standin(
+    repository: &CellRepository,
+    places: &[(Shard, Oid)],
+    intent: &UserIntent,
+    rendered: &Result<Rendered>,
+    quarantine: &Quarantine,
+) -> Result<Standin> {
+    let (Ok(rendered), Some(refused), [(shard, found)]) = (rendered, &quarantine.refused, places)
+    else {
+        return Ok(Standin::NotYet);
+    };
+    let again = Oid::hash_object(ObjectType::Blob, &rendered.bytes);
+    if *shard != intent.shard || again.is_ok_and(|oid| oid.to_string() != *refused) {
+        return Ok(Standin::NotYet);
+    }
+    Ok(match &quarantine.stands {
+        Some(stands) if *stands == found.to_string() => Standin::LastGood,
+        None if is_without_pods(&repository.blob(*found)?, &rendered.bytes, intent) => {
+            Standin::NoPods
+        }
+        _ => Standin::NotYet,
+    })
 }
 
 fn differs(
@@ -162,15 +236,18 @@ fn differs(
     }))
 }
 
-fn troubles(state: Option<&State>, inputs: &Inputs, work: &load::Work) -> Vec<String> {
+fn troubles(state: Option<&State>, inputs: &Inputs, work: &load::Work, report: &mut Report) {
+    let troubles = &mut report.troubles;
     let Some(State { checkpoint, .. }) = state else {
-        return vec!["the head has no checkpoint".into()];
+        troubles.push("the head has no checkpoint".into());
+        return;
     };
-    let mut troubles = Vec::new();
     if work.epoch != Some(checkpoint.epoch) {
-        troubles.push("the checkpoint is of another life of the registry".into());
-    }
-    if checkpoint.version > work.version {
+        report.notes.push(
+            "the checkpoint is of another life of the registry; the next renderer reconciles in full"
+                .into(),
+        );
+    } else if checkpoint.version > work.version {
         troubles.push(format!(
             "the checkpoint ({}) is ahead of the registry ({})",
             checkpoint.version, work.version
@@ -186,5 +263,4 @@ fn troubles(state: Option<&State>, inputs: &Inputs, work: &load::Work) -> Vec<St
             "the repository was rendered with other templates than the ones compared with".into(),
         );
     }
-    troubles
 }

@@ -1,5 +1,7 @@
 //! What the branch's commits tell of one user.
 
+use std::collections::BTreeSet;
+
 use coditect_core::{Shard, UserId};
 use git2::{Commit, ErrorCode, Oid, Repository};
 use jiff::Timestamp;
@@ -87,6 +89,24 @@ impl CellRepository {
         self.read(|repository| {
             let commit = known(repository, commit)?;
             Ok(View::of(repository, commit.as_ref(), shard, user, None)?.file)
+        })
+    }
+
+    /// Every user of whom a commit of `head`'s history replaced a refused file. Reads one object a commit.
+    ///
+    /// # Errors
+    /// If a commit cannot be read.
+    pub fn ever_quarantined(&self, head: Oid) -> Result<BTreeSet<UserId>> {
+        self.read(|repository| {
+            let mut found = BTreeSet::new();
+            let mut next = Some(repository.find_commit(head)?);
+            while let Some(commit) = next {
+                found.extend(quarantined_in(&String::from_utf8_lossy(
+                    commit.message_bytes(),
+                )));
+                next = parent(&commit)?;
+            }
+            Ok(found)
         })
     }
 
