@@ -1,0 +1,76 @@
+//! What a run needs of the machine: the built programs, the source tree, a folder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use uuid::Uuid;
+
+use crate::{During, Result, ensure, process, say};
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The folder of the control plane's programs, as `scripts/e2e-stack` built them.
+    pub stack: PathBuf,
+    /// The product's program.
+    pub coditect: PathBuf,
+    /// The source tree.
+    pub tree: PathBuf,
+    /// The folder of this run: processes, their data and logs.
+    pub run: PathBuf,
+}
+
+impl Machine {
+    /// Finds the programs, and makes a folder for the run below `cache`.
+    ///
+    /// # Errors
+    /// If something has not been built, with the command that builds it.
+    pub async fn new(cache: &Path) -> Result<Self> {
+        // The package is the folder tests/e2e of the tree.
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+        let mut stack = Command::new(tree.join("scripts/e2e-stack"));
+        let stack = stack.arg("--where").env("CODITECT_CACHE", cache);
+        let stack = PathBuf::from(process::output(std::mem::replace(stack, Command::new("true"))).await?.trim());
+        ensure!(
+            stack.join("complete").exists(),
+            "the test control plane is not built; run scripts/e2e-stack"
+        );
+        let coditect = std::env::current_exe()?.with_file_name("coditect");
+        ensure!(
+            coditect.exists(),
+            "{} is not built; run `cargo build --bin coditect`",
+            coditect.display()
+        );
+        // Unix sockets lie below it, and their paths have at most 107 bytes.
+        let name = Uuid::new_v4().simple().to_string();
+        let run = cache.join("e2e/runs").join(&name[..8]);
+        fs::create_dir_all(&run).during(run.display())?;
+        Ok(Self {
+            stack,
+            coditect,
+            tree,
+            run,
+        })
+    }
+
+    /// A program of the control plane.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.stack.join(name)
+    }
+
+    /// Removes the run's folder, or says where it is.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn tidy(&self, keep: bool) -> Result {
+        if keep {
+            say::line(format!("logs and data are in {}", self.run.display()));
+            return Ok(());
+        }
+        fs::remove_dir_all(&self.run).during(self.run.display())
+    }
+}
