@@ -120,31 +120,74 @@ function card(workspace) {
   return made;
 }
 
+const phases = {
+  requested: "asked for", committed: "in Git", synced: "in the cluster", starting: "starting", ready: "ready",
+  suspending: "stopping", suspended: "stopped", deleting: "being deleted", failed: "stands still",
+};
+
+const causes = {
+  idle: "because nobody used it", hours: "because the hours of this month are used up", longest_session: "because it ran for long without anybody at it",
+  deletion: "because it is marked for deletion", restored: "because it was restored from Git; start it when you like", sign_up: "since you signed up",
+};
+
+const notices = {
+  idle: ({ until }) => `Nobody has used it for a while. It is stopped${until ? ` at ${clock(until)}` : ""} unless you keep it; its files stay.`,
+  activity_unknown: () => "Whether it is used cannot be seen now, so it is not stopped for want of use.",
+  drift: () => "Somebody changed it in the cluster by hand. It was put back.",
+  quarantined: () => "The cluster refused its newest version. The last good one stands.",
+  restart_pending: ({ until }) => `A change waits for its next start${until ? `, at the latest ${clock(until)}` : ""}.`,
+  volume_growing: () => "Its volume grows. You can go on working.",
+};
+
+function clock(time) {
+  return new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+function lasted(milliseconds) {
+  if (milliseconds < 1000) return `${milliseconds} ms`;
+  const seconds = milliseconds / 1000;
+  return seconds < 90 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/** The steps of the present road, each with the time that it took. */
+function road({ timeline }) {
+  const list = element("ol", { className: "road" });
+  timeline.steps.forEach((step, index) => list.append(element("li", { title: clock(step.at) },
+    phases[step.phase] ?? step.phase, index ? element("span", { className: "hint", textContent: ` ${lasted(step.took_ms)}` }) : "")));
+  return list;
+}
+
 function fill(made, workspace) {
-  const phase = element("span", { className: "phase", textContent: workspace.phase });
+  const phase = element("span", { className: "phase", textContent: phases[workspace.phase] ?? workspace.phase });
   phase.dataset.phase = workspace.phase;
+  const told = element("div", { role: "status" });
+  if (workspace.reason) told.append(element("p", { className: "error" },
+    `It stands still: ${workspace.reason.detail}. What can be done: ${workspace.reason.remedy}.`));
   const facts = element("dl");
   const fact = (name, value) => value != null && facts.append(element("dt", { textContent: name }), element("dd", { className: "mono", textContent: value }));
   fact("Address", workspace.url);
   fact("Commit", workspace.commit ?? "on its way");
-  const took = workspace.timeline.request_to_commit_ms;
-  fact("Request to commit", took == null ? null : `${took} ms`);
   fact("Volume", `${workspace.storage.gib} Gi, ${workspace.storage.class}`);
-  fact("Power", workspace.power.wanted);
-  fact("Deleted at", workspace.deletes_at);
-  fact("Reason", workspace.reason);
+  fact("Power", [workspace.power.wanted, causes[workspace.power.cause]].filter(Boolean).join(", "));
+  fact("Deleted at", workspace.deletes_at && clock(workspace.deletes_at));
   const act = (text, method, path) => element("button", {
     type: "button",
     textContent: text,
     onclick: async () => { try { await call(method, `/workspaces/${workspace.id}${path}`); } catch (error) { say(error.message); } },
   });
+  for (const notice of workspace.notices) {
+    const line = element("p", { className: "notice" }, notices[notice.kind]?.(notice) ?? notice.kind);
+    if (notice.detail) line.append(element("span", { className: "hint", textContent: ` ${notice.detail}` }));
+    if (notice.kind === "idle") line.append(" ", act("Keep", "POST", "/keep"));
+    told.append(line);
+  }
   const row = element("div", { className: "row" });
   if (workspace.deletes_at) row.append(act("Restore", "POST", "/restore"));
   else row.append(
     workspace.power.wanted === "on" ? act("Stop", "POST", "/stop") : act("Start", "POST", "/start"),
     act("Delete", "DELETE", ""),
   );
-  made.replaceChildren(element("strong", { textContent: workspace.name }), " ", phase, facts, row);
+  made.replaceChildren(element("strong", { textContent: workspace.name }), " ", phase, told, road(workspace), facts, row);
 }
 
 /** The text of a streamed answer, piece by piece (not every browser iterates over streams). */

@@ -178,7 +178,8 @@ impl Follower {
             .await
             .map_err(kind)?;
         let policy = Arc::clone(&self.policy.borrow_and_update());
-        let body = WorkspaceBody::new(&workspace, &policy);
+        let url = &self.state.config.workspace_url_template;
+        let body = WorkspaceBody::new(&workspace, &policy, url);
         let tag = entity::tag(workspace.profile.revision, &body).map_err(|_| Kind::Internal)?;
         let json = serde_json::to_string(&body).map_err(|_| Kind::Internal)?;
         Ok((tag.trim_matches('"').to_owned(), json))

@@ -12,6 +12,8 @@ mod wake_page;
 mod workspace_body;
 mod workspace_deletion;
 mod workspace_host;
+mod workspace_road;
+mod workspace_use;
 mod workspaces;
 
 use axum::{
@@ -80,6 +82,8 @@ impl Groups {
                 ))
                 .routes(routes!(workspaces::start))
                 .routes(routes!(workspaces::stop))
+                .routes(routes!(workspace_use::keep))
+                .routes(routes!(workspace_use::report))
                 .routes(routes!(workspace_deletion::restore))
                 .routes(routes!(workspace_deletion::erase))
                 .routes(routes!(events::events)),

@@ -1,12 +1,14 @@
 //! A workspace as shown.
 
-use coditect_core::{
-    Catalogue, Phase, PlanName, Power, Slug, StorageClassName, WorkspaceId, WorkspaceName,
-};
+use coditect_core::{Catalogue, PlanName, Slug, StorageClassName, WorkspaceId, WorkspaceName};
 use coditect_registry::WorkspaceView;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::workspace_road::{
+    self as road, NoticeBody, PhaseName, PowerCauseName, PowerName, ReasonBody, StepBody,
+};
 
 /// A workspace.
 #[derive(Clone, Serialize, ToSchema)]
@@ -26,8 +28,10 @@ pub(super) struct WorkspaceBody {
     plan: PlanName,
     storage: StorageBody,
     phase: PhaseName,
-    /// Why it stands still, in words a person can act on.
-    reason: Option<String>,
+    /// Why it stands still, and what can be done about it.
+    reason: Option<ReasonBody>,
+    /// What else should be known of it.
+    notices: Vec<NoticeBody>,
     power: PowerBody,
     /// The commit that holds its newest change; null until there is one.
     #[schema(example = "3f786850e387550fdab836ed7e6dc881de23001b")]
@@ -53,6 +57,8 @@ struct StorageBody {
 struct PowerBody {
     wanted: PowerName,
     since: Timestamp,
+    /// Who or what wanted it.
+    cause: PowerCauseName,
 }
 
 /// When what happened.
@@ -67,71 +73,31 @@ struct Timeline {
     request_to_commit_ms: Option<u64>,
     /// Since when it is in its phase, where the cluster says so.
     phase_since: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum PowerName {
-    On,
-    Off,
-}
-
-/// A step on the road from request to ready.
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum PhaseName {
-    /// Recorded, not yet in Git.
-    Requested,
-    /// In Git, at the commit shown.
-    Committed,
-    /// Applied to the cluster.
-    Synced,
-    /// Its pod is on its way.
-    Starting,
-    /// It answers.
-    Ready,
-    /// Its pod is being stopped.
-    Suspending,
-    /// No pod; the volume is kept.
-    Suspended,
-    /// Marked for deletion or on its way out.
-    Deleting,
-    /// Stands still; the reason says why.
-    Failed,
-}
-
-impl From<Phase> for PhaseName {
-    fn from(phase: Phase) -> Self {
-        match phase {
-            Phase::Requested => Self::Requested,
-            Phase::Committed => Self::Committed,
-            Phase::Synced => Self::Synced,
-            Phase::Starting => Self::Starting,
-            Phase::Ready => Self::Ready,
-            Phase::Suspending => Self::Suspending,
-            Phase::Suspended => Self::Suspended,
-            Phase::Deleting => Self::Deleting,
-            Phase::Failed => Self::Failed,
-        }
-    }
+    /// When its present road began: with the newest change, or with a change of power after it.
+    began_at: Timestamp,
+    /// The steps of its present road so far, oldest first. A change of a workspace that runs takes its steps
+    /// here, while its phase stays `ready`.
+    steps: Vec<StepBody>,
 }
 
 impl WorkspaceBody {
-    pub(super) fn new(view: &WorkspaceView, policy: &Catalogue) -> Self {
+    /// `url` is the address of a workspace, in which `{host}` stands for its host name.
+    pub(super) fn new(view: &WorkspaceView, policy: &Catalogue, url: &str) -> Self {
         let phase = view.phase();
         let plan = &view.row.intent.plan;
         let landed = view
             .landed
             .as_ref()
             .filter(|landed| landed.generation >= view.requested.generation);
-        // What the observer saw counts once the newest change is in Git.
+        // What is marked is shown on its way out, whatever stands in the way of the rest.
         let status = view.status.as_ref().filter(|status| status.phase == phase);
         let domain = policy.cells.get(&view.place.cell).map(|cell| &cell.domain);
         Self {
             id: view.id,
             name: view.profile.name.clone(),
             slug: view.intent.slug.clone(),
-            url: domain.map(|domain| format!("https://{}.{domain}", view.intent.slug)),
+            url: domain
+                .map(|domain| url.replace("{host}", &format!("{}.{domain}", view.intent.slug))),
             plan: policy
                 .entitlement(view.place.tenant, plan)
                 .map_or_else(|| plan.clone(), |entitled| entitled.plan),
@@ -142,29 +108,28 @@ impl WorkspaceBody {
             phase: phase.into(),
             reason: status
                 .and_then(|status| status.reason.as_ref())
-                .map(|reason| format!("{}; {}", reason.detail, reason.cause.remedy())),
+                .map(ReasonBody::from),
+            notices: view
+                .status
+                .iter()
+                .flat_map(|status| &status.notices)
+                .map(NoticeBody::from)
+                .collect(),
             power: PowerBody {
-                wanted: match view.power.power {
-                    Power::On => PowerName::On,
-                    Power::Off => PowerName::Off,
-                },
+                wanted: view.power.power.into(),
                 since: view.power.since,
+                cause: view.power.cause.into(),
             },
             commit: landed.map(|landed| landed.commit.clone()),
             timeline: Timeline {
                 created_at: view.profile.created_at,
                 requested_at: view.requested.at,
                 committed_at: landed.map(|landed| landed.committed_at),
-                request_to_commit_ms: landed.and_then(|landed| {
-                    u64::try_from(
-                        landed
-                            .committed_at
-                            .duration_since(landed.requested_at)
-                            .as_millis(),
-                    )
-                    .ok()
-                }),
+                request_to_commit_ms: landed
+                    .map(|landed| road::millis(landed.requested_at, landed.committed_at)),
                 phase_since: status.map(|status| status.since),
+                began_at: road::began_at(view),
+                steps: road::steps(view),
             },
             deletes_at: view.profile.mark.as_ref().map(|mark| mark.until),
         }

@@ -71,7 +71,7 @@ pub(super) async fn list(
     Ok(Json(PageBody {
         items: page
             .into_iter()
-            .map(|view| WorkspaceBody::new(view, &policy))
+            .map(|view| WorkspaceBody::new(view, &policy, &state.config.workspace_url_template))
             .collect(),
         next_cursor,
     }))
@@ -182,7 +182,7 @@ pub(super) async fn show(
     entity::answer(
         status,
         view.profile.revision,
-        &WorkspaceBody::new(&view, &state.policy()),
+        &WorkspaceBody::new(&view, &state.policy(), &state.config.workspace_url_template),
     )
 }
 
@@ -206,7 +206,7 @@ pub(super) async fn get(
     entity::answer_get(
         &headers,
         view.profile.revision,
-        &WorkspaceBody::new(&view, &state.policy()),
+        &WorkspaceBody::new(&view, &state.policy(), &state.config.workspace_url_template),
     )
 }
 

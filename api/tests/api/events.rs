@@ -2,13 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coditect_core::{Phase, RequestId};
+use coditect_core::{Cause, Notice, NoticeKind, Phase, Reason, RequestId};
 use coditect_registry::operation::EndLogin;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::harness::{App, LIMIT, PASSWORD, Person};
+use crate::{
+    harness::{App, LIMIT, PASSWORD, Person},
+    status::status,
+};
 
 /// An open stream, read one event at a time.
 struct Events {
@@ -298,4 +301,44 @@ fn claims(token: &str) -> Value {
             .unwrap(),
     )
     .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_seen_in_the_cluster_travels_reason_notices_and_power_included() {
+    let app = App::start().await;
+    let person = app.person("ada@example.com").await;
+    let path = app.workspace(&person).await;
+    let mut events = Events::open(&app, &person, &path, None).await;
+    events.expect_workspace().await;
+    let mut seen = status(Phase::Failed, app.now());
+    seen.reason = Some(Reason::new(Cause::Image, "ErrImagePull"));
+    app.observe(&path, seen.clone()).await;
+    let failed = events.expect_workspace().await.data;
+    assert_eq!(
+        (failed["phase"].as_str(), failed["reason"]["cause"].as_str()),
+        (Some("failed"), Some("image"))
+    );
+    // Only a notice is new.
+    seen.notices.push(Notice {
+        kind: NoticeKind::Drift,
+        at: app.now(),
+        until: None,
+        detail: "the scale was 3".into(),
+    });
+    app.observe(&path, seen).await;
+    assert_eq!(
+        events.expect_workspace().await.data["notices"][0]["kind"],
+        "drift"
+    );
+    app.call(&person, "POST", &format!("{path}/stop"), None)
+        .await
+        .expect(202);
+    let stopped = events.expect_workspace().await.data;
+    assert_eq!(
+        (
+            stopped["power"]["wanted"].as_str(),
+            stopped["power"]["cause"].as_str()
+        ),
+        (Some("off"), Some("person"))
+    );
 }

@@ -13,5 +13,6 @@ mod me;
 mod operations;
 mod serving;
 mod sign_up;
+mod status;
 mod wake;
 mod workspaces;
