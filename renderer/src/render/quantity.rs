@@ -103,11 +103,17 @@ impl Quota {
     /// As many pods as the plan has workspaces, each with its gateway: a native sidecar's resources add
     /// to the pod's (Kubernetes, "Sidecar containers", resource sharing). A user that is held, or whose
     /// cell is, gets no pod. Volumes that were provisioned larger or in greater number stay within.
+    ///
+    /// Volumes, their storage and services are bounded at twice what the plan has. What leaves Git stays in
+    /// the cluster for a while: a volume until the reaper has been there, a service until the quota has
+    /// counted again. Were the bound the plan's own, a person who replaces a workspace would be refused the
+    /// new one's volume, and rendering cannot know what still awaits the reaper. Nobody gets more than the
+    /// plan by it: only Git makes volumes and services, and Git has the plan's.
     pub(super) fn of(shape: &Shape<'_>) -> Self {
         let pod = Resources::of_pod(shape).combine(Resources::of_gateway(shape), |a, b| a + b);
         let count = u64::from(shape.limits.workspaces);
         let held = shape.cell.hold || !shape.standing.is_active();
-        let volumes = count.max(shape.workspaces.len() as u64).to_string();
+        let volumes = (2 * count.max(shape.workspaces.len() as u64)).to_string();
         let sizes = || {
             shape
                 .workspaces
@@ -121,7 +127,7 @@ impl Quota {
             cpu_request: cpu(count * pod.cpu_request),
             memory: mebibytes(count * pod.memory),
             ephemeral_storage: mebibytes(count * pod.ephemeral_storage),
-            storage: gibibytes(sizes().sum::<u64>().max(count * planned)),
+            storage: gibibytes(2 * sizes().sum::<u64>().max(count * planned)),
             services: volumes.clone(),
             volumes,
             largest_volume: gibibytes(sizes().fold(planned, u64::max)),
