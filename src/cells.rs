@@ -125,7 +125,7 @@ impl Renderers {
             let beside = Beside {
                 maintenance: Some(maintenance),
                 mirror,
-                told: None,
+                ..Beside::default()
             };
             service.beside(beside).run(stop).await;
         }

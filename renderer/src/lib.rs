@@ -21,6 +21,7 @@ mod restored;
 pub mod service;
 pub mod verify;
 pub mod watch;
+pub mod webhook;
 
 /// The version of the engine that turns intents into manifests. It grows when the same policy and
 /// templates would give other bytes than before; rings name it beside their template release.

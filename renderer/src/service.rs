@@ -16,6 +16,7 @@ use crate::{
     git::{Maintenance, Mirror},
     inputs::Inputs,
     reconcile::{Ended, Leader},
+    webhook::Webhook,
 };
 
 pub use crate::reconcile::Summary;
@@ -69,6 +70,8 @@ pub struct Beside {
     pub maintenance: Option<Maintenance>,
     /// Pushes elsewhere.
     pub mirror: Option<Mirror>,
+    /// Tells Argo CD.
+    pub webhook: Option<Webhook>,
     /// Called after every publication; must return at once.
     pub told: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -87,6 +90,9 @@ impl Beside {
         }
         if let Some(mirror) = &self.mirror {
             mirror.published();
+        }
+        if let Some(webhook) = &self.webhook {
+            webhook.published();
         }
         if let Some(told) = &self.told {
             told();

@@ -277,7 +277,7 @@ fn problem(stdout: &str, stderr: &str) -> MirrorProblem {
 }
 
 /// Between half the pause and all of it, so that many cells do not call at once.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().hash_one(0_u8) % 1_000;
     pause / 2 + pause / 2 * u32::try_from(random).unwrap_or(0) / 1_000
 }

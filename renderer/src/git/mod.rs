@@ -23,6 +23,7 @@ mod mirror;
 mod object;
 mod pack;
 mod pack_index;
+mod paths;
 mod policy_repository;
 mod redact;
 mod reference;
@@ -33,6 +34,8 @@ mod tree;
 
 pub use git2::Oid;
 
+pub(crate) use self::mirror::jittered;
+
 pub use self::{
     batch::{Batch, Prepared, Published},
     deletions::{Cut, Spent},
@@ -42,6 +45,7 @@ pub use self::{
     message::{Action, Message, Occasion, Trailers},
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
     object::IDENTITY,
+    paths::Paths,
     policy_repository::PolicyRepository,
     redact::redacted,
     reference::BRANCH,

@@ -40,10 +40,9 @@ const LONGEST_PROTOCOL: usize = 200;
 /// Settings for this command alone. The repository's owner may be another user (a volume's group): who started
 /// the server named the folder. An older head must be fetchable, since the branch may move between a client's
 /// question and its fetch; what no branch ever reached is not offered.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 5] = [
     "safe.directory=*",
     "uploadpack.allowReachableSHA1InWant=true",
-    "uploadpack.allowAnySHA1InWant=false",
     "transfer.hideRefs=refs/coditect",
     "core.hooksPath=/dev/null",
     "pack.threads=1",
