@@ -73,6 +73,11 @@ impl Data {
         self.folder.join("policy")
     }
 
+    /// The folder of the volumes that the local runtime keeps.
+    pub(crate) fn volumes(&self) -> PathBuf {
+        self.folder.join("volumes")
+    }
+
     /// The folder of the signing keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.folder.join("keys")
@@ -132,6 +137,17 @@ impl Data {
             Err(StoreError::NotOpened(_)) => self.beside_owner(PATIENCE).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// As [`Data::open`], but makes an empty registry where there is none: to be filled from elsewhere.
+    ///
+    /// # Errors
+    /// `Unavailable` if it can be neither opened nor made.
+    pub(crate) async fn open_or_create(&self) -> Result<Registry> {
+        if self.registry().exists() {
+            return self.open().await;
+        }
+        Registry::open(self.own()?).await
     }
 
     /// Opens the registry for a process that works beside the owner, never in its place: a renderer that took

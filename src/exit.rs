@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Failed,
     /// An input is not acceptable; correct it.
     Invalid,
-    /// `verify` found differences.
+    /// `verify` found differences, or `restore` left somebody out.
     Differs,
     /// Something it depends on does not answer; try again.
     Unavailable,

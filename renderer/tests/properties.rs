@@ -11,7 +11,9 @@ use coditect_core::{
 use coditect_renderer::{
     check,
     policy::{Policy, ring_number},
+    quarantine::{is_without_pods, without_pods},
     render::{Renderer, intent_of},
+    restore::proved,
 };
 use proptest::{collection::btree_map, option, prelude::*, sample::select};
 
@@ -138,6 +140,42 @@ proptest! {
                 prop_assert_eq!(&rendered, &forward[index]);
             }
         }
+    }
+
+    /// What is rendered gives back the intent it was rendered from, and nothing else does: not another user's
+    /// file, not one with a byte changed.
+    #[test]
+    fn what_is_read_back_is_what_was_rendered(intent in intent(), other in any::<[u8; 16]>(), at in any::<prop::sample::Index>()) {
+        let renderer = renderer();
+        let mut file = renderer.render(&intent).unwrap().bytes;
+        let read = |file: &[u8], user| proved(file, &intent.cell, intent.shard, user, &renderer);
+        prop_assert_eq!(read(&file, intent.user), Ok(intent.clone()));
+        let other = UserId::from_bytes(other);
+        prop_assert_eq!(read(&file, other).is_ok(), other == intent.user);
+        let at = at.index(file.len());
+        file[at] ^= 1;
+        prop_assert!(read(&file, intent.user).is_err());
+    }
+
+    /// The Namespace without pods is a user's file that passes every check and holds what is wanted, whatever the
+    /// intent; and it is told from every other file.
+    #[test]
+    fn a_namespace_without_pods_is_a_users_file(intent in intent(), older in intent()) {
+        let renderer = renderer();
+        let rendered = renderer.render(&intent).unwrap().bytes;
+        let older = renderer.render(&UserIntent { user: intent.user, ..older }).unwrap().bytes;
+        for older in [None, Some(older.as_slice()), Some(rendered.as_slice())] {
+            let empty = without_pods(&rendered, older, &intent).unwrap();
+            let documents = check::documents(std::str::from_utf8(&empty).unwrap()).unwrap();
+            prop_assert_eq!(intent_of(&empty), Some(intent.clone()));
+            prop_assert!(is_without_pods(&empty, &rendered, &intent));
+            let count = |kind| documents.iter().filter(|document| document["kind"] == kind).count();
+            prop_assert_eq!((count("StatefulSet"), count("ResourceQuota"), count("NetworkPolicy")), (0, 1, 1));
+            if older == Some(rendered.as_slice()) {
+                prop_assert_eq!(count("PersistentVolumeClaim"), intent.workspaces.len());
+            }
+        }
+        prop_assert!(!is_without_pods(&rendered, &rendered, &intent));
     }
 
     /// A workspace that is purged from its user's intent, and a user who is purged from the cell, leave nothing

@@ -83,6 +83,7 @@ impl History {
             commit: change.commit.to_string(),
             time: change.time,
             change: match change.kind {
+                ChangeKind::Changed | ChangeKind::Created if change.quarantined => "quarantined",
                 ChangeKind::Created => "created",
                 ChangeKind::Changed => "changed",
                 ChangeKind::Deleted => "deleted",

@@ -9,7 +9,9 @@ mod reap;
 mod registry;
 mod render;
 mod renderer;
+mod restore;
 mod verify;
+mod workspace_stand_in;
 
 use clap::Subcommand;
 use coditect_core::{Error, Result};
@@ -35,10 +37,15 @@ pub(crate) enum Command {
     History(history::History),
     /// Care for a registry: figures, compaction, a new epoch after a restore.
     Registry(registry::Registry),
+    /// Read back from Git what was lost.
+    Restore(restore::Restore),
     /// Print the effective configuration, secrets hidden.
     Config(config::Config),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Serve a workspace's files in the place of its images; `dev` starts it.
+    #[command(hide = true)]
+    WorkspaceStandIn(workspace_stand_in::WorkspaceStandIn),
 }
 
 /// Does what the command line says.
@@ -46,12 +53,14 @@ pub(crate) enum Command {
 /// # Errors
 /// What the subcommand says.
 pub(crate) fn run(cli: Cli) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::unavailable("the process cannot start its threads").because(error)
-        })?;
+    let mut builder = match &cli.command {
+        // Many of these run beside each other, each with little to do.
+        Command::WorkspaceStandIn(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build().map_err(|error| {
+        Error::unavailable("the process cannot start its threads").because(error)
+    })?;
     let output = cli.output;
     runtime.block_on(async {
         match cli.command {
@@ -63,8 +72,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Reap(reap) => reap.run(output).await,
             Command::History(history) => history.run(output).await,
             Command::Registry(registry) => registry.run(output).await,
+            Command::Restore(restore) => restore.run(output).await,
             Command::Config(config) => config.run(output),
             Command::Completions(completions) => Ok(completions.run()),
+            Command::WorkspaceStandIn(stand_in) => stand_in.run().await,
         }
     })
 }
