@@ -160,7 +160,7 @@ function road({ timeline }) {
 function fill(made, workspace) {
   const phase = element("span", { className: "phase", textContent: phases[workspace.phase] ?? workspace.phase });
   phase.dataset.phase = workspace.phase;
-  const told = element("div", { role: "status" });
+  const told = element("div");
   if (workspace.reason) told.append(element("p", { className: "error" },
     `It stands still: ${workspace.reason.detail}. What can be done: ${workspace.reason.remedy}.`));
   const facts = element("dl");

@@ -305,7 +305,7 @@ async fn a_click_keeps_what_runs_and_nothing_else() {
         workspace: id_of(&path),
         seen: user.unwrap().workspaces[0].power.since,
         cause: PowerCause::Idle,
-        at: app.after(400),
+        at: app.after(150),
     };
     assert!(
         app.registry
@@ -318,7 +318,7 @@ async fn a_click_keeps_what_runs_and_nothing_else() {
         (&shown["power"]["wanted"], &shown["power"]["cause"]),
         (&json!("off"), &json!("idle"))
     );
-    app.advance(400);
+    app.advance(150);
     let problem = app
         .call(&person, "POST", &keep, None)
         .await
