@@ -20,7 +20,10 @@ use tokio::runtime::Handle;
 
 use crate::{
     budget::Budget,
-    git::{Action, Batch, CellRepository, Checkpoint, Message, Occasion, PublishError, ShardTree},
+    git::{
+        Action, Batch, CellRepository, Checkpoint, Message, Occasion, PublishError, PushError,
+        Remote, ShardTree,
+    },
     inputs::Inputs,
     load::Work,
     quarantine::Stands,
@@ -65,6 +68,8 @@ pub(crate) struct Outcome {
 /// Writes one cell's branch. Knows what the head holds, so that a commit costs what changed.
 pub(crate) struct Committer {
     pub(crate) repository: CellRepository,
+    /// The place of truth, if it is not the repository.
+    pub(crate) remote: Option<Remote>,
     pub(crate) registry: Registry,
     pub(crate) cell: CellName,
     pub(crate) head: Option<Oid>,
@@ -157,6 +162,17 @@ impl Committer {
         let started = Instant::now();
         if let Some(prepared) = batch.finish(checkpoint.clone(), &message, now)? {
             step("write", started);
+            if let Some(remote) = &self.remote {
+                let started = Instant::now();
+                let path = self.repository.path();
+                let pushed = remote.push(path, self.head, prepared.commit());
+                match self.runtime.block_on(pushed) {
+                    Ok(()) => {}
+                    Err(PushError::Moved) => return Err(Refused::Moved),
+                    Err(PushError::Failed(error)) => return Err(Refused::Failed(error)),
+                }
+                step("push", started);
+            }
             let started = Instant::now();
             let published = match prepared.publish() {
                 Ok(published) => published,

@@ -12,12 +12,16 @@ use std::{
 
 use coditect_core::{Epoch, Error, Fence, Result, UserId, Version, health::Health};
 use coditect_registry::Registry;
-use tokio::{sync::watch, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::watch,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     commit::{Committer, Outcome, Refused},
-    git::{CellRepository, Checkpoint, Occasion, State},
+    git::{CellRepository, Checkpoint, Occasion, Remote, State},
     inputs::Inputs,
     load::Work,
     quarantine::Stands,
@@ -71,6 +75,10 @@ pub(crate) struct Leader {
     failed: BTreeSet<UserId>,
     quarantined: BTreeMap<UserId, Stands>,
     looked: Instant,
+    /// When the remote was last asked for its head.
+    asked: Instant,
+    /// Why the remote did not answer when it was last asked.
+    silent: Option<String>,
     trimmed: Instant,
     retried: Instant,
     beside: Arc<Beside>,
@@ -96,6 +104,9 @@ impl Leader {
     /// the service opens everything anew and reconciles.
     async fn after_move(&mut self) -> Result<Ended> {
         let repository = CellRepository::open(self.settings.repository.clone());
+        if let (Some(remote), Ok(repository)) = (&self.settings.remote, &repository) {
+            remote.adopt(repository).await?;
+        }
         let fence = blocking(move || {
             Ok(repository?
                 .head()?
@@ -120,6 +131,13 @@ impl Leader {
             // changed by hand or an untrimmed feed waiting.
             if self.looked.elapsed() >= self.settings.poll {
                 self.look_around().await?;
+            }
+            // A hosted remote is not pushed to at any rate: what changes meanwhile shares the next push.
+            if let Some(wait) = self.settings.remote.as_ref().and_then(Remote::pause) {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(Ended::Stopped),
+                    () = sleep(wait.min(self.settings.poll)) => continue,
+                }
             }
             match self.inputs.has_changed() {
                 Ok(false) => {}

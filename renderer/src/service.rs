@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    git::{Maintenance, Mirror},
+    git::{Maintenance, Mirror, Remote},
     inputs::Inputs,
     reconcile::{Ended, Leader},
     webhook::Webhook,
@@ -32,6 +32,8 @@ pub struct Settings {
     pub lease: Duration,
     /// How often the head, waiting deletions and the feed are looked at without being told.
     pub poll: Duration,
+    /// The hosted repository that is the place of truth; none if the cell's own is.
+    pub remote: Option<Remote>,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Settings {
             repository,
             lease: Duration::from_secs(10),
             poll: Duration::from_secs(1),
+            remote: None,
         }
     }
 }
@@ -243,6 +246,16 @@ impl Service {
 
     /// Leads under a fence: renews the lease beside the work, and stops working when it is gone.
     async fn lead(&self, fence: Fence, stop: &CancellationToken) -> Result<Ended> {
+        // However often the branch is lost to somebody else, a hosted remote is not pushed to more often.
+        if let Some(wait) = self.settings.remote.as_ref().and_then(Remote::pause) {
+            tokio::select! {
+                () = self.pause(wait, stop) => {}
+                () = self.renew(fence) => return Ok(Ended::Succeeded),
+            }
+            if stop.is_cancelled() {
+                return Ok(Ended::Stopped);
+            }
+        }
         let (leader, fence) = self.open(fence).await?;
         let Some(leader) = leader else {
             return Ok(Ended::Succeeded);

@@ -27,6 +27,7 @@ mod paths;
 mod policy_repository;
 mod redact;
 mod reference;
+mod remote;
 mod repository;
 mod serve;
 mod state;
@@ -49,6 +50,7 @@ pub use self::{
     policy_repository::PolicyRepository,
     redact::redacted,
     reference::BRANCH,
+    remote::{PushError, Remote, RemoteConfig},
     repository::{CellRepository, Head},
     serve::{FindRepository, GitServeLimits, GitServer, SHORTEST_TOKEN, TOKENS, Tokens},
     state::{Checkpoint, State},

@@ -95,6 +95,17 @@ impl NextRef {
         }
     }
 
+    /// Moves the branch to this commit from wherever it is: where another repository is the place of truth, and
+    /// says so.
+    pub(super) fn adopt(self, inner: &Inner) -> Result<()> {
+        self.file
+            .as_file()
+            .sync_all()
+            .map_err(|error| Error::io(inner.path(), error))?;
+        let _lock = Lock::take(inner.path())?;
+        self.take_branch(inner.path())?.rename()
+    }
+
     /// Takes Git's lock on the branch.
     fn take_branch(&self, repository: &Path) -> Result<HeldBranch> {
         let branch = repository.join(BRANCH);

@@ -156,6 +156,42 @@ impl CellRepository {
             .read(|repository| Ok(repository.find_blob(oid)?.content().to_vec()))
     }
 
+    /// True if `later` is `earlier` or a commit that was built on it. False also if one of them is not here.
+    ///
+    /// # Errors
+    /// If commits cannot be read.
+    pub(super) fn descends(&self, later: Oid, earlier: Oid) -> Result<bool> {
+        self.inner.read(|repository| {
+            if repository.find_commit(earlier).is_err() {
+                return Ok(false);
+            }
+            Ok(later == earlier || repository.graph_descendant_of(later, earlier)?)
+        })
+    }
+
+    /// What a reference points at, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn reference(&self, name: &str) -> Result<Option<Oid>> {
+        self.inner
+            .read(|repository| match repository.refname_to_id(name) {
+                Ok(oid) => Ok(Some(oid)),
+                Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+                Err(error) => Err(error),
+            })
+    }
+
+    /// Moves the branch to a commit that this repository holds, wherever it was.
+    ///
+    /// # Errors
+    /// If there is no such commit, or the disk fails.
+    pub(super) fn adopt(&self, commit: Oid) -> Result<()> {
+        self.inner
+            .read(|repository| repository.find_commit(commit).map(drop))?;
+        reference::NextRef::write(self.inner.path(), commit)?.adopt(&self.inner)
+    }
+
     /// Begins the commit that is to follow `expected`, with `tree` as what stands there: the tree of that
     /// commit, or [`ShardTree::empty`] for a first commit. Touches no disk yet.
     #[must_use]

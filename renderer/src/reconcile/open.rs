@@ -35,9 +35,13 @@ impl Leader {
             Handle::current(),
             registry.clone(),
         );
+        let remote = settings.remote.clone();
         let allowed = inputs.borrow().policy.defaults().deletion_budgets;
         let (committer, state, intact) = blocking(move || {
             let repository = CellRepository::open_or_create(path)?;
+            if let Some(remote) = &remote {
+                runtime.block_on(remote.adopt(&repository))?;
+            }
             let head = repository.head()?;
             let mut budget = Budget::new(allowed);
             let tree = match &head {
@@ -61,6 +65,7 @@ impl Leader {
                 .map(|state: &State| state.checkpoint.clone());
             let committer = Committer {
                 repository,
+                remote,
                 registry: theirs,
                 cell,
                 head: commit,
@@ -94,6 +99,8 @@ impl Leader {
             failed: BTreeSet::new(),
             quarantined: BTreeMap::new(),
             looked: Instant::now(),
+            asked: Instant::now(),
+            silent: None,
             trimmed: Instant::now(),
             retried: Instant::now(),
             beside,

@@ -123,6 +123,11 @@ impl Leader {
         if alarming {
             troubles.push("people ask for unusually many deletions".into());
         }
+        if let Some(silent) = &self.silent {
+            troubles.push(format!(
+                "{silent}; sign-ups are kept, their commits will wait"
+            ));
+        }
         if troubles.is_empty() {
             self.health.ok(part(&self.settings.cell), leads);
         } else {

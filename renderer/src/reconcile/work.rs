@@ -132,6 +132,9 @@ impl Leader {
         if blocking(move || Ok(repository.head_commit()?)).await? != expected {
             return Err(Stop::Moved);
         }
+        if self.settings.remote.is_some() {
+            self.look_at_remote().await?;
+        }
         if self.trimmed.elapsed() >= TRIM {
             self.trimmed = Instant::now();
             let trim = TrimFeed {
@@ -140,6 +143,25 @@ impl Leader {
                 at: Timestamp::now(),
             };
             self.registry.apply(RequestId::random(), &trim).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody else wrote to the remote: asked as seldom as it is pushed to.
+    async fn look_at_remote(&mut self) -> Result<(), Stop> {
+        let Some(remote) = self.settings.remote.clone() else {
+            return Ok(());
+        };
+        if self.asked.elapsed() < remote.interval() {
+            return Ok(());
+        }
+        self.asked = Instant::now();
+        let committer = self.committer()?;
+        match remote.head(committer.repository.path()).await {
+            Ok(head) if head != committer.head => return Err(Stop::Moved),
+            Ok(_) => self.silent = None,
+            // Nothing is to be pushed now. When something is, this is a failure.
+            Err(error) => self.silent = Some(error.chain()),
         }
         Ok(())
     }
