@@ -162,7 +162,7 @@ function fill(made, workspace) {
   phase.dataset.phase = workspace.phase;
   const told = element("div");
   if (workspace.reason) told.append(element("p", { className: "error" },
-    `It stands still: ${workspace.reason.detail}. What can be done: ${workspace.reason.remedy}.`));
+    `${workspace.phase === "failed" ? "It stands still" : "Its newest change waits"}: ${workspace.reason.detail}. What can be done: ${workspace.reason.remedy}.`));
   const facts = element("dl");
   const fact = (name, value) => value != null && facts.append(element("dt", { textContent: name }), element("dd", { className: "mono", textContent: value }));
   fact("Address", workspace.url);
