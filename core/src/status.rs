@@ -122,6 +122,8 @@ pub struct Notice {
 pub enum NoticeKind {
     /// Nobody has used it for a while: it is suspended at `until` unless somebody does.
     Idle,
+    /// The plan's hours of the month are nearly used up: it is suspended at `until`.
+    Hours,
     /// Whether it is used cannot be read; it is not suspended for idleness.
     ActivityUnknown,
     /// Somebody changed the cluster by hand; it was put back.

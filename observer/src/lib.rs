@@ -3,11 +3,26 @@
 //! The only thing the observer writes to the cluster is the scale of a workspace's StatefulSet, 0 or 1. [`reap`] runs
 //! under an identity of its own and removes what has a tombstone; [`compare`] only reads.
 
+mod cell;
 pub mod client;
 pub mod compare;
+mod connection;
+pub mod decide;
+mod gateway;
 pub mod observe;
+mod observer;
+mod power;
+mod quarantine;
 pub mod reap;
+mod report;
+mod restart;
 pub mod seen;
+mod tell;
+mod watch;
+mod wish;
+pub mod world;
 
+pub use cell::Settings;
 pub use client::client;
 pub use kube::Client;
+pub use observer::Observer;

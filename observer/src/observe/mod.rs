@@ -6,7 +6,7 @@ mod phase;
 mod refusal;
 mod road;
 
-use coditect_core::{Notice, Readiness, Reason};
+use coditect_core::{Notice, Power, Readiness};
 use coditect_registry::record::{Landed, PowerState, Quarantine, Requested};
 use jiff::Timestamp;
 
@@ -41,7 +41,7 @@ impl Wanted {
     /// True if a pod is wanted.
     #[must_use]
     pub fn on(&self) -> bool {
-        self.active && self.power.power == coditect_core::Power::On
+        self.active && self.power.power == Power::On
     }
 
     /// True if the newest change is in Git.
@@ -110,9 +110,5 @@ pub enum Gateway {
     },
 }
 
-/// Where it stands and why: what [`status`] writes down with times.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Standpoint {
-    phase: coditect_core::Phase,
-    reason: Option<Reason>,
-}
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use coditect_core::{Cause, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Gateway, PodLife, Seen, Wanted, refusal::is_refusal};
-use crate::seen::{About, Condition, Warning};
+use crate::seen::{About, Condition, SetSeen, Warning};
 
 /// How long a pod may be gone in name only before its node counts as silent: the kubelet confirms the end of a
 /// pod within a second or two of its grace period.
@@ -55,7 +55,7 @@ pub(super) fn of_node(life: &PodLife, now: Timestamp) -> Option<Reason> {
 }
 
 /// Why a pod that is wanted is not there.
-pub(super) fn of_absence(wanted: &Wanted, seen: &Seen) -> Option<Reason> {
+pub(super) fn of_absence(wanted: &Wanted, seen: &Seen, set: &SetSeen) -> Option<Reason> {
     if wanted.held {
         return Some(Reason::new(
             Cause::Hold,
@@ -65,7 +65,6 @@ pub(super) fn of_absence(wanted: &Wanted, seen: &Seen) -> Option<Reason> {
     if seen.volume.as_ref().is_some_and(|volume| volume.lost) {
         return Some(lost_volume());
     }
-    let set = seen.set.as_ref()?;
     // Events know seconds only, so what happened within the same second counts.
     let fresh = |warning: &&Warning| {
         let at = warning.at.as_second();

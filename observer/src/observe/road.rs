@@ -11,6 +11,11 @@ pub(super) fn beginning(wanted: &Wanted) -> Timestamp {
     wanted.power.since.max(wanted.requested.at)
 }
 
+/// True if the present road began with a change of power. A sign-up is a change that switches on.
+pub(super) fn is_of_power(wanted: &Wanted) -> bool {
+    wanted.power.since > wanted.requested.at
+}
+
 /// The steps of the present road that are known already.
 pub(super) fn so_far<'a>(wanted: &Wanted, before: Option<&'a Status>) -> &'a [Step] {
     before
@@ -23,7 +28,7 @@ pub(super) fn so_far<'a>(wanted: &Wanted, before: Option<&'a Status>) -> &'a [St
         .unwrap_or_default()
 }
 
-/// The road with the present phase at its end. Times never go back, whichever clock they come from.
+/// The road with `phase` at its end. Times never go back, whichever clock they come from.
 pub(super) fn with(
     wanted: &Wanted,
     phase: Phase,
@@ -40,7 +45,7 @@ pub(super) fn with(
         }
     };
     let known = so_far(wanted, before).last().map(|last| last.phase);
-    if wanted.power.since > wanted.requested.at {
+    if is_of_power(wanted) {
         if known.is_none() {
             step(first_of_power(wanted, phase), begins);
         }
@@ -48,11 +53,12 @@ pub(super) fn with(
         if known.is_none() {
             step(Phase::Requested, begins);
         }
+        let landed = wanted.in_git();
         if matches!(known, None | Some(Phase::Requested))
-            && phase != Phase::Requested
-            && let Some(landed) = wanted.in_git()
+            && (landed.is_some() || is_behind_sync(phase))
         {
-            step(Phase::Committed, landed.committed_at);
+            let at = landed.map_or(now, |landed| landed.committed_at);
+            step(Phase::Committed, at);
         }
         if matches!(known, None | Some(Phase::Requested | Phase::Committed))
             && is_behind_sync(phase)

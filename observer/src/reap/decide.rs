@@ -273,9 +273,12 @@ mod tests {
         assert_eq!(unmarked, Decision::Annotate);
     }
 
+    /// What is taken away from the proof, and what is said then.
+    type Case = (fn(&mut Evidence), Why);
+
     #[test]
     fn each_missing_proof_has_its_own_word() {
-        let table: [(fn(&mut Evidence), Why); 12] = [
+        let table: [Case; 12] = [
             (|e| e.tombstone = None, Why::NoTombstone),
             (|e| e.wanted = true, Why::StillWanted),
             (|e| e.git = Git::Present, Why::InGit),
@@ -446,7 +449,8 @@ mod tests {
                 Decision::Gone => {
                     prop_assert!(evidence.live.is_none() && evidence.tombstone.is_some());
                     prop_assert!(evidence.git != Git::Present);
-                    prop_assert!(matches!(evidence.shard, Shard::Synced { .. }));
+                    let synced = matches!(evidence.shard, Shard::Synced { .. });
+                    prop_assert!(synced);
                 }
                 Decision::Wait(_) => {}
             }

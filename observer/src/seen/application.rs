@@ -117,6 +117,8 @@ pub struct OperationSeen {
     pub attempts: u32,
     /// True if its present attempt has ended: then `failures` is all that was refused.
     pub ended: bool,
+    /// True if it failed and Argo CD does not try it again by itself.
+    pub over: bool,
     /// The first object that was refused, for each user.
     pub failures: BTreeMap<UserId, Failure>,
 }
@@ -198,6 +200,7 @@ fn operation(state: &OperationState) -> OperationSeen {
         started_at: state.started_at,
         attempts,
         ended,
+        over: matches!(state.phase.as_str(), "Failed" | "Error"),
         failures,
     }
 }

@@ -1,0 +1,146 @@
+//! Restarts pods that run on an older template, a few at a time, within a window.
+//!
+//! What is done next follows from what the cluster shows, so an observer that starts again goes on: a pod that is
+//! still outdated is restarted, one that is gone comes back because its workspace is on.
+
+mod plan;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use coditect_core::{RequestId, Result, WorkspaceId};
+use coditect_registry::{operation::NoteRestart, record::Restart};
+use jiff::Timestamp;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) use plan::Restarting;
+use plan::{Candidate, Move};
+
+use crate::{cell::Cell, power::Order, wish};
+
+/// How often it is looked at while one is under way, and while none is.
+const LOOK: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
+
+/// Carries out restarts until `stop`.
+pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
+    loop {
+        let pause = match step(&cell).await {
+            Ok(true) => LOOK[0],
+            Ok(false) => LOOK[1],
+            Err(error) => {
+                tracing::warn!(cell = %cell.settings.cell, error = %error.chain(), "a restart waits for the registry");
+                LOOK[1]
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Goes on with the restart that is under way; true if there is one.
+async fn step(cell: &Cell) -> Result<bool> {
+    let now = Timestamp::now();
+    let restart = cell
+        .registry
+        .view()
+        .await?
+        .restart(&cell.settings.cell)
+        .await?;
+    let Some(restart) = restart.filter(|restart| restart.stopped.is_none()) else {
+        let left = cell.restarting().clear();
+        bring_up(cell, left);
+        return Ok(false);
+    };
+    if now < restart.not_before || !cell.world().is_known() {
+        return Ok(false);
+    }
+    let candidates = candidates(cell, &restart);
+    let moves = cell.restarting().step(&restart, &candidates, now);
+    let mut up = Vec::new();
+    for one in &moves {
+        match one {
+            Move::Down(workspace) => order(cell, *workspace, 0),
+            Move::Up(workspace) => up.push(*workspace),
+        }
+    }
+    bring_up(cell, up);
+    let (done, failed, stopped) = cell.restarting().outcome(&restart, &candidates, now);
+    if (done, failed) != (restart.done, restart.failed) || stopped.is_some() {
+        if let Some(why) = &stopped {
+            tracing::warn!(cell = %cell.settings.cell, restart = %restart.id, done, failed, why, "a restart has ended");
+        }
+        let note = NoteRestart {
+            cell: cell.settings.cell.clone(),
+            id: restart.id,
+            done,
+            failed,
+            stopped,
+            at: now,
+        };
+        cell.registry.apply(RequestId::random(), &note).await?;
+    }
+    Ok(true)
+}
+
+/// Every workspace of the cell that is on, as far as a restart needs it.
+fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate> {
+    let rows = cell.rows();
+    let world = cell.world();
+    let mut all = BTreeMap::new();
+    for (user, runtime) in rows.iter() {
+        for workspace in &runtime.workspaces {
+            let id = (*user, workspace.id);
+            if wish::replicas(&runtime.row.intent, workspace, &Restarting::default()) == 0 {
+                continue;
+            }
+            let Some(set) = world.set(id) else {
+                continue;
+            };
+            let pod = world.pods_of(id).next();
+            let outdated = pod.is_some_and(|pod| {
+                set.observed
+                    && pod.deleting.is_none()
+                    && pod.created < restart.outdated_before
+                    && pod.revision.is_some()
+                    && set.update_revision.is_some()
+                    && pod.revision != set.update_revision
+            });
+            all.insert(
+                workspace.id,
+                Candidate {
+                    pod: pod.map(|pod| (pod.uid.clone(), pod.ready)),
+                    outdated,
+                },
+            );
+        }
+    }
+    all
+}
+
+fn bring_up(cell: &Cell, workspaces: Vec<WorkspaceId>) {
+    for workspace in workspaces {
+        order(cell, workspace, 1);
+    }
+}
+
+/// Orders the scale, unless the workspace is gone or is to be off anyway.
+fn order(cell: &Cell, workspace: WorkspaceId, replicas: i32) {
+    let id = cell.rows().iter().find_map(|(user, runtime)| {
+        let one = runtime.workspaces.iter().find(|one| one.id == workspace)?;
+        let on = wish::replicas(&runtime.row.intent, one, &Restarting::default()) == 1;
+        on.then_some((*user, workspace))
+    });
+    if let Some(id) = id {
+        cell.scaler.order(Order {
+            id,
+            replicas,
+            asked: None,
+        });
+    }
+}
+
+/// Which restart something belongs to.
+type Of = Uuid;
