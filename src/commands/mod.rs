@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod dev;
 mod history;
+mod quarantine;
 mod reap;
 mod registry;
 mod render;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     History(history::History),
     /// Care for a registry: figures, compaction, a new epoch after a restore.
     Registry(registry::Registry),
+    /// Users whose files the cluster refuses: who they are, and to try them again.
+    Quarantine(quarantine::Quarantine),
     /// Read back from Git what was lost.
     Restore(restore::Restore),
     /// Print the effective configuration, secrets hidden.
@@ -72,6 +75,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Reap(reap) => reap.run(output).await,
             Command::History(history) => history.run(output).await,
             Command::Registry(registry) => registry.run(output).await,
+            Command::Quarantine(quarantine) => quarantine.run(output).await,
             Command::Restore(restore) => restore.run(output).await,
             Command::Config(config) => config.run(output),
             Command::Completions(completions) => Ok(completions.run()),
