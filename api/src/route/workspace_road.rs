@@ -102,6 +102,8 @@ words! {
     NoticeName of NoticeKind {
         /// Nobody has used it for a while: it is suspended at `until` unless it is kept or used.
         Idle,
+        /// The plan's hours of the month are nearly used up: it is suspended at `until`.
+        Hours,
         /// Whether it is used cannot be read; it is not suspended for idleness.
         ActivityUnknown,
         /// Somebody changed the cluster by hand; it was put back.
