@@ -342,9 +342,10 @@ async fn what_nobody_asked_for_in_a_users_namespace_is_found() {
 async fn a_quarantined_user_is_told_of_and_is_no_difference() {
     let world = World::new(2).await;
     let user = user_of(1);
-    let mut wanted = world.cell.wanted.lock().unwrap();
-    wanted.get_mut(&user).unwrap().quarantined = Some("refused".into());
-    drop(wanted);
+    {
+        let mut wanted = world.cell.wanted.lock().unwrap();
+        wanted.get_mut(&user).unwrap().quarantined = Some("refused".into());
+    }
     let report = world.compare().await;
     assert!(report.agrees());
     assert_eq!(report.quarantined[&user], "refused");
