@@ -132,6 +132,7 @@ const causes = {
 
 const notices = {
   idle: ({ until }) => `Nobody has used it for a while. It is stopped${until ? ` at ${clock(until)}` : ""} unless you keep it; its files stay.`,
+  hours: ({ until }) => `The hours of this month are nearly used up. It is stopped${until ? ` at ${clock(until)}` : " then"}; its files stay.`,
   activity_unknown: () => "Whether it is used cannot be seen now, so it is not stopped for want of use.",
   drift: () => "Somebody changed it in the cluster by hand. It was put back.",
   quarantined: () => "The cluster refused its newest version. The last good one stands.",
