@@ -11,7 +11,7 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run test bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,17 @@ run: ## Starts the product on $(LISTEN) with its data in $(DATA).
 
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
+	$(MAKE) --no-print-directory e2e
+
+e2e: tools ## The product on a real control plane: the quick scenarios; ONLY=name runs some.
+	scripts/e2e-stack
+	cargo build --quiet --package coditect --package coditect-e2e --bins
+	cargo run --quiet --package coditect-e2e -- $(ONLY)
+
+e2e-full: tools ## The same with the long scenarios, and at full size.
+	scripts/e2e-stack
+	cargo build --quiet --package coditect --package coditect-e2e --bins
+	cargo run --quiet --package coditect-e2e -- --full $(ONLY)
 
 lint: ## Formatting and lints, warnings denied.
 	cargo fmt --all --check

@@ -5,16 +5,26 @@
 
 mod cluster;
 mod failure;
+mod files;
 mod machine;
 mod ports;
 mod process;
+mod product;
+mod runner;
 pub mod say;
+mod scenario;
+mod seen;
 mod until;
+mod world;
 
 pub use self::{
     cluster::{ArgoCd, Cluster, documents},
     failure::{During, Failure, Result},
     machine::Machine,
     process::{Process, Program, Usage, output, tail},
+    product::{Api, PASSWORD, Person, Product, Settings},
+    runner::{Context, Length, Options, Scenario, run},
+    seen::{Seen, Times, is_ready},
     until::until,
+    world::{CELL, World, allow, connect},
 };

@@ -30,10 +30,16 @@ impl Machine {
     /// If something has not been built, with the command that builds it.
     pub async fn new(cache: &Path) -> Result<Self> {
         // The package is the folder tests/e2e of the tree.
-        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .canonicalize()?;
         let mut stack = Command::new(tree.join("scripts/e2e-stack"));
         let stack = stack.arg("--where").env("CODITECT_CACHE", cache);
-        let stack = PathBuf::from(process::output(std::mem::replace(stack, Command::new("true"))).await?.trim());
+        let stack = PathBuf::from(
+            process::output(std::mem::replace(stack, Command::new("true")))
+                .await?
+                .trim(),
+        );
         ensure!(
             stack.join("complete").exists(),
             "the test control plane is not built; run scripts/e2e-stack"

@@ -15,7 +15,7 @@ static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 ///
 /// # Errors
 /// If there is none.
-pub fn free() -> Result<u16> {
+pub(crate) fn free() -> Result<u16> {
     let Ok(mut given) = GIVEN.lock() else {
         fail!("another thread panicked while it took a port");
     };

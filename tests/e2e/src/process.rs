@@ -80,12 +80,18 @@ impl Process {
     /// # Errors
     /// If the file cannot be run or the log cannot be written.
     pub async fn start(program: Program) -> Result<Self> {
-        let mut process = Self {
-            program,
-            child: None,
-        };
+        let mut process = Self::new(program);
         process.start_again().await?;
         Ok(process)
+    }
+
+    /// One that has not been started yet.
+    #[must_use]
+    pub fn new(program: Program) -> Self {
+        Self {
+            program,
+            child: None,
+        }
     }
 
     /// Starts it again after its end, on the same ports and folders.
@@ -120,7 +126,10 @@ impl Process {
         match tokio::time::timeout(limit, line).await {
             Ok(Ok(line)) => Ok(line),
             Ok(Err(_)) => Err(self.ended("before it was ready")),
-            Err(_) => Err(self.ended(&format!("or did not get ready within {} s", limit.as_secs()))),
+            Err(_) => Err(self.ended(&format!(
+                "or did not get ready within {} s",
+                limit.as_secs()
+            ))),
         }
     }
 
@@ -226,7 +235,11 @@ impl Process {
     }
 
     fn id(&self) -> Result<Pid> {
-        let id = self.child.as_ref().map(Child::id).and_then(|id| i32::try_from(id).ok());
+        let id = self
+            .child
+            .as_ref()
+            .map(Child::id)
+            .and_then(|id| i32::try_from(id).ok());
         id.and_then(Pid::from_raw)
             .ok_or_else(|| Failure::new(format!("{} does not run", self.name())))
     }
@@ -252,7 +265,10 @@ impl Process {
     }
 
     fn log(&self) -> Result<File> {
-        let log = File::options().create(true).append(true).open(&self.program.log);
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.program.log);
         log.during(self.program.log.display())
     }
 
@@ -266,7 +282,12 @@ impl Process {
             .arg(&self.program.file)
             .args(&self.program.arguments)
             .env_clear()
-            .envs(self.program.environment.iter().map(|(name, value)| (name, value)))
+            .envs(
+                self.program
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .current_dir(&self.program.folder)
             .process_group(0)
             .stdin(Stdio::null())
@@ -276,14 +297,19 @@ impl Process {
         if STARTER.send((command, answer)).is_err() {
             fail!("the thread that starts processes is gone");
         }
-        let child = started.await?.during(format!("{} cannot be started", self.name()))?;
+        let child = started
+            .await?
+            .during(format!("{} cannot be started", self.name()))?;
         let child = self.child.insert(child);
         Ok(child.stdout.take())
     }
 
     /// That it has ended, how, and what it said last.
     fn ended(&mut self, when: &str) -> Failure {
-        let status = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+        let status = self
+            .child
+            .as_mut()
+            .and_then(|child| child.try_wait().ok().flatten());
         let how = match status {
             Some(status) => match (status.code(), status.signal()) {
                 (Some(code), _) => format!("with status {code}"),
@@ -302,7 +328,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.runs() && let Ok(id) = self.id() {
+        if self.runs()
+            && let Ok(id) = self.id()
+        {
             let _ = kill_process_group(id, Signal::KILL);
         }
         if let Some(mut child) = self.child.take() {

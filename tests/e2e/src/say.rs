@@ -2,28 +2,41 @@
 
 #![allow(clippy::print_stdout, reason = "the one place that prints")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use comfy_table::{Table, presets};
 
-use crate::Usage;
+use crate::{During, Result, Usage};
 
 /// Prints a line.
 pub fn line(text: impl std::fmt::Display) {
     println!("{text}");
 }
 
+/// Does a part of a scenario, and prints it with the time that it took.
+///
+/// # Errors
+/// The part's own, with its name.
+pub async fn step<T>(
+    what: impl std::fmt::Display,
+    part: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let began = Instant::now();
+    let outcome = part.await;
+    let mark = if outcome.is_ok() { "" } else { "  FAILED" };
+    line(format!("  {:>8}  {what}{mark}", seconds(began.elapsed())));
+    outcome.during(what)
+}
+
 /// Prints a table, indented as what belongs to the scenario above it.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_header(head);
+    table.load_style(presets::NOTHING).set_header(head);
     for row in rows {
         table.add_row(row);
     }
     for row in table.lines() {
-        println!("    {row}");
+        println!("            {}", row.trim_end());
     }
 }
 
@@ -40,13 +53,7 @@ pub fn times(of: &str, rows: impl IntoIterator<Item = (String, Vec<Duration>)>) 
         rows.into_iter().map(|(name, mut times)| {
             times.sort_unstable();
             let at = |share| percentile(&times, share).map_or_else(|| "none".to_owned(), seconds);
-            [
-                name,
-                times.len().to_string(),
-                at(50),
-                at(95),
-                at(100),
-            ]
+            [name, times.len().to_string(), at(50), at(95), at(100)]
         }),
     );
 }

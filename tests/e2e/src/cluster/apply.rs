@@ -40,7 +40,12 @@ pub fn documents(yaml: &str) -> Result<Vec<Value>> {
 /// The first object that is refused.
 pub(super) async fn apply(client: &Client, yaml: &str, namespace: &str) -> Result {
     let objects = documents(yaml)?;
-    try_join_all(objects.into_iter().map(|object| one(client, object, namespace))).await?;
+    try_join_all(
+        objects
+            .into_iter()
+            .map(|object| one(client, object, namespace)),
+    )
+    .await?;
     Ok(())
 }
 

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::PathBuf};
 
-use k8s_openapi::api::{
-    core::v1::{ConfigMap, EnvVar, Secret},
-};
+use k8s_openapi::api::core::v1::{ConfigMap, EnvVar, Secret};
 use kube::{
     Api,
     api::{ListParams, Patch, PatchParams},
@@ -69,14 +67,19 @@ impl Cluster {
             let file = self.machine.stack.join("manifests").join(name);
             fs::read_to_string(&file).during(file.display())
         };
-        let namespace = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n");
+        let namespace =
+            format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n");
         self.apply(&namespace, NAMESPACE).await?;
-        self.apply(&manifest("argocd-crds.yaml")?, NAMESPACE).await?;
-        self.apply(&manifest("argocd-config.yaml")?, NAMESPACE).await?;
+        self.apply(&manifest("argocd-crds.yaml")?, NAMESPACE)
+            .await?;
+        self.apply(&manifest("argocd-config.yaml")?, NAMESPACE)
+            .await?;
         let applications = ["get", "applications.argoproj.io", "--all-namespaces"];
-        until("Argo CD's definitions to be served", super::LIMIT, || async {
-            self.kubectl(&applications).await.map(drop)
-        })
+        until(
+            "Argo CD's definitions to be served",
+            super::LIMIT,
+            || async { self.kubectl(&applications).await.map(drop) },
+        )
         .await?;
 
         let webhook_secret = Uuid::new_v4().to_string();
@@ -86,7 +89,11 @@ impl Cluster {
             "webhook.github.secret": webhook_secret,
         }});
         secrets
-            .patch("argocd-secret", &PatchParams::default(), &Patch::Merge(&settings))
+            .patch(
+                "argocd-secret",
+                &PatchParams::default(),
+                &Patch::Merge(&settings),
+            )
             .await?;
         let ports = Ports::free()?;
         self.argocd = Some(ArgoCd {
@@ -106,13 +113,22 @@ impl Cluster {
         let ports = self.argocd()?.ports;
         let redis = format!("127.0.0.1:{}", ports.redis);
         let arguments = [
-            "--bind", "127.0.0.1", "--port", &ports.redis.to_string(),
-            "--save", "", "--appendonly", "no", "--dir", &self.path("tmp"),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &ports.redis.to_string(),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            &self.path("tmp"),
         ]
         .map(str::to_owned);
         let program = PathBuf::from("redis-server");
         let probe = Probe::Port(ports.redis);
-        self.run_file("redis", program, arguments, Vec::new(), probe).await?;
+        self.run_file("redis", program, arguments, Vec::new(), probe)
+            .await?;
         self.answers("redis").await?;
 
         let repository = [
@@ -146,8 +162,12 @@ impl Cluster {
             // Without it the default, which is not empty, contradicts the flag above.
             "--client-ca-path=".to_owned(),
         ];
-        let probe = Probe::Http(format!("http://127.0.0.1:{}/healthz", ports.repository_metrics));
-        self.run_argocd("argocd-repo-server", arguments, probe).await
+        let probe = Probe::Http(format!(
+            "http://127.0.0.1:{}/healthz",
+            ports.repository_metrics
+        ));
+        self.run_argocd("argocd-repo-server", arguments, probe)
+            .await
     }
 
     async fn application_controller(&mut self, ports: &Ports, repository: &[String]) -> Result {
@@ -156,9 +176,13 @@ impl Cluster {
             // It has no setting for the address: this one port listens on all of them.
             format!("--metrics-port={}", ports.controller_metrics),
         ];
-        let probe = Probe::Http(format!("http://127.0.0.1:{}/healthz", ports.controller_metrics));
+        let probe = Probe::Http(format!(
+            "http://127.0.0.1:{}/healthz",
+            ports.controller_metrics
+        ));
         let arguments = arguments.into_iter().chain(repository.iter().cloned());
-        self.run_argocd("argocd-application-controller", arguments, probe).await
+        self.run_argocd("argocd-application-controller", arguments, probe)
+            .await
     }
 
     async fn argocd_server(&mut self, ports: &Ports, repository: &[String]) -> Result {
@@ -186,7 +210,8 @@ impl Cluster {
         ];
         // Its probe port answers 404.
         let probe = Probe::Http(format!("http://127.0.0.1:{}/metrics", ports.sets_metrics));
-        self.run_argocd("argocd-applicationset-controller", arguments, probe).await
+        self.run_argocd("argocd-applicationset-controller", arguments, probe)
+            .await
     }
 
     async fn run_argocd(

@@ -41,7 +41,12 @@ impl Authority {
         };
         fs::write(authority.file("ca.crt"), authority.issuer.pem())?;
 
-        let names = ["127.0.0.1", "10.96.0.1", "localhost", "kubernetes.default.svc"];
+        let names = [
+            "127.0.0.1",
+            "10.96.0.1",
+            "localhost",
+            "kubernetes.default.svc",
+        ];
         let names: Vec<String> = names.map(str::to_owned).into();
         let (certificate, key) = authority.sign(
             CertificateParams::new(names)?,
@@ -71,8 +76,10 @@ impl Authority {
             ExtendedKeyUsagePurpose::ClientAuth,
         )?;
         let stem = name.replace(':', "-");
-        let (certificate_file, key_file) =
-            (self.file(&format!("{stem}.crt")), self.file(&format!("{stem}.key")));
+        let (certificate_file, key_file) = (
+            self.file(&format!("{stem}.crt")),
+            self.file(&format!("{stem}.key")),
+        );
         fs::write(&certificate_file, certificate)?;
         fs::write(&key_file, key)?;
         let identity = json!({

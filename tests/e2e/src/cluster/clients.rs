@@ -82,7 +82,8 @@ impl Cluster {
             .during(format!("a token for {namespace}/{name}"))?;
         let token = answer.status.map(|status| status.token);
         let token = token.ok_or_else(|| Failure::new("a token request without a token"))?;
-        self.authority.bearer(&format!("{namespace}-{name}"), &token, namespace)
+        self.authority
+            .bearer(&format!("{namespace}-{name}"), &token, namespace)
     }
 
     /// Applies every object of a YAML stream as the administrator; those without a namespace into `namespace`.

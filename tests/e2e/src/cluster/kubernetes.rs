@@ -64,7 +64,10 @@ impl Cluster {
             format!("--tls-private-key-file={}", file("server.key")),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             format!("--service-account-key-file={}", file("accounts.pub")),
-            format!("--service-account-signing-key-file={}", file("accounts.key")),
+            format!(
+                "--service-account-signing-key-file={}",
+                file("accounts.key")
+            ),
             // Five minutes by default: how long pods stay where a node has died.
             "--default-not-ready-toleration-seconds=10".to_owned(),
             "--default-unreachable-toleration-seconds=10".to_owned(),
@@ -76,7 +79,9 @@ impl Cluster {
     }
 
     async fn controller_manager(&mut self, port: u16) -> Result {
-        let kubeconfig = self.authority.user("system:kube-controller-manager", None)?;
+        let kubeconfig = self
+            .authority
+            .user("system:kube-controller-manager", None)?;
         let kubeconfig = kubeconfig.display();
         let file = |name: &str| self.authority.file(name).display().to_string();
         let mut arguments = vec![
@@ -87,7 +92,10 @@ impl Cluster {
             format!("--secure-port={port}"),
             "--leader-elect=false".to_owned(),
             "--use-service-account-credentials=true".to_owned(),
-            format!("--service-account-private-key-file={}", file("accounts.key")),
+            format!(
+                "--service-account-private-key-file={}",
+                file("accounts.key")
+            ),
             format!("--root-ca-file={}", file("ca.crt")),
             "--kube-api-qps=200".to_owned(),
             "--kube-api-burst=400".to_owned(),
@@ -103,7 +111,8 @@ impl Cluster {
             arguments.push(format!("--concurrent-{controller}={number}"));
         }
         let name = "kube-controller-manager";
-        self.run(name, arguments, Vec::new(), Probe::Port(port)).await
+        self.run(name, arguments, Vec::new(), Probe::Port(port))
+            .await
     }
 
     async fn scheduler(&mut self, port: u16) -> Result {
@@ -120,7 +129,8 @@ impl Cluster {
             "--kube-api-burst=400".to_owned(),
         ];
         let probe = Probe::Port(port);
-        self.run("kube-scheduler", arguments, Vec::new(), probe).await
+        self.run("kube-scheduler", arguments, Vec::new(), probe)
+            .await
     }
 
     async fn fakelet(&mut self) -> Result {
@@ -130,7 +140,8 @@ impl Cluster {
             format!("-volumes={}", self.path("volumes")),
             "-nodes=3".to_owned(),
         ];
-        self.run("fakelet", arguments, Vec::new(), Probe::Runs).await
+        self.run("fakelet", arguments, Vec::new(), Probe::Runs)
+            .await
     }
 
     /// Waits until controllers and nodes do their work.
@@ -149,8 +160,12 @@ impl Cluster {
 }
 
 fn is_ready(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|condition| {
-        condition.type_ == "Ready" && condition.status == "True"
-    })
+    let conditions = node
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -16,11 +16,9 @@ use std::{
 
 use kube::Client;
 
-pub use self::{apply::documents, argocd::ArgoCd};
 use self::certificates::Authority;
-use crate::{
-    Machine, Process, Program, Result, Usage, During, Failure, ensure, ports, say, until,
-};
+pub use self::{apply::documents, argocd::ArgoCd};
+use crate::{During, Failure, Machine, Process, Program, Result, Usage, ensure, ports, say, until};
 
 /// How long a process may take until it answers. Machines that run tests are slow and do other things besides.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -102,6 +100,12 @@ impl Cluster {
         &self.folder
     }
 
+    /// The folder that stands for what a volume holds, by the name of its PersistentVolume.
+    #[must_use]
+    pub fn volume(&self, name: &str) -> PathBuf {
+        self.folder.join("volumes").join(name)
+    }
+
     /// Argo CD, if it is installed.
     ///
     /// # Errors
@@ -148,7 +152,8 @@ impl Cluster {
     /// # Errors
     /// If one does not run.
     pub fn usage(&self) -> Result<BTreeMap<String, Usage>> {
-        let of = |(process, _): &(Process, Probe)| Ok((process.name().to_owned(), process.usage()?));
+        let of =
+            |(process, _): &(Process, Probe)| Ok((process.name().to_owned(), process.usage()?));
         self.processes.iter().map(of).collect()
     }
 
@@ -189,7 +194,8 @@ impl Cluster {
         probe: Probe,
     ) -> Result {
         let file = self.machine.program(name);
-        self.run_file(name, file, arguments, environment, probe).await
+        self.run_file(name, file, arguments, environment, probe)
+            .await
     }
 
     async fn run_file<A: Into<OsString>>(
@@ -271,7 +277,8 @@ impl Probe {
             }
             Self::ApiServer => {
                 let request = kube::core::request::Request::new("/readyz");
-                let request = request.get("", &kube::api::GetParams::default())?;
+                // A list without parameters is a plain GET of the path.
+                let request = request.list(&kube::api::ListParams::default())?;
                 client.request_text(request).await?;
             }
             Self::Runs => {}

@@ -1,0 +1,18 @@
+//! The scenarios, one file each. Those that share the world stand together, so that it is started once.
+
+mod admission;
+mod cluster;
+mod looks;
+mod policy;
+mod reaper;
+mod sign_up;
+
+use crate::Scenario;
+
+/// All of them, in the order in which they are run.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    cluster::SCENARIO,
+    admission::SCENARIO,
+    reaper::SCENARIO,
+    sign_up::SCENARIO,
+];

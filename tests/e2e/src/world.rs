@@ -1,0 +1,125 @@
+//! A cluster with Argo CD, and an installation of the product whose one cell it is.
+
+use std::{fs, path::Path};
+
+use crate::{Cluster, During, Machine, Product, Result, Settings, files};
+
+/// The cell of every installation under test.
+pub const CELL: &str = "local";
+
+/// Everything from the API to the live object.
+pub struct World {
+    /// The cell's cluster.
+    pub cluster: Cluster,
+    /// The product.
+    pub product: Product,
+}
+
+impl World {
+    /// Starts one, in folders of the run that begin with its name: a cluster, the product's rights in it, the
+    /// product, and Argo CD with the settings, the project and the Applications of the tree.
+    ///
+    /// # Errors
+    /// If something does not get ready.
+    pub async fn start(machine: &Machine, name: &str) -> Result<Self> {
+        let mut cluster = Cluster::start(machine, &format!("{name}-cluster")).await?;
+        cluster.install_argocd().await?;
+        allow(machine, &cluster).await?;
+        let argocd = cluster.argocd()?;
+        let settings = Settings {
+            cell: CELL.to_owned(),
+            observer: Some(
+                cluster
+                    .kubeconfig_of("coditect", "coditect-observer")
+                    .await?,
+            ),
+            webhook: Some((argocd.webhook.clone(), argocd.webhook_secret.clone())),
+        };
+        let folder = machine.run.join(format!("{name}-product"));
+        let product = Product::start(machine, folder, &settings).await?;
+        let (repository, token) = product.repository();
+        connect(machine, &mut cluster, CELL, repository, token).await?;
+        Ok(Self { cluster, product })
+    }
+
+    /// Fails if a process has ended that nobody stopped.
+    ///
+    /// # Errors
+    /// The end of its log.
+    pub fn must_run(&mut self) -> Result {
+        self.cluster.must_run()?;
+        self.product.must_run()
+    }
+
+    /// Stops everything in order.
+    ///
+    /// # Errors
+    /// If a process did not run any more, or had to be killed.
+    pub async fn stop(self) -> Result {
+        let product = self.product.stop().await;
+        let cluster = self.cluster.stop().await;
+        product.and(cluster)
+    }
+}
+
+/// Gives the product's programs their identities and rights in a cluster: `deploy/access` of the tree.
+///
+/// # Errors
+/// If the API server refuses something.
+pub async fn allow(machine: &Machine, cluster: &Cluster) -> Result {
+    kustomize(cluster, &machine.tree.join("deploy/access")).await
+}
+
+/// Makes the Argo CD of a cluster follow a cell's repository, as `argocd/README.md` says it is done, and starts it.
+///
+/// # Errors
+/// If the API server refuses something, or a process does not get ready.
+pub async fn connect(
+    machine: &Machine,
+    cluster: &mut Cluster,
+    cell: &str,
+    repository: &str,
+    token: &str,
+) -> Result {
+    let argocd = cluster.folder().join("argocd-tree");
+    files::copy(&machine.tree.join("argocd"), &argocd)?;
+    kustomize(cluster, &argocd.join("settings")).await?;
+    let secret = format!(
+        "apiVersion: v1
+kind: Secret
+metadata:
+  name: coditect-{cell}-repository
+  namespace: argocd
+  labels: {{argocd.argoproj.io/secret-type: repository}}
+stringData: {{type: git, url: {repository}, project: coditect-{cell}, username: argocd, password: {token}}}
+"
+    );
+    cluster.apply(&secret, "argocd").await?;
+    let own = argocd.join("cells").join(cell);
+    files::copy(&argocd.join("cells/example"), &own)?;
+    let facts = format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: cell
+  annotations: {{config.kubernetes.io/local-config: \"true\"}}
+data: {{name: {cell}, repository: {repository}}}
+"
+    );
+    fs::write(own.join("cell.yaml"), facts)?;
+    kustomize(cluster, &own).await?;
+    cluster.start_argocd().await
+}
+
+/// Applies a kustomization.
+async fn kustomize(cluster: &Cluster, folder: &Path) -> Result {
+    let folder = folder.display().to_string();
+    let apply = [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--kustomize",
+        &folder,
+    ];
+    cluster.kubectl(&apply).await.map(drop).during(&folder)
+}
