@@ -12,7 +12,13 @@ use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Output, data::Data, exit::Exit, observability, output, stop, upkeep};
+use crate::{
+    cli::Output,
+    data::Data,
+    exit::Exit,
+    local_runtime::{self, Doors},
+    observability, output, stop, upkeep,
+};
 
 /// Serve the HTTP API, and the registry to other processes of this machine.
 #[derive(Debug, Args)]
@@ -97,8 +103,14 @@ struct Ready {
 impl Api {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let stop = stop::on_signal();
-        let running =
-            Running::start(&self.data, &self.server, Server::production(), stop.clone()).await?;
+        let running = Running::start(
+            &self.data,
+            &self.server,
+            Server::production(),
+            None,
+            stop.clone(),
+        )
+        .await?;
         match output {
             Output::Text => output::line(&format!("serves {}", running.url)),
             Output::Json => output::json(&Ready {
@@ -133,8 +145,11 @@ impl Server {
         }
     }
 
-    fn config(&self, url: &str, mode: Mode) -> ApiConfig {
+    fn config(&self, url: &str, mode: Mode, local: bool) -> ApiConfig {
         let mut config = ApiConfig::new(self.public_url.clone().unwrap_or_else(|| url.to_owned()));
+        if local {
+            config.workspace_url_template = beside(&config.public_url);
+        }
         config.origins.clone_from(&self.origins);
         // Where the public address is this machine's own, its name is as good as its number.
         if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
@@ -213,6 +228,7 @@ impl Running {
         data: &Data,
         server: &Server,
         mode: Mode,
+        doors: Option<Doors>,
         stop: CancellationToken,
     ) -> Result<Self> {
         let metrics = observability::metrics()?;
@@ -237,7 +253,7 @@ impl Running {
         let (catalogue, follow) = catalogues(inputs.clone());
         let state = ApiState::new(
             registry.clone(),
-            server.config(&url, mode),
+            server.config(&url, mode, doors.is_some()),
             catalogue,
             health.clone(),
             keys,
@@ -253,7 +269,16 @@ impl Running {
         beside.spawn(policy.run(stop.clone()));
         beside.spawn(stopped_by(stop.clone(), follow));
         beside.spawn(upkeep::run(registry.clone(), health.clone(), stop.clone()));
-        let serving = tokio::spawn(coditect_api::serve(listener, state, stop.clone()));
+        let closing = stop.clone();
+        let serving = tokio::spawn(async move {
+            match doors {
+                None => coditect_api::serve(listener, state, closing).await,
+                Some(doors) => {
+                    let front = local_runtime::before(doors);
+                    coditect_api::serve_behind(listener, state, front, closing).await
+                }
+            }
+        });
         Ok(Self {
             url,
             registry,
@@ -277,6 +302,16 @@ impl Running {
     }
 }
 
+/// Workspaces that this process answers for are reached as it is: by the same scheme and port.
+fn beside(public_url: &str) -> String {
+    let (scheme, authority) = public_url.split_once("://").unwrap_or(("http", public_url));
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    match port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some(port) => format!("{scheme}://{{host}}:{port}"),
+        None => format!("{scheme}://{{host}}"),
+    }
+}
+
 async fn stopped_by(stop: CancellationToken, work: impl Future<Output = ()>) {
     tokio::select! {
         () = stop.cancelled() => {}
@@ -285,7 +320,7 @@ async fn stopped_by(stop: CancellationToken, work: impl Future<Output = ()>) {
 }
 
 /// What the API needs of the policy, always of the newest edition.
-fn catalogues(
+pub(super) fn catalogues(
     mut inputs: watch::Receiver<Arc<Inputs>>,
 ) -> (watch::Receiver<Arc<Catalogue>>, impl Future<Output = ()>) {
     let (newest, receiver) = watch::channel(Arc::new(inputs.borrow().policy.catalogue()));

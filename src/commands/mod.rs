@@ -5,11 +5,13 @@ mod completions;
 mod config;
 mod dev;
 mod history;
+mod observer;
 mod quarantine;
 mod reap;
 mod registry;
 mod render;
 mod renderer;
+mod restart;
 mod restore;
 mod verify;
 mod workspace_stand_in;
@@ -34,6 +36,10 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     /// Remove the namespaces and volumes of what was deleted.
     Reap(reap::Reap),
+    /// Watch cells' clusters: say what stands there, set power, suspend what nobody uses.
+    Observer(observer::Observer),
+    /// Restart pods that run on an older version, a few at a time, within a window.
+    Restart(restart::Restart),
     /// What happened to a user or workspace, when and why, by Git alone.
     History(history::History),
     /// Care for a registry: figures, compaction, a new epoch after a restore.
@@ -73,6 +79,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Render(render) => render.run(output),
             Command::Verify(verify) => verify.run(output).await,
             Command::Reap(reap) => reap.run(output).await,
+            Command::Observer(observer) => observer.run(output).await,
+            Command::Restart(restart) => restart.run(output).await,
             Command::History(history) => history.run(output).await,
             Command::Registry(registry) => registry.run(output).await,
             Command::Quarantine(quarantine) => quarantine.run(output).await,

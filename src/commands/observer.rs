@@ -1,0 +1,119 @@
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use clap::Args;
+use coditect_api::ServeLimits;
+use coditect_core::{CellName, Error, Result, health::Health};
+use coditect_renderer::watch::PolicyWatch;
+use serde::Serialize;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::api::catalogues;
+use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, observability, output, stop};
+
+/// Watch cells' clusters: say what stands there, set power, suspend what nobody uses.
+///
+/// Its only right to write is the scale of workspaces, 0 or 1 (deploy/access). A second one for the same cell does
+/// no harm and no good. The registry is the one of the installation in `--data`, through the socket of the process
+/// that has it open.
+#[derive(Debug, Args)]
+pub(crate) struct Observer {
+    #[command(flatten)]
+    data: Data,
+
+    #[command(flatten)]
+    clusters: Clusters,
+
+    /// The namespace of Argo CD's Applications.
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        default_value = "argocd",
+        env = "CODITECT_ARGOCD_NAMESPACE"
+    )]
+    argocd_namespace: String,
+
+    /// Where to serve health and metrics; port 0 takes a free one.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:9091",
+        env = "CODITECT_OBSERVER_LISTEN"
+    )]
+    listen: SocketAddr,
+}
+
+/// How long the process that has the registry may take to start.
+const OWNER: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+struct Ready {
+    health: String,
+    cells: Vec<CellName>,
+}
+
+impl Observer {
+    pub(crate) async fn run(self, output: Output) -> Result<Exit> {
+        let metrics = observability::metrics()?;
+        let health = Health::default();
+        let registry = self.data.beside_owner(OWNER).await?;
+        let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
+        let (catalogue, follow) = catalogues(inputs);
+        let policy: Vec<CellName> = catalogue.borrow().cells.keys().cloned().collect();
+        let cells = self.clusters.cells(policy)?;
+        let stop = stop::on_signal();
+        let mut running = JoinSet::new();
+        for cell in &cells {
+            let client = self.clusters.client(cell).await?;
+            let mut settings = coditect_observer::Settings::new(cell.clone());
+            settings.argocd_namespace.clone_from(&self.argocd_namespace);
+            let observer = coditect_observer::Observer::new(
+                settings,
+                registry.clone(),
+                client,
+                catalogue.clone(),
+                health.clone(),
+            );
+            running.spawn(observer.run(stop.clone()));
+        }
+        running.spawn(watch.run(stop.clone()));
+        running.spawn(until(stop.clone(), follow));
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            Error::unavailable(format!(
+                "cannot listen on {}; choose another with --listen",
+                self.listen
+            ))
+            .because(error)
+        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::internal("no address").because(error))?;
+        match output {
+            Output::Text => output::line(&format!(
+                "observes {} cell(s); health at http://{address}/health",
+                cells.len()
+            )),
+            Output::Json => output::json(&Ready {
+                health: format!("http://{address}/health"),
+                cells,
+            })?,
+        }
+        let served = coditect_api::serve_router(
+            listener,
+            coditect_api::ops_router(health, metrics),
+            ServeLimits::default(),
+            stop.clone().cancelled_owned(),
+        )
+        .await;
+        stop.cancel();
+        running.join_all().await;
+        served.map(|()| Exit::Done)
+    }
+}
+
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
