@@ -6,10 +6,12 @@ mod clusters;
 mod commands;
 mod data;
 mod exit;
+mod local_runtime;
 mod observability;
 mod output;
 mod progress;
 mod sample;
+mod serving;
 mod stop;
 mod upkeep;
 

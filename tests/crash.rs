@@ -124,7 +124,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         if round % 5 == 0 {
             let mut command = world.command("dev");
             command
-                .args(["--listen", "127.0.0.1:0"])
+                .args(["--listen", "127.0.0.1:0", "--runtime", "none"])
                 .stdout(std::process::Stdio::null());
             let mut starting = command.spawn().unwrap();
             sleep(Duration::from_millis(random(120))).await;

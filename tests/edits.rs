@@ -347,7 +347,7 @@ async fn a_mirror_follows_in_the_background() {
     let mirror = world.folder.path().join("mirror-local.git");
     let mut command = world.command("dev");
     let address = world.folder.path().join("mirror-{cell}.git");
-    command.args(["--listen", "127.0.0.1:0", "--mirror"]);
+    command.args(["--listen", "127.0.0.1:0", "--runtime", "none", "--mirror"]);
     command.arg(&address);
     let dev = support::Process::start(command);
     let api = Api::of(&dev);

@@ -1,9 +1,10 @@
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use coditect_core::{
     CellName, CellSummary, Result,
     health::{Health, State},
@@ -16,6 +17,7 @@ use crate::{
     cli::Output,
     data::Data,
     exit::Exit,
+    local_runtime::{Doors, LocalRuntime, StandIn},
     output, stop,
 };
 
@@ -30,22 +32,49 @@ pub(crate) struct Dev {
     server: Server,
     #[command(flatten)]
     rendering: Rendering,
+
+    /// What runs workspaces: processes of this machine, or nothing, so that their road ends at their commit.
+    #[arg(long, value_enum, default_value_t, env = "CODITECT_RUNTIME")]
+    runtime: Runtime,
+
+    /// How many workspaces this machine runs at a time.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        env = "CODITECT_RUN_AT_MOST"
+    )]
+    run_at_most: usize,
+}
+
+/// What runs workspaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// Processes of this machine.
+    #[default]
+    Local,
+    /// Nothing.
+    None,
 }
 
 #[derive(Serialize)]
 struct Ready {
     url: String,
     repository: String,
+    /// Where repositories are served, if they are.
+    git: Option<String>,
     policy: String,
 }
 
 impl Dev {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let stop = stop::on_signal();
+        let doors = (self.runtime == Runtime::Local).then(Doors::default);
         let mut running = Running::start(
             &self.data,
             &self.server,
             Server::development(),
+            doors.clone(),
             stop.clone(),
         )
         .await?;
@@ -58,7 +87,28 @@ impl Dev {
             known_as: Some(self.data.renderer_id()?),
             cells: Vec::new(),
         };
+        let serving = &self.rendering.serving;
+        let (inputs, health) = (running.inputs.clone(), running.health.clone());
+        let served = serving
+            .start(&self.data, inputs, Vec::new(), health)
+            .await?;
+        let git = served.as_ref().map(|served| served.url.clone());
+        if let Some(served) = served {
+            running.beside.spawn(served.run(stop.clone()));
+        }
         running.beside.spawn(renderers.run(stop.clone()));
+        if let Some(doors) = doors {
+            let local = LocalRuntime {
+                data: self.data.clone(),
+                registry: running.registry.clone(),
+                inputs: running.inputs.clone(),
+                health: running.health.clone(),
+                doors,
+                most: self.run_at_most,
+                runner: Arc::new(StandIn::new()?),
+            };
+            running.beside.spawn(local.run(stop.clone()));
+        }
         let cells = running.inputs.borrow().policy.catalogue().cells;
         leading(&running.health, &cells).await;
         let local = cells.keys().find(|cell| cell.as_str() == "local");
@@ -68,6 +118,7 @@ impl Dev {
             repository: local
                 .map(|cell| self.data.repository(cell).display().to_string())
                 .unwrap_or_default(),
+            git,
             policy: self.data.policy().display().to_string(),
         };
         match output {
@@ -76,6 +127,9 @@ impl Dev {
                 output::line(&format!("Sign up at      {}", ready.url));
                 output::line(&format!("The API         {}/docs", ready.url));
                 output::line(&format!("Manifests in    {}", ready.repository));
+                if let Some(git) = &ready.git {
+                    output::line(&format!("Served at       {git}/<cell>.git"));
+                }
                 output::line(&format!("Policy to edit  {}", ready.policy));
                 output::line("Stop with Ctrl-C.");
             }
