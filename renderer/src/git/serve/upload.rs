@@ -142,7 +142,9 @@ impl Upload {
             if !fed {
                 feeding.await.map_err(|_| Refusal::Broken)??;
             }
-            self.end().await.map_err(|_| Refusal::Broken)?;
+            if !self.end().await.is_ok_and(|well| well) {
+                return Err(Refusal::Broken);
+            }
             let nothing = AnswerBody::Whole(Bytes::new().into());
             return Ok(fresh(StatusCode::OK, content_type, nothing));
         };
@@ -168,16 +170,18 @@ impl Upload {
         ))
     }
 
-    /// Waits until `git` has ended; an error if it failed.
-    async fn end(mut self) -> io::Result<()> {
+    /// Waits until `git` has ended, and says whether it ended well; an error if it was killed.
+    async fn end(mut self) -> io::Result<bool> {
         let status = timeout_at(self.deadline, self.child.wait()).await??;
         self.group.ended();
         let said = (&mut self.complaint).await.unwrap_or_default();
-        if status.success() {
-            return Ok(());
+        if !status.success() {
+            tracing::warn!(%status, said, "git upload-pack failed");
         }
-        tracing::warn!(%status, said, "git upload-pack failed");
-        Err(io::Error::other("git upload-pack failed"))
+        if status.code().is_none() {
+            return Err(io::Error::other("git upload-pack was killed"));
+        }
+        Ok(status.success())
     }
 }
 
@@ -222,7 +226,10 @@ impl Stream {
             };
         }
         match upload.end().await {
-            Ok(()) => self.record.done(),
+            Ok(true) => self.record.done(),
+            // It has told its client why, in the protocol's own words, which end in time: nobody takes a pack that
+            // is cut short for a whole one.
+            Ok(false) => {}
             Err(error) => return self.fail(error).await,
         }
         Ok(())
