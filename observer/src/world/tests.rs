@@ -81,9 +81,9 @@ fn a_deleted_stateful_set_is_a_change_by_hand_unless_its_namespace_goes() {
         drifts(&world, kept),
         ["the StatefulSet was deleted; Argo CD makes it again"]
     );
-    assert_eq!(drifts(&world, going), [String::new(); 0]);
+    assert!(drifts(&world, going).is_empty());
     world.forget_old_drifts(at(9) + crate::observe::DRIFT_SHOWN);
-    assert_eq!(drifts(&world, kept), [String::new(); 0]);
+    assert!(drifts(&world, kept).is_empty());
 }
 
 #[test]
