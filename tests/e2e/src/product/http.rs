@@ -111,7 +111,7 @@ impl Api {
         };
         let me = person.get("/api/v5/me").await?;
         person.user = text(&me, "/user_id")?;
-        person.tenant = text(&me, "/tenant_id")?;
+        person.tenant = text(&me, "/tenant/id")?;
         let workspaces = person.get("/api/v5/workspaces").await?;
         person.workspace = text(&workspaces, "/items/0/id")?;
         Ok(person)
