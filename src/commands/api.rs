@@ -62,6 +62,11 @@ pub(crate) struct Server {
     #[arg(long, value_enum, default_value_t, env = "CODITECT_SIGN_UP")]
     sign_up: Door,
 
+    /// Whether people change their plan themselves, or a payment does. `self-service` is for installations that
+    /// sell nothing.
+    #[arg(long, value_enum, env = "CODITECT_PLAN_CHANGES")]
+    plan_changes: Option<Plans>,
+
     /// How many proxies of our own stand before the API.
     #[arg(
         long,
@@ -84,6 +89,15 @@ pub(crate) enum Door {
     Open,
     /// Nobody may now; they are asked to come back.
     Closed,
+}
+
+/// Who changes a tenant's plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Plans {
+    /// Whoever belongs to it.
+    SelfService,
+    /// A payment.
+    Billing,
 }
 
 /// Whether a new person must prove their address.
@@ -163,7 +177,11 @@ impl Server {
             Door::Open => SignUp::Open,
             Door::Closed => SignUp::Closed,
         };
-        config.plan_changes = mode.plan_changes;
+        config.plan_changes = match self.plan_changes {
+            None => mode.plan_changes,
+            Some(Plans::SelfService) => PlanChanges::SelfService,
+            Some(Plans::Billing) => PlanChanges::Billing,
+        };
         config.trusted_proxy_hops = self.trusted_proxy_hops;
         config.rates = (!self.no_rate_limits).then(Rates::default);
         config
@@ -198,6 +216,14 @@ impl Server {
                 ),
             ),
             ("sign-up", format!("{:?}", self.sign_up).to_lowercase()),
+            (
+                "plan-changes",
+                match self.plan_changes {
+                    None => "as the command says: self-service in dev, billing otherwise".into(),
+                    Some(Plans::SelfService) => "self-service".into(),
+                    Some(Plans::Billing) => "billing".into(),
+                },
+            ),
             ("trusted-proxy-hops", self.trusted_proxy_hops.to_string()),
             (
                 "rate-limits",

@@ -54,6 +54,12 @@ impl Machine {
         let name = Uuid::new_v4().simple().to_string();
         let run = cache.join("e2e/runs").join(&name[..8]);
         fs::create_dir_all(&run).during(run.display())?;
+        // A program that is built anew meanwhile must not change under a run that starts it again and again.
+        let linked = run.join("coditect");
+        fs::hard_link(&coditect, &linked)
+            .or_else(|_| fs::copy(&coditect, &linked).map(drop))
+            .during(linked.display())?;
+        let coditect = linked;
         Ok(Self {
             stack,
             coditect,

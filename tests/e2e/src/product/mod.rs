@@ -65,7 +65,12 @@ impl Product {
             parts: BTreeMap::new(),
             folder,
         };
-        let arguments = ["--verification", "none", "--no-rate-limits"].map(str::to_owned);
+        let arguments = [
+            "--verification=none",
+            "--plan-changes=self-service",
+            "--no-rate-limits",
+        ]
+        .map(str::to_owned);
         product.part("api", api, arguments.to_vec()).await?;
         product
             .part(

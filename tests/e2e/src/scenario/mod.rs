@@ -2,7 +2,9 @@
 
 mod admission;
 mod cluster;
+mod life;
 mod looks;
+mod observer;
 mod policy;
 mod reaper;
 mod sign_up;
@@ -15,4 +17,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     admission::SCENARIO,
     reaper::SCENARIO,
     sign_up::SCENARIO,
+    observer::SCENARIO,
+    life::SCENARIO,
 ];
