@@ -14,6 +14,7 @@ use coditect_renderer::{
     git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig},
     inputs::Inputs,
     service::{Beside, Service, Settings},
+    webhook::{Webhook, WebhookConfig},
 };
 use tokio::{
     sync::watch,
@@ -22,7 +23,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::data::Data;
+use crate::{
+    data::Data,
+    serving::{Hosted, Serving, Telling},
+};
 
 /// How cells are rendered, and where else commits go.
 #[derive(Clone, Debug, Args)]
@@ -39,6 +43,25 @@ pub(crate) struct Rendering {
     /// Overwrite the mirror's branch if somebody else changed it.
     #[arg(long, requires = "mirror", env = "CODITECT_MIRROR_FORCE")]
     pub(crate) mirror_force: bool,
+
+    #[command(flatten)]
+    pub(crate) hosted: Hosted,
+
+    #[command(flatten)]
+    pub(crate) serving: Serving,
+
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+impl Rendering {
+    /// What a cell is rendered with.
+    pub(crate) fn of(&self, cell: &CellName, data: &Data) -> Settings {
+        let mut settings = Settings::new(cell.clone(), data.repository(cell));
+        settings.lease = Duration::from_secs(self.lease_seconds);
+        settings.remote = self.hosted.of(cell);
+        settings
+    }
 }
 
 /// The renderers of a process.
@@ -101,8 +124,7 @@ impl Renderers {
 
     /// One cell's renderer with its mirror and the upkeep of its packs.
     fn cell(&self, cell: CellName, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
-        let mut settings = Settings::new(cell.clone(), self.data.repository(&cell));
-        settings.lease = Duration::from_secs(self.rendering.lease_seconds);
+        let settings = self.rendering.of(&cell, &self.data);
         let path = settings.repository.clone();
         let health = self.health.clone();
         let mirror = self.rendering.mirror.as_ref().map(|url| {
@@ -110,6 +132,7 @@ impl Renderers {
             config.force = self.rendering.mirror_force;
             config
         });
+        let webhook = self.rendering.telling.of(&cell);
         let (registry, inputs) = (self.registry.clone(), self.inputs.clone());
         let mut service = Service::new(registry, settings, inputs, health.clone());
         if let Some(holder) = self.known_as {
@@ -121,15 +144,32 @@ impl Renderers {
             };
             let config = MaintenanceConfig::new(cell);
             let maintenance = Maintenance::start(repository.clone(), config, health.clone());
+            let webhook = webhook.and_then(|config| started(config, repository.clone(), &health));
             let mirror = mirror.map(|config| Mirror::start(repository, config, health));
             let beside = Beside {
                 maintenance: Some(maintenance),
                 mirror,
+                webhook,
                 ..Beside::default()
             };
             service.beside(beside).run(stop).await;
         }
     }
+}
+
+/// A cell's webhook. One whose settings are not usable is said by health: commits need no webhook.
+fn started(config: WebhookConfig, repository: CellRepository, health: &Health) -> Option<Webhook> {
+    let part = format!("webhook/{}", config.cell);
+    let webhook = Webhook::start(repository, config, health.clone());
+    let said = |error: &coditect_core::Error| {
+        let why = error.chain();
+        tracing::error!(part, why, "Argo CD is not told of commits");
+        health.degraded(
+            &part,
+            format!("{why}; Argo CD finds commits by its own poll"),
+        );
+    };
+    webhook.inspect_err(said).ok()
 }
 
 /// Opens a cell's repository, however long that takes; none if the process is to stop.

@@ -50,6 +50,18 @@ impl Config {
             "lease-seconds",
             self.rendering.lease_seconds.to_string(),
         ));
+        let Rendering {
+            hosted,
+            serving,
+            telling,
+            ..
+        } = &self.rendering;
+        settings.extend(
+            [hosted.settings(), serving.settings(), telling.settings()]
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| setting(name, value)),
+        );
         settings.extend(
             self.server
                 .settings()

@@ -4,11 +4,7 @@ use clap::Args;
 use coditect_api::ServeLimits;
 use coditect_core::{CellName, Error, Result, health::Health};
 use coditect_registry::Registry;
-use coditect_renderer::{
-    inputs::Inputs,
-    service::{Service, Settings},
-    watch::PolicyWatch,
-};
+use coditect_renderer::{inputs::Inputs, service::Service, watch::PolicyWatch};
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
@@ -56,6 +52,8 @@ const OWNER: Duration = Duration::from_secs(60);
 #[derive(Serialize)]
 struct Ready {
     health: String,
+    /// Where repositories are served, if they are.
+    git: Option<String>,
     cells: Vec<CellName>,
 }
 
@@ -88,12 +86,20 @@ impl Renderer {
             data: self.data.clone(),
             rendering: self.rendering.clone(),
             registry,
-            inputs,
+            inputs: inputs.clone(),
             health: health.clone(),
             known_as: None,
             cells: self.cells.clone(),
         };
+        let serving = &self.rendering.serving;
+        let served = serving
+            .start(&self.data, inputs, self.cells.clone(), health.clone())
+            .await?;
+        let git = served.as_ref().map(|served| served.url.clone());
         let mut running = JoinSet::new();
+        if let Some(served) = served {
+            running.spawn(served.run(stop.clone()));
+        }
         running.spawn(renderers.run(stop.clone()));
         running.spawn(watch.run(stop.clone()));
         let listener = TcpListener::bind(self.listen).await.map_err(|error| {
@@ -107,12 +113,18 @@ impl Renderer {
             .local_addr()
             .map_err(|error| Error::internal("no address").because(error))?;
         match output {
-            Output::Text => output::line(&format!(
-                "renders {} cell(s); health at http://{address}/health",
-                cells.len()
-            )),
+            Output::Text => {
+                output::line(&format!(
+                    "renders {} cell(s); health at http://{address}/health",
+                    cells.len()
+                ));
+                if let Some(git) = git {
+                    output::line(&format!("repositories at {git}/<cell>.git"));
+                }
+            }
             Output::Json => output::json(&Ready {
                 health: format!("http://{address}/health"),
+                git,
                 cells,
             })?,
         }
@@ -139,8 +151,7 @@ impl Renderer {
         let mut done = Vec::new();
         for cell in cells {
             let bar = progress::spinner(output, format!("cell {cell}"));
-            let mut settings = Settings::new(cell.clone(), self.data.repository(cell));
-            settings.lease = Duration::from_secs(self.rendering.lease_seconds);
+            let settings = self.rendering.of(cell, &self.data);
             let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone());
             let summary = service.once().await?;
             bar.finish_and_clear();
