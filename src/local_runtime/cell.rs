@@ -8,8 +8,10 @@ use std::{
 };
 
 use coditect_core::{
-    Catalogue, CellName, Error, RequestId, Result, UserId, Version, WorkspaceId, health::Health,
+    Catalogue, CellName, Error, Notice, RequestId, Result, UserId, Version, WorkspaceId,
+    health::Health,
 };
+use coditect_observer::observe::Gateway;
 use coditect_registry::{
     Registry,
     operation::{NoteReaped, NoteStatus, STATUSES_AT_ONCE, TrimPower},
@@ -29,6 +31,7 @@ use super::{
     manifest::{Pod, UserFile},
     runner::Runner,
     said,
+    usage::{Inputs, Usage},
     volumes::Volumes,
     worker::{Life, Wish, Worker},
 };
@@ -66,6 +69,9 @@ pub(crate) struct Cell {
     news: Arc<Notify>,
     /// Up to which power signal the feed was trimmed.
     trimmed: Option<i64>,
+    usage: Usage,
+    /// What those are told whose workspaces run.
+    told: BTreeMap<WorkspaceId, Vec<Notice>>,
     stop: CancellationToken,
 }
 
@@ -95,6 +101,8 @@ impl Cell {
         stop: CancellationToken,
     ) -> Self {
         Self {
+            usage: Usage::new(name.clone(), parts.registry.clone()),
+            told: BTreeMap::new(),
             name,
             parts,
             head: Arc::new(std::sync::Mutex::new(Head::new(repository))),
@@ -193,6 +201,7 @@ impl Cell {
             .await
             .map_err(|error| Error::internal("reading the repository panicked").because(error))??;
         self.direct(&books, &files)?;
+        self.told = self.follow_use(&books.users).await?;
         self.say(&books, &files).await?;
         self.reap(&books.reap, &files).await?;
         Ok(books.signal)
@@ -313,6 +322,26 @@ impl Cell {
         Ok(())
     }
 
+    /// What follows from how that is used which runs. Nobody loses their place while the cell is held.
+    async fn follow_use(
+        &mut self,
+        users: &[UserRuntime],
+    ) -> Result<BTreeMap<WorkspaceId, Vec<Notice>>> {
+        if self.held() {
+            return Ok(BTreeMap::new());
+        }
+        let lives = self
+            .workers
+            .iter()
+            .map(|(id, hired)| (*id, hired.life.borrow()));
+        let answers = lives.filter(|(_, life)| life.gateway == Gateway::Answers);
+        let inputs: Inputs = answers.map(|(id, life)| (id, life.input)).collect();
+        let policy = Arc::clone(&self.parts.catalogue.borrow());
+        self.usage
+            .step(users, &inputs, &policy, Timestamp::now())
+            .await
+    }
+
     /// Notes what is seen, where it is not what was noted last.
     async fn say(&self, books: &Books, files: &Files) -> Result<()> {
         let (now, held) = (Timestamp::now(), self.held());
@@ -327,8 +356,10 @@ impl Cell {
                 let wanted = said::wanted(user, workspace, held);
                 let found = in_git(files, user.row.intent.user, id);
                 let found = found.map(|(file, pod)| (file.as_ref(), pod.as_ref()));
+                let told = self.told.get(&id).map(Vec::as_slice).unwrap_or_default();
                 let before = workspace.status.as_ref();
-                let status = said::status(&wanted, found, &life.unwrap_or_default(), before, now);
+                let life = life.unwrap_or_default();
+                let status = said::status(&wanted, found, &life, told, before, now);
                 if before != Some(&status) {
                     statuses.push((user.row.intent.user, id, status));
                 }

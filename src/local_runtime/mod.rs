@@ -18,6 +18,7 @@ mod manifest;
 mod runner;
 mod said;
 pub(crate) mod stand_in;
+mod usage;
 mod volumes;
 mod worker;
 

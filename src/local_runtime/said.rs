@@ -1,6 +1,6 @@
 //! What is said of a workspace: the observer's own rules, fed with what this machine sees instead of a cluster.
 
-use coditect_core::{Readiness, Standing};
+use coditect_core::{Notice, Readiness, Standing};
 use coditect_observer::{
     observe::{self, PodLife, Wanted},
     seen::{About, NamespaceSeen, SetSeen, Warning},
@@ -47,16 +47,18 @@ pub(crate) fn wanted(user: &UserRuntime, workspace: &WorkspaceRuntime, held: boo
     }
 }
 
-/// What is said of a workspace now. `file` is what Git holds of its user.
+/// What is said of a workspace now. `file` is what Git holds of its user; `notices` follow from its use.
 pub(crate) fn status(
     wanted: &Wanted,
     file: Option<(&UserFile, &Pod)>,
     life: &Life,
+    notices: &[Notice],
     before: Option<&Status>,
     now: Timestamp,
 ) -> Status {
     let mut seen = observe::Seen {
         gateway: life.gateway,
+        notices: notices.to_vec(),
         ..observe::Seen::default()
     };
     if let Some((file, pod)) = file {

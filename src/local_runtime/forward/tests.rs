@@ -1,4 +1,8 @@
-use std::{convert::Infallible, future::pending};
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::{Arc, Mutex},
+};
 
 use axum::{Router, body::Bytes};
 use coditect_api::{ServeLimits, serve_router};
@@ -96,7 +100,7 @@ fn an_upgrade_is_asked_for_only_where_the_connection_names_it() {
 #[tokio::test]
 async fn an_answer_comes_piece_by_piece() {
     let (pieces, said) = mpsc::channel::<Bytes>(1);
-    let said = std::sync::Mutex::new(Some(said));
+    let said = Arc::new(Mutex::new(Some(said)));
     let workspace = serving(Router::new().fallback(async move || {
         let said = said.lock().unwrap().take();
         let stream = futures::stream::unfold(said.unwrap(), |mut said| async {
