@@ -147,24 +147,6 @@ impl Reap {
     }
 }
 
-/// The reaper of one cell whose repository is a folder of this machine, as `coditect dev` runs it.
-#[allow(
-    dead_code,
-    reason = "for programs that keep renderer and reaper in one process"
-)]
-pub(crate) fn beside_renderer(
-    registry: Registry,
-    cell: CellName,
-    client: coditect_observer::Client,
-    data: &Data,
-    budgets: DeletionBudgets,
-) -> Reaper {
-    let repository = Arc::new(Local::new(data.repository(&cell)));
-    Reaper::new(registry, cell, client)
-        .asking(repository)
-        .allowing(allowing(budgets))
-}
-
 fn allowing(budgets: DeletionBudgets) -> impl Fn(usize) -> Allowance + Send + Sync + 'static {
     move |users| Allowance {
         routine: budgets.routine.of(users),
