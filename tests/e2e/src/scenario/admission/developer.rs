@@ -73,7 +73,7 @@ pub(super) async fn the_gateway_is_closed_to_its_user(cluster: &Cluster, users: 
     // Whoever else makes pods: not one without a workspace's StatefulSet, and no other container.
     let admin = Asking::with(cluster, cluster.admin_kubeconfig());
     let own = format!("labels: {{coditect.ai/workspace: {id}}}, {owned}");
-    let mounted = ", volumeMounts: [{name: token, mountPath: /token}]";
+    let mounted = "\n      volumeMounts: [{name: token, mountPath: /token}]";
     let set = "only the pod of a workspace's StatefulSet";
     let container = "only the container websocket-gateway mounts";
     admin

@@ -191,7 +191,6 @@ pub(super) async fn the_observer_sets_scales_of_users_only(
         format!("label statefulset {workspace} a=b --namespace={namespace}"),
         format!("exec {workspace}-0 --namespace={namespace} --container=theia -- true"),
         "create token coditect-reaper --namespace=coditect".to_owned(),
-        "delete validatingadmissionpolicy coditect-observer".to_owned(),
         "create clusterrolebinding tried --clusterrole=cluster-admin --user=tried".to_owned(),
     ] {
         observer.may_not(&words, "", nothing_but).await?;
@@ -269,7 +268,6 @@ pub(super) async fn the_reaper_deletes_what_is_marked_only(
     for words in [
         format!("delete statefulset {workspace} --namespace={namespace}"),
         format!("delete pod {workspace}-0 --namespace={namespace}"),
-        "delete validatingadmissionpolicybinding coditect-reaper".to_owned(),
     ] {
         reaper
             .may_not(&words, "", "may mark and delete Namespaces and volumes")

@@ -75,7 +75,11 @@ impl<'a> Asking<'a> {
 
     /// `kubectl` with these words, separated by spaces, and this on its standard input.
     async fn kubectl(&self, words: &str, input: &str) -> Result<String> {
-        let words: Vec<&str> = words.split(' ').collect();
+        // First: behind a `--` it would be a word of the command that is run in a container.
+        let whose = format!("--kubeconfig={}", self.kubeconfig.display());
+        let words: Vec<&str> = std::iter::once(whose.as_str())
+            .chain(words.split(' '))
+            .collect();
         self.cluster
             .kubectl_as(&self.kubeconfig, &words, Some(input))
             .await
