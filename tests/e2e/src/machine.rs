@@ -4,11 +4,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use uuid::Uuid;
 
 use crate::{During, Result, ensure, process, say};
+
+/// How long the folder of a failed run is kept.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where things are.
 #[derive(Clone, Debug)]
@@ -33,13 +37,9 @@ impl Machine {
         let tree = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../..")
             .canonicalize()?;
-        let mut stack = Command::new(tree.join("scripts/e2e-stack"));
-        let stack = stack.arg("--where").env("CODITECT_CACHE", cache);
-        let stack = PathBuf::from(
-            process::output(std::mem::replace(stack, Command::new("true")))
-                .await?
-                .trim(),
-        );
+        let mut command = Command::new(tree.join("scripts/e2e-stack"));
+        command.arg("--where").env("CODITECT_CACHE", cache);
+        let stack = PathBuf::from(process::output(command).await?.trim());
         ensure!(
             stack.join("complete").exists(),
             "the test control plane is not built; run scripts/e2e-stack"
@@ -50,6 +50,7 @@ impl Machine {
             "{} is not built; run `cargo build --bin coditect`",
             coditect.display()
         );
+        forget(&cache.join("e2e/runs"));
         // Unix sockets lie below it, and their paths have at most 107 bytes.
         let name = Uuid::new_v4().simple().to_string();
         let run = cache.join("e2e/runs").join(&name[..8]);
@@ -84,5 +85,17 @@ impl Machine {
             return Ok(());
         }
         fs::remove_dir_all(&self.run).during(self.run.display())
+    }
+}
+
+/// Removes the runs that failed, or were killed, so long ago that nobody reads their logs any more. One that cannot
+/// be removed is in nobody's way.
+fn forget(runs: &Path) {
+    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let modified = run.metadata().and_then(|run| run.modified());
+        let age = modified.ok().and_then(|at| at.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT) {
+            let _ = fs::remove_dir_all(run.path());
+        }
     }
 }

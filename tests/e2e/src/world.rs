@@ -1,11 +1,22 @@
 //! A cluster with Argo CD, and an installation of the product whose one cell it is.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
-use crate::{Cluster, During, Machine, Product, Result, Settings, files};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, ListParams},
+    core::GroupVersionKind,
+};
+
+use crate::{Cluster, During, Machine, Product, Result, Settings, ensure, files, until};
 
 /// The cell of every installation under test.
 pub const CELL: &str = "local";
+
+/// How many shards a cell has.
+const SHARDS: usize = 128;
+/// How long the first look at all of them may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything from the API to the live object.
 pub struct World {
@@ -108,7 +119,30 @@ data: {{name: {cell}, repository: {repository}}}
     );
     fs::write(own.join("cell.yaml"), facts)?;
     kustomize(cluster, &own).await?;
-    cluster.start_argocd().await
+    cluster.start_argocd().await?;
+    settled(cluster).await
+}
+
+/// Waits until every shard has been compared with Git once, as those of a cell in service have: until then a commit
+/// waits behind all the others.
+async fn settled(cluster: &Cluster) -> Result {
+    let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application");
+    let kind = ApiResource::from_gvk(&kind);
+    let applications: Api<DynamicObject> = Api::namespaced_with(cluster.admin(), "argocd", &kind);
+    until("Argo CD to have seen all shards", PATIENCE, || async {
+        let all = applications.list(&ListParams::default()).await?.items;
+        let synced = all
+            .iter()
+            .filter(|one| one.data["status"]["sync"]["status"] == "Synced");
+        let synced = synced.count();
+        ensure!(
+            synced == SHARDS,
+            "{synced} of {} shards are synced",
+            all.len()
+        );
+        Ok(())
+    })
+    .await
 }
 
 /// Applies a kustomization.
