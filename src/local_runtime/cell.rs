@@ -8,7 +8,7 @@ use std::{
 };
 
 use coditect_core::{
-    Catalogue, CellName, Error, Notice, RequestId, Result, UserId, Version, WorkspaceId,
+    Catalogue, CellName, Error, Notice, Phase, RequestId, Result, UserId, Version, WorkspaceId,
     health::Health,
 };
 use coditect_observer::observe::Gateway;
@@ -359,7 +359,15 @@ impl Cell {
                 let told = self.told.get(&id).map(Vec::as_slice).unwrap_or_default();
                 let before = workspace.status.as_ref();
                 let life = life.unwrap_or_default();
-                let status = said::status(&wanted, found, &life, told, before, now);
+                let say = |life: &Life, before: Option<&Status>, now| {
+                    said::status(&wanted, found, life, told, before, now)
+                };
+                // What came up between two looks has started all the same.
+                let started = life.began().map(|(life, at)| say(&life, before, at));
+                let status = match &started {
+                    Some(started) if is_new(started, before) => say(&life, Some(started), now),
+                    _ => say(&life, before, now),
+                };
                 if before != Some(&status) {
                     statuses.push((user.row.intent.user, id, status));
                 }
@@ -435,6 +443,14 @@ impl Cell {
 fn lock(head: &std::sync::Mutex<Head>) -> std::sync::MutexGuard<'_, Head> {
     head.lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// True if it was not known that the workspace starts.
+fn is_new(started: &Status, before: Option<&Status>) -> bool {
+    started.phase == Phase::Starting
+        && !before.is_some_and(|before| {
+            matches!(before.phase, Phase::Starting | Phase::Ready | Phase::Failed)
+        })
 }
 
 /// What Git holds of a workspace.

@@ -51,6 +51,25 @@ pub(crate) struct Life {
     pub(crate) input: Option<Timestamp>,
 }
 
+impl Life {
+    /// How it was seen, and when, as the pod that answers now began.
+    pub(crate) fn began(&self) -> Option<(Self, Timestamp)> {
+        let pod = self
+            .pod
+            .as_ref()
+            .filter(|_| self.gateway == Gateway::Answers)?;
+        let at = pod.created;
+        let life = Self {
+            pod: Some(PodSeen {
+                ready: false,
+                ..pod.clone()
+            }),
+            ..Self::default()
+        };
+        Some((life, at))
+    }
+}
+
 /// What a worker works with.
 pub(crate) struct Worker {
     pub(crate) runner: Arc<dyn Runner>,
