@@ -71,6 +71,7 @@ pub(crate) struct Cell {
     rows: Mutex<BTreeMap<UserId, Arc<UserRuntime>>>,
     dirty: Mutex<Touched>,
     everybody: AtomicBool,
+    read: AtomicBool,
     notices: Mutex<BTreeMap<WorkspaceId, Vec<Notice>>>,
     restarting: Mutex<Restarting>,
 }
@@ -102,6 +103,7 @@ impl Cell {
             rows: Mutex::default(),
             dirty: Mutex::default(),
             everybody: AtomicBool::new(false),
+            read: AtomicBool::new(false),
             notices: Mutex::default(),
             restarting: Mutex::default(),
         }
@@ -171,6 +173,16 @@ impl Cell {
     /// True once after the whole cell was to be read anew.
     pub(crate) fn take_all(&self) -> bool {
         self.everybody.swap(false, Ordering::AcqRel)
+    }
+
+    /// Notes that the rows are those of the whole cell.
+    pub(crate) fn note_read(&self) {
+        self.read.store(true, Ordering::Release);
+    }
+
+    /// True once the whole cell has been read: until then a row that is missing says nothing.
+    pub(crate) fn is_read(&self) -> bool {
+        self.read.load(Ordering::Acquire)
     }
 
     /// At most `limit` users who are to be looked at, taken from the list.

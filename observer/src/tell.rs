@@ -123,6 +123,7 @@ impl Teller {
             if !more {
                 self.cell.rows().retain(|user, _| all.contains(user));
                 self.settled.retain(|(user, _), _| all.contains(user));
+                self.cell.note_read();
                 return Ok(());
             }
         }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub(crate) use plan::Restarting;
 use plan::{Candidate, Move};
 
-use crate::{cell::Cell, power::Order, wish};
+use crate::{cell::Cell, power::Order, seen::Condition, wish};
 
 /// How often it is looked at while one is under way, and while none is.
 const LOOK: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
@@ -54,7 +54,7 @@ async fn step(cell: &Cell) -> Result<bool> {
         bring_up(cell, left);
         return Ok(false);
     };
-    if now < restart.not_before || !cell.world().is_known() {
+    if now < restart.not_before || !cell.world().is_known() || !cell.is_read() {
         return Ok(false);
     }
     let candidates = candidates(cell, &restart);
@@ -113,11 +113,21 @@ fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate
                 Candidate {
                     pod: pod.map(|pod| (pod.uid.clone(), pod.ready)),
                     outdated,
+                    fresh: pod.is_some_and(|pod| pod.created >= restart.outdated_before),
+                    broken: pod.is_some_and(|pod| is_broken(&pod.condition)),
                 },
             );
         }
     }
     all
+}
+
+/// True if it does not get ready whatever time it is given.
+const fn is_broken(condition: &Condition) -> bool {
+    matches!(
+        condition,
+        Condition::Crash(_) | Condition::Image(_) | Condition::Ended(_)
+    )
 }
 
 fn bring_up(cell: &Cell, workspaces: Vec<WorkspaceId>) {

@@ -10,6 +10,10 @@ use super::Of;
 
 /// How long a pod may take to come back before it counts as failed.
 const COMES_BACK: SignedDuration = SignedDuration::from_mins(5);
+/// How long its containers may end again and again, or its image be missing, before it counts as failed without
+/// waiting for more: by then a kubelet has tried three times (it waits 10 s, then 20 s), and the others of a release
+/// that crashes are to be spared.
+const TRIES: SignedDuration = SignedDuration::from_secs(60);
 /// So many may fail before the restart stops itself, or one in a hundred of those restarted if that is more.
 const MAY_FAIL: u32 = 3;
 
@@ -20,6 +24,19 @@ pub(super) struct Candidate {
     pub(super) pod: Option<(String, bool)>,
     /// True if the pod is older than the restart and runs on something else than its next pod would.
     pub(super) outdated: bool,
+    /// True if the pod was made since the restart began.
+    pub(super) fresh: bool,
+    /// True if the pod ended, its containers end again and again, or an image cannot be had.
+    pub(super) broken: bool,
+}
+
+impl Candidate {
+    /// True if it may well be one that another observer took down: no pod, or a new one that is not ready.
+    fn is_on_its_way(&self) -> bool {
+        self.pod
+            .as_ref()
+            .is_none_or(|(_, ready)| self.fresh && !ready)
+    }
 }
 
 /// What is to be done.
@@ -38,6 +55,10 @@ struct Round {
     old: String,
     since: Timestamp,
     down: bool,
+    /// Since when its new pod is broken.
+    broken: Option<Timestamp>,
+    /// True if it was on its way already when this observer came to the restart.
+    found: bool,
 }
 
 /// The pods that are going round.
@@ -75,6 +96,7 @@ impl Restarting {
                 of: Some(restart.id),
                 done: restart.done,
                 failed_before: restart.failed,
+                rounds: found(all, now),
                 ..Self::default()
             };
         }
@@ -96,7 +118,16 @@ impl Restarting {
                 failed.remove(workspace);
                 return false;
             }
-            if now.duration_since(round.since) > COMES_BACK {
+            let is_broken = candidate.broken && pod.is_some();
+            round.broken = round.broken.or(Some(now)).filter(|_| is_broken);
+            let tried_out = round
+                .broken
+                .is_some_and(|since| now.duration_since(since) >= TRIES);
+            if tried_out || now.duration_since(round.since) > COMES_BACK {
+                if round.found && pod.is_none() {
+                    // Nothing says that it was the restart that took it down.
+                    return false;
+                }
                 failed.insert(*workspace);
             }
             true
@@ -125,6 +156,8 @@ impl Restarting {
                 old,
                 since: now,
                 down: true,
+                broken: None,
+                found: false,
             };
             self.rounds.insert(workspace, round);
             moves.push(Move::Down(workspace));
@@ -142,8 +175,7 @@ impl Restarting {
         let failed = self.failed_count();
         let stopped = if self.too_many_failed() {
             Some(format!(
-                "{failed} pods were not ready {} minutes after their restart",
-                COMES_BACK.as_mins()
+                "{failed} pods did not get ready after their restart"
             ))
         } else if now >= restart.not_after && self.rounds.values().all(|round| !round.down) {
             let left = all.values().filter(|candidate| candidate.outdated).count();
@@ -166,6 +198,22 @@ impl Restarting {
         let failed = self.failed_count();
         failed > MAY_FAIL.max(self.done.saturating_add(failed) / 100)
     }
+}
+
+/// Those that an observer finds on their way when it comes to a restart: before it, another one may have taken them
+/// down, and so many more must not go down beside them.
+fn found(all: &BTreeMap<WorkspaceId, Candidate>, now: Timestamp) -> BTreeMap<WorkspaceId, Round> {
+    let round = Round {
+        old: String::new(),
+        since: now,
+        down: false,
+        broken: None,
+        found: true,
+    };
+    all.iter()
+        .filter(|(_, candidate)| candidate.is_on_its_way())
+        .map(|(workspace, _)| (*workspace, round.clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -194,6 +242,8 @@ mod tests {
         Candidate {
             pod: Some((uid.to_owned(), ready)),
             outdated,
+            fresh: !outdated,
+            broken: false,
         }
     }
 
@@ -246,7 +296,7 @@ mod tests {
             stopped = restarting.outcome(&restart, &all, at(second)).2;
             second += 10;
         }
-        assert!(stopped.unwrap().contains("not ready"));
+        assert!(stopped.unwrap().contains("not get ready"));
         let touched = all
             .values()
             .filter(|one| !one.outdated || one.pod.is_none())
@@ -290,5 +340,57 @@ mod tests {
         assert!(second.step(&restart, &all, at(1)).is_empty());
         assert!(!second.is_down(*all.keys().next().unwrap()));
         assert_eq!(second.outcome(&restart, &all, at(1)), (7, 1, None));
+        let back = candidate("new", true, false);
+        all.values_mut().for_each(|one| *one = back.clone());
+        assert!(second.step(&restart, &all, at(2)).is_empty());
+        assert_eq!(second.outcome(&restart, &all, at(2)), (8, 1, None));
+    }
+
+    #[test]
+    fn an_observer_that_starts_again_takes_no_more_down_than_may_be() {
+        let restart = restart(3);
+        let mut all = fleet(9);
+        let moves = Restarting::default().step(&restart, &all, at(0));
+        obey(&mut all, &moves, true);
+        assert_eq!(all.values().filter(|one| one.pod.is_none()).count(), 3);
+        let mut second = Restarting::default();
+        assert!(second.step(&restart, &all, at(1)).is_empty());
+        // What stays away for reasons of its own holds up nobody for ever, and is not the restart's failure.
+        let moves = second.step(&restart, &all, at(400));
+        assert_eq!(moves.len(), 3);
+        assert_eq!(second.outcome(&restart, &all, at(400)), (0, 0, None));
+    }
+
+    #[test]
+    fn a_release_that_crashes_is_not_waited_for() {
+        let restart = restart(4);
+        let mut all = fleet(40);
+        let mut restarting = Restarting::default();
+        let stopped = (0..600).find_map(|second| {
+            let moves = restarting.step(&restart, &all, at(second));
+            obey(&mut all, &moves, false);
+            all.values_mut()
+                .for_each(|one| one.broken = one.pod.is_some() && one.fresh);
+            let stopped = restarting.outcome(&restart, &all, at(second)).2;
+            stopped.map(|_| second)
+        });
+        assert!(stopped.is_some_and(|second| second < 70), "{stopped:?}");
+        let touched = all.values().filter(|one| one.fresh).count();
+        assert_eq!(touched, 4, "of 40 were taken down");
+    }
+
+    #[test]
+    fn one_that_crashes_once_and_comes_back_is_no_failure() {
+        let restart = restart(1);
+        let mut all = fleet(1);
+        let mut restarting = Restarting::default();
+        for second in 0..200 {
+            let moves = restarting.step(&restart, &all, at(second));
+            obey(&mut all, &moves, false);
+            for one in all.values_mut() {
+                one.broken = one.fresh && second % 50 < 40;
+            }
+            assert_eq!(restarting.outcome(&restart, &all, at(second)).1, 0);
+        }
     }
 }
