@@ -20,8 +20,8 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long after a last good file was put in its place an operation must have begun before what it is refused
 /// counts against that file: until then Argo CD may still be applying the commit before.
 const SETTLES: SignedDuration = SignedDuration::from_secs(60);
-/// So many users may be quarantined at once, or one in a hundred if that is more (DESIGN: more means that a
-/// release is bad and not a user).
+/// So many users may be quarantined at once, or one in a hundred if that is more: when more are refused, a release
+/// is bad and not a user.
 const MOST: usize = 3;
 
 /// Quarantines until `stop`.

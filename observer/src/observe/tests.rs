@@ -407,7 +407,7 @@ fn what_is_wrong_with_a_volume_is_told() {
     );
 }
 
-/// LESSONS of other platforms: a node dies during a suspension, and a second pod mounts the volume.
+/// A node dies during a suspension, and a second pod mounts the volume.
 #[test]
 fn a_pod_on_a_node_that_does_not_answer_is_never_called_suspended() {
     let off = power(Power::Off, 100);
