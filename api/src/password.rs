@@ -1,11 +1,14 @@
 //! Passwords: what one may be, and hashing them a few at a time.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use argon2::{
+    Algorithm, Argon2, Block, Params, PasswordHash, Version,
+    password_hash::phc::{Output, ParamsString, Salt},
+};
 use coditect_core::{Email, Error, Result};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
@@ -58,7 +61,8 @@ impl Password {
 
 /// Hashes passwords, so many at a time and no more.
 pub(crate) struct Passwords {
-    argon2: Argon2<'static>,
+    params: Params,
+    memory: Arc<Memory>,
     workers: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
@@ -74,10 +78,11 @@ impl Passwords {
                 format!("has parameters that Argon2 refuses: {error}"),
             )
         })?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash_now(&argon2, &rand::random::<[u8; 32]>(), &rand::random())?;
+        let memory = Arc::new(Memory::default());
+        let nobody = memory.hash(&params, &rand::random::<[u8; 32]>(), &rand::random())?;
         Ok(Self {
-            argon2,
+            params,
+            memory,
             workers: Arc::new(Semaphore::new(hashing.workers.max(1))),
             waiting: AtomicUsize::new(0),
             queue: hashing.queue,
@@ -87,8 +92,8 @@ impl Passwords {
 
     /// The password's hash in PHC string format.
     pub(crate) async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String> {
-        let argon2 = self.argon2.clone();
-        self.run(move || hash_now(&argon2, password.0.as_bytes(), &salt))
+        let (memory, params) = (Arc::clone(&self.memory), self.params.clone());
+        self.run(move || memory.hash(&params, password.0.as_bytes(), &salt))
             .await
     }
 
@@ -96,14 +101,9 @@ impl Passwords {
     pub(crate) async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
-        let argon2 = self.argon2.clone();
-        self.run(move || {
-            let hash = PasswordHash::new(&hash).map_err(|error| {
-                Error::internal("a stored password hash cannot be read").because(error)
-            })?;
-            Ok(argon2.verify_password(password.0.as_bytes(), &hash).is_ok() && known)
-        })
-        .await
+        let memory = Arc::clone(&self.memory);
+        self.run(move || Ok(memory.verify(&hash, password.0.as_bytes())? && known))
+            .await
     }
 
     async fn run<T: Send + 'static>(
@@ -156,15 +156,84 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn hash_now(argon2: &Argon2<'_>, password: &[u8], salt: &[u8; 16]) -> Result<String> {
-    let hash: PasswordHash = argon2
-        .hash_password_with_salt(password, salt)
-        .map_err(|error| Error::internal("a password cannot be hashed").because(error))?;
-    Ok(hash.to_string())
+/// The memory that hashes were computed in, kept for the next ones: as many pieces as are computed at a time.
+///
+/// Taken from the allocator for each hash it would stay with whichever of its arenas the thread belonged to: 20 MiB
+/// in each, hundreds in all. The next hash overwrites what it holds.
+#[derive(Default)]
+struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    fn hash(&self, params: &Params, password: &[u8], salt: &[u8; 16]) -> Result<String> {
+        let refused = |error| Error::internal("a password cannot be hashed").because(error);
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        let argon2 = Argon2::new(algorithm, version, params.clone());
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let output = self.compute(&argon2, password, salt, length)?;
+        let hash = PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(params).map_err(refused)?,
+            salt: Some(Salt::new(salt).map_err(|error| refused(error.into()))?),
+            hash: Some(output),
+        };
+        Ok(hash.to_string())
+    }
+
+    fn verify(&self, hash: &str, password: &[u8]) -> Result<bool> {
+        let unreadable = |error: &str| {
+            Error::internal(format!("a stored password hash cannot be read: {error}"))
+        };
+        let hash = PasswordHash::new(hash).map_err(|error| unreadable(&error.to_string()))?;
+        let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+            return Err(unreadable("it has no salt or no output"));
+        };
+        let because = |error: argon2::password_hash::Error| unreadable(&error.to_string());
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(because)?;
+        let version = hash.version.map(Version::try_from).transpose();
+        let version = version.map_err(|error| unreadable(&error.to_string()))?;
+        let params = Params::try_from(&hash).map_err(because)?;
+        let argon2 = Argon2::new(algorithm, version.unwrap_or_default(), params);
+        let output = self.compute(&argon2, password, salt, expected.len())?;
+        // `Output` compares in constant time.
+        Ok(output == *expected)
+    }
+
+    fn compute(
+        &self,
+        argon2: &Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        length: usize,
+    ) -> Result<Output> {
+        let refused = |why: String| Error::internal(format!("a password cannot be hashed: {why}"));
+        let mut blocks = self.pieces().pop().unwrap_or_default();
+        // Hashes from before the parameters were changed may need more.
+        let needed = argon2.params().block_count();
+        if blocks.len() < needed {
+            blocks.resize(needed, Block::default());
+        }
+        let mut output = [0; Output::MAX_LENGTH];
+        let done = match output.get_mut(..length) {
+            Some(output) => argon2
+                .hash_password_into_with_memory(password, salt, output, &mut blocks)
+                .map_err(|error| refused(error.to_string()))
+                .and_then(|()| Output::new(output).map_err(|error| refused(error.to_string()))),
+            None => Err(refused(format!("{length} bytes are too many"))),
+        };
+        self.pieces().push(blocks);
+        done
+    }
+
+    fn pieces(&self) -> std::sync::MutexGuard<'_, Vec<Vec<Block>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher;
+
     use super::*;
 
     fn email() -> Email {
@@ -234,6 +303,24 @@ mod tests {
                 .unwrap()
         );
         assert!(!passwords.verify(decomposed(), None).await.unwrap());
+    }
+
+    #[test]
+    fn memory_that_was_used_before_gives_the_same_hashes_as_fresh_memory() {
+        let memory = Memory::default();
+        // Larger, smaller, larger again: as when the parameters are changed while old hashes are there.
+        for (kib, passes) in [(64, 1), (16, 3), (128, 2), (64, 1)] {
+            let params = Params::new(kib, passes, 1, None).unwrap();
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+            let salt = [kib.to_le_bytes()[0]; 16];
+            let fresh = argon2.hash_password_with_salt(b"a password", &salt);
+            let hash = memory.hash(&params, b"a password", &salt).unwrap();
+            assert_eq!(hash, fresh.unwrap().to_string());
+            assert!(memory.verify(&hash, b"a password").unwrap());
+            assert!(!memory.verify(&hash, b"another one").unwrap());
+        }
+        assert_eq!(memory.pieces().len(), 1, "one piece serves one at a time");
+        assert!(memory.verify("$argon2id$v=19$m=64,t=1,p=1", b"").is_err());
     }
 
     #[tokio::test]
