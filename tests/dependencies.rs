@@ -40,8 +40,13 @@ const TABLE: [(&str, &[&str], &[&str]); 7] = [
         ],
         &[],
     ),
-    // It knows the product as its users do: by its programs and their interfaces.
-    ("coditect-e2e", &[], &["git2", "axum"]),
+    // It knows the product as its users do, by its programs and their interfaces; but a shard of a full cell is seeded
+    // through the registry.
+    (
+        "coditect-e2e",
+        &["coditect-core", "coditect-registry"],
+        &["git2", "axum"],
+    ),
 ];
 
 #[test]
