@@ -22,9 +22,9 @@ pub use self::{
     failure::{During, Failure, Result},
     machine::Machine,
     process::{Process, Program, Usage, output, tail},
-    product::{Api, PASSWORD, Person, Product, Settings},
+    product::{Api, PASSWORD, Person, Product, Seeded, Settings},
     runner::{Context, Length, Options, Scenario, run},
     seen::{Seen, Times, is_ready},
     until::until,
-    world::{CELL, World, allow, connect},
+    world::{CELL, World, allow, connect, follow, settled},
 };

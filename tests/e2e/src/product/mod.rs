@@ -2,6 +2,7 @@
 
 mod http;
 mod policy;
+mod seed;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,10 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-pub use self::http::{Api, PASSWORD, Person};
+pub use self::{
+    http::{Api, PASSWORD, Person},
+    seed::Seeded,
+};
 use crate::{During, Failure, Machine, Process, Program, Result, Usage, ensure, ports, say};
 
 /// How long a program may take until it says that it is ready.
@@ -31,6 +35,8 @@ pub struct Settings {
     pub observer: Option<PathBuf>,
     /// Where push events go, and what they are signed with.
     pub webhook: Option<(String, String)>,
+    /// How many people are there already when it starts: [`Product::seeded`].
+    pub seeded: usize,
 }
 
 /// An installation: API, renderer and observer on one data folder.
@@ -42,6 +48,7 @@ pub struct Product {
     api: Api,
     repository: String,
     token: String,
+    seeded: Vec<Seeded>,
     parts: BTreeMap<&'static str, Process>,
 }
 
@@ -56,6 +63,7 @@ impl Product {
         }
         let cell = &settings.cell;
         policy::plant(&machine.tree, &folder.join("data/policy"), cell)?;
+        let seeded = seed::seed(&folder.join("data"), cell, settings.seeded).await?;
         let [api, git] = [ports::free()?, ports::free()?];
         let mut product = Self {
             machine: machine.clone(),
@@ -63,6 +71,7 @@ impl Product {
             repository: format!("http://127.0.0.1:{git}/{cell}.git"),
             token: Uuid::new_v4().to_string(),
             parts: BTreeMap::new(),
+            seeded,
             folder,
         };
         let arguments = [
@@ -152,6 +161,12 @@ impl Product {
     #[must_use]
     pub fn repository(&self) -> (&str, &str) {
         (&self.repository, &self.token)
+    }
+
+    /// Those who were there before it started.
+    #[must_use]
+    pub fn seeded(&self) -> &[Seeded] {
+        &self.seeded
     }
 
     /// A process: `api`, `renderer` or `observer`.

@@ -7,6 +7,7 @@ mod looks;
 mod observer;
 mod policy;
 mod reaper;
+mod scale;
 mod sign_up;
 
 use crate::Scenario;
@@ -19,4 +20,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     sign_up::SCENARIO,
     observer::SCENARIO,
     life::SCENARIO,
+    scale::one_change::SCENARIO,
+    scale::wake_storm::SCENARIO,
+    scale::full_shard::SCENARIO,
+    scale::SCENARIO,
 ];
