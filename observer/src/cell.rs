@@ -123,6 +123,11 @@ impl Cell {
             .cloned()
     }
 
+    /// True while nobody of the cell is to run.
+    pub(crate) fn is_held(&self) -> bool {
+        self.summary().is_some_and(|summary| summary.held)
+    }
+
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.world)
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use coditect_core::Readiness;
 use futures::{StreamExt, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -23,33 +23,52 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many are asked at once.
 const AT_ONCE: usize = 32;
 
-/// Asks until `stop`.
+/// How long one may be silent before it no longer counts as new.
+const NEW: SignedDuration = SignedDuration::from_secs(30);
+
+/// Asks until `stop`. Those that have been silent for long are asked apart: each of them takes its whole patience,
+/// and nobody who has just become ready is to wait for them.
 pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
+    tokio::select! {
+        () = ask_new(&cell) => {}
+        () = ask_silent(&cell) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn ask_new(cell: &Cell) {
     loop {
-        let asked = tokio::select! {
-            asked = round(&cell) => asked,
-            () = stop.cancelled() => return,
-        };
-        tokio::select! {
-            () = sleep(AGAIN), if asked => {}
-            () = cell.knock.notified(), if !asked => {}
-            () = stop.cancelled() => return,
+        if round(cell, |silent| silent <= NEW).await {
+            sleep(AGAIN).await;
+        } else {
+            cell.knock.notified().await;
         }
     }
 }
 
-/// Asks each that has not answered; true if there was one.
-async fn round(cell: &Cell) -> bool {
+async fn ask_silent(cell: &Cell) {
+    loop {
+        sleep(AGAIN).await;
+        round(cell, |silent| silent > NEW).await;
+    }
+}
+
+/// Asks each of those that has not answered, chosen by how long it has been silent; true if there was one.
+async fn round(cell: &Cell, chosen: impl Fn(SignedDuration) -> bool) -> bool {
     let asks = cell
         .summary()
         .is_some_and(|summary| summary.readiness == Readiness::Gateway);
     if !asks {
         return false;
     }
-    let unanswered = cell.world().unanswered();
+    let now = Timestamp::now();
+    let mut unanswered = cell.world().unanswered();
+    unanswered.retain(|(_, _, since)| {
+        chosen(since.map_or(SignedDuration::ZERO, |since| now.duration_since(since)))
+    });
     let any = !unanswered.is_empty();
     stream::iter(unanswered)
-        .for_each_concurrent(AT_ONCE, |(id, uid)| async move {
+        .for_each_concurrent(AT_ONCE, |(id, uid, _)| async move {
             let answered = timeout(PATIENCE, ask(&host(id), PORT))
                 .await
                 .unwrap_or(false);

@@ -20,6 +20,10 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long after a last good file was put in its place an operation must have begun before what it is refused
 /// counts against that file: until then Argo CD may still be applying the commit before.
 const SETTLES: SignedDuration = SignedDuration::from_secs(60);
+/// How long a quarantine that was lifted is not put again for the same commit. The renderer lifts it when what it
+/// renders by now is another file; until Argo CD has tried that, its last word is the refusal of the old one, and
+/// the two would quarantine and lift every few seconds.
+const LIFTED: SignedDuration = SignedDuration::from_mins(5);
 /// So many users may be quarantined at once, or one in a hundred if that is more: when more are refused, a release
 /// is bad and not a user.
 const MOST: usize = 3;
@@ -28,6 +32,7 @@ const MOST: usize = 3;
 pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
     let mut watch = Watch {
         known: BTreeMap::new(),
+        put: BTreeMap::new(),
         cell,
     };
     loop {
@@ -45,7 +50,11 @@ struct Watch {
     cell: Arc<Cell>,
     /// Everyone quarantined, and since when their last good file is known to stand.
     known: BTreeMap<UserId, (Quarantine, Option<Timestamp>)>,
+    put: Put,
 }
+
+/// For which commit a user was last quarantined, and when, as long as the cluster's refusal stands.
+type Put = BTreeMap<UserId, (String, Timestamp)>;
 
 impl Watch {
     async fn step(&mut self) -> Result<()> {
@@ -68,7 +77,9 @@ impl Watch {
                 .collect();
             (rows.len(), refused)
         };
-        let chosen = choose(&refused, &self.known, users);
+        self.put
+            .retain(|user, _| refused.iter().any(|(still, _)| still == user));
+        let chosen = choose(&refused, &self.known, &self.put, users, now);
         let gauge = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
         metrics::gauge!("coditect_observer_quarantined_users", "cell" => self.cell.name())
             .set(f64::from(gauge));
@@ -112,7 +123,7 @@ impl Watch {
         changed
     }
 
-    async fn put(&self, user: UserId, refused: Refused, now: Timestamp) -> Result<()> {
+    async fn put(&mut self, user: UserId, refused: Refused, now: Timestamp) -> Result<()> {
         let committed = {
             let rows = self.cell.rows();
             rows.get(&user)
@@ -135,8 +146,9 @@ impl Watch {
             tracing::warn!(cell = %self.cell.settings.cell, %user, generation, commit = put.commit, "quarantined: {said}");
             metrics::counter!("coditect_observer_quarantines_total", "cell" => self.cell.name())
                 .increment(1);
-            self.cell.touch_users([user]);
+            self.put.insert(user, (put.commit, now));
         }
+        self.cell.touch_users([user]);
         Ok(())
     }
 }
@@ -152,13 +164,20 @@ struct Chosen {
 fn choose(
     refused: &[(UserId, Refused)],
     known: &BTreeMap<UserId, (Quarantine, Option<Timestamp>)>,
+    put: &Put,
     users: usize,
+    now: Timestamp,
 ) -> Chosen {
     let mut chosen = Chosen {
         users: Vec::new(),
         held_back: 0,
     };
     let mut quarantined = known.len();
+    let lifted = |user: &UserId, refused: &Refused| {
+        put.get(user).is_some_and(|(commit, at)| {
+            *commit == refused.revision && now.duration_since(*at) < LIFTED
+        })
+    };
     for (user, refused) in refused {
         match known.get(user) {
             // The file that stands in its place is refused as well.
@@ -171,6 +190,7 @@ fn choose(
                 }
             }
             Some((_, None)) => {}
+            None if lifted(user, refused) => {}
             None if quarantined < MOST.max(users / 100) => {
                 quarantined += 1;
                 chosen.users.push((*user, refused.clone()));
@@ -222,14 +242,41 @@ mod tests {
             .collect()
     }
 
+    /// Who is chosen while nobody is quarantined or ever was.
+    fn chosen(refused: &[(UserId, Refused)], users: usize) -> Chosen {
+        choose(refused, &BTreeMap::new(), &Put::new(), users, at(0))
+    }
+
+    #[test]
+    fn what_the_renderer_lifts_is_not_put_again_for_the_same_commit() {
+        let user = UserId::random();
+        let put = Put::from([(user, ("c1".to_owned(), at(0)))]);
+        let count = |revision, second| {
+            let refused = refused(&[user], revision, 0);
+            let chosen = choose(&refused, &BTreeMap::new(), &put, 100, at(second));
+            (chosen.users.len(), chosen.held_back)
+        };
+        assert_eq!(count("c1", 2), (0, 0), "Argo CD has not tried the new file");
+        assert_eq!(
+            count("c2", 2),
+            (1, 0),
+            "it has, and that is refused as well"
+        );
+        assert_eq!(
+            count("c1", 300),
+            (1, 0),
+            "it still stands: something else is wrong"
+        );
+    }
+
     #[test]
     fn a_bad_release_is_not_one_bad_user() {
         let users: Vec<UserId> = (0..20).map(|_| UserId::random()).collect();
-        let few = choose(&refused(&users[..3], "c1", 0), &BTreeMap::new(), 100);
+        let few = chosen(&refused(&users[..3], "c1", 0), 100);
         assert_eq!((few.users.len(), few.held_back), (3, 0));
-        let many = choose(&refused(&users, "c1", 0), &BTreeMap::new(), 100);
+        let many = chosen(&refused(&users, "c1", 0), 100);
         assert_eq!((many.users.len(), many.held_back), (3, 17));
-        let large = choose(&refused(&users, "c1", 0), &BTreeMap::new(), 5_000);
+        let large = chosen(&refused(&users, "c1", 0), 5_000);
         assert_eq!((large.users.len(), large.held_back), (20, 0));
     }
 
@@ -246,9 +293,15 @@ mod tests {
         };
         let count = |quarantine: &Quarantine, since, revision, second| {
             let known = BTreeMap::from([(user, (quarantine.clone(), since))]);
-            choose(&refused(&[user], revision, second), &known, 100)
-                .users
-                .len()
+            choose(
+                &refused(&[user], revision, second),
+                &known,
+                &Put::new(),
+                100,
+                at(second),
+            )
+            .users
+            .len()
         };
         assert_eq!(
             count(&quarantine(false), None, "c1", 500),

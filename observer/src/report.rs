@@ -57,7 +57,7 @@ async fn note(cell: &Cell, state: CellState) -> Result<()> {
 }
 
 fn state(cell: &Cell, standing: &Standing, now: Timestamp) -> CellState {
-    let held = cell.summary().is_some_and(|summary| summary.held);
+    let held = cell.is_held();
     let rows = cell.rows();
     let restarting = cell.restarting();
     let world = cell.world();
@@ -66,10 +66,13 @@ fn state(cell: &Cell, standing: &Standing, now: Timestamp) -> CellState {
         scales_wrong: 0,
         workspaces: 0,
         ready: 0,
-        connected: matches!(
-            standing,
-            Standing::Connected | Standing::WithoutApplications(_)
-        ),
+        // Before both sides are read as a whole, no wrong scale means nothing: a held cell is let go by this note.
+        connected: cell.is_read()
+            && world.is_known()
+            && matches!(
+                standing,
+                Standing::Connected | Standing::WithoutApplications(_)
+            ),
         argocd_unreachable: match (standing, world.applications()) {
             (Standing::WithoutApplications(why), _) => Some(why.clone()),
             (_, Some(0)) => Some(format!(
@@ -87,7 +90,11 @@ fn state(cell: &Cell, standing: &Standing, now: Timestamp) -> CellState {
         for workspace in &runtime.workspaces {
             let id = (*user, workspace.id);
             state.workspaces += 1;
-            let wanted = wish::replicas(intent, workspace, &restarting);
+            let wanted = if held {
+                0
+            } else {
+                wish::replicas(intent, workspace, &restarting)
+            };
             state.scales_wrong += u32::from(match world.set(id) {
                 Some(set) => set.replicas != wanted,
                 // A StatefulSet that is still to come starts with 1: the hold must not end before.

@@ -39,9 +39,15 @@ pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rescan = Instant::now() + cell.settings.rescan;
     let mut pause = PAUSES[0];
+    let mut catalogue = cell.catalogue.clone();
     loop {
         tokio::select! {
             () = cell.work.notified() => sleep(GATHER).await,
+            // A hold begins or ends for everybody.
+            Ok(()) = catalogue.changed() => {
+                cell.look_at_all();
+                continue;
+            }
             _ = tick.tick() => {
                 cell.world().forget_old_drifts(Timestamp::now());
                 cell.touch_users(std::mem::take(&mut teller.restless));
@@ -65,7 +71,10 @@ pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
             Ok(()) => pause = PAUSES[0],
             Err(error) => {
                 tracing::warn!(cell = %cell.settings.cell, error = %error.chain(), "statuses cannot be told");
-                sleep(pause).await;
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = stop.cancelled() => return,
+                }
                 pause = (pause * 2).min(PAUSES[1]);
                 // Who was being looked at is not known any more.
                 cell.look_at_all();
@@ -93,6 +102,7 @@ impl Teller {
             if users.is_empty() {
                 return Ok(());
             }
+            let read_at = Instant::now();
             let mut view = self.cell.registry.view().await?;
             let mut found = Vec::with_capacity(users.len());
             for user in users {
@@ -104,7 +114,7 @@ impl Teller {
                 }
             }
             drop(view);
-            self.look(found).await?;
+            self.look(found, read_at).await?;
         }
     }
 
@@ -112,6 +122,7 @@ impl Teller {
         let mut after = None;
         let mut all = BTreeSet::new();
         loop {
+            let read_at = Instant::now();
             let mut view = self.cell.registry.view().await?;
             let (users, more) = view
                 .runtimes_after(&self.cell.settings.cell, after, AT_ONCE)
@@ -119,7 +130,7 @@ impl Teller {
             drop(view);
             after = users.last().map(|user| user.row.intent.user);
             all.extend(users.iter().map(|user| user.row.intent.user));
-            self.look(users).await?;
+            self.look(users, read_at).await?;
             if !more {
                 self.cell.rows().retain(|user, _| all.contains(user));
                 self.settled.retain(|(user, _), _| all.contains(user));
@@ -129,14 +140,22 @@ impl Teller {
         }
     }
 
-    async fn look(&mut self, users: Vec<UserRuntime>) -> Result<()> {
+    /// `read_at`: when the registry was asked for these users, or before.
+    async fn look(&mut self, users: Vec<UserRuntime>, read_at: Instant) -> Result<()> {
         let now = Timestamp::now();
         let summary = self.cell.summary();
         let mut statuses = Vec::new();
         for user in users {
             let id = user.row.intent.user;
             for workspace in &user.workspaces {
-                self.put_right(&user, workspace, now);
+                // Whoever asked meanwhile is looked at again: what was read may be what they have just changed.
+                if !self
+                    .cell
+                    .scaler
+                    .was_asked_since(workspace.id, read_at.into_std())
+                {
+                    self.put_right(&user, workspace, now);
+                }
                 if let Some(status) = self.status(&user, workspace, summary.as_ref(), now) {
                     statuses.push((id, workspace.id, status));
                 }
@@ -205,7 +224,7 @@ impl Teller {
     /// Orders the scale that is wanted, where it is another.
     fn put_right(&mut self, user: &UserRuntime, workspace: &WorkspaceRuntime, now: Timestamp) {
         let id = (user.row.intent.user, workspace.id);
-        let replicas = wish::replicas(&user.row.intent, workspace, &self.cell.restarting());
+        let replicas = wish::scale(&self.cell, &user.row.intent, workspace);
         let mut world = self.cell.world();
         let Some((uid, have)) = world.set(id).map(|set| (set.uid.clone(), set.replicas)) else {
             return;

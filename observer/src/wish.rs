@@ -6,7 +6,7 @@ use coditect_registry::{
     record::Requested,
 };
 
-use crate::{observe::Wanted, restart::Restarting};
+use crate::{cell::Cell, observe::Wanted, restart::Restarting};
 
 /// How many pods it should have now: one if it is on and in use, and not just going round for a restart.
 pub(crate) fn replicas(
@@ -16,6 +16,16 @@ pub(crate) fn replicas(
 ) -> i32 {
     let on = is_active(intent, workspace) && workspace.power.power == Power::On;
     i32::from(on && !restarting.is_down(workspace.id))
+}
+
+/// The scale that it should have now. In a held cell that is none: a StatefulSet whose pods the quota refuses waits
+/// longer each time before it tries again, up to a quarter of an hour (the controller's work queue), and would still
+/// wait when the hold has ended.
+pub(crate) fn scale(cell: &Cell, intent: &UserIntent, workspace: &WorkspaceRuntime) -> i32 {
+    if cell.is_held() {
+        return 0;
+    }
+    replicas(intent, workspace, &cell.restarting())
 }
 
 fn is_active(intent: &UserIntent, workspace: &WorkspaceRuntime) -> bool {

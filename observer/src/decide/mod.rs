@@ -62,7 +62,8 @@ impl Decider {
             return Ok(());
         }
         let now = Timestamp::now();
-        if Instant::now() >= self.meter {
+        // What was used last month says nothing about this one.
+        if Instant::now() >= self.meter || month_of(now) != self.month {
             self.meter(now).await?;
             self.meter = Instant::now() + self.cell.settings.meter;
         }

@@ -123,10 +123,7 @@ impl Follower {
                 if workspaces.contains(&workspace.id) && cell.world().set(id).is_some() {
                     cell.scaler.order(Order {
                         id,
-                        replicas: wish::replicas(
-                            &runtime.row.intent,
-                            workspace,
-                            &cell.restarting(),
+                        replicas: wish::scale(cell, &runtime.row.intent, workspace),
                         ),
                         asked: Some(workspace.power.since),
                     });

@@ -12,6 +12,8 @@ use crate::world::Id;
 
 /// First and longest pause before an attempt is repeated.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
+/// How long it is remembered that a person asked: longer than a view of the registry lives.
+const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// A scale to be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,22 +40,33 @@ pub(crate) struct Queue {
     people: VecDeque<WorkspaceId>,
     others: VecDeque<WorkspaceId>,
     flying: HashSet<WorkspaceId>,
+    /// Who asked, and when that was ordered, the oldest first.
+    asked: VecDeque<(Instant, WorkspaceId)>,
 }
 
 impl Queue {
     /// Adds an order, in the place of an older one of the same workspace.
-    pub(crate) fn put(&mut self, order: Order) {
+    pub(crate) fn put(&mut self, order: Order, now: Instant) {
+        if order.asked.is_some() {
+            let is_old = |(at, _): &(Instant, _)| now.duration_since(*at) > REMEMBERED;
+            while self.asked.front().is_some_and(is_old) {
+                self.asked.pop_front();
+            }
+            self.asked.push_back((now, order.id.1));
+        }
+        if let Some(old) = self.waiting.get(&order.id.1)
+            && old.order.replicas == order.replicas
+            && (old.order.asked.is_some() || order.asked.is_none())
+        {
+            // The same wish again, as it is told every few seconds while it is not carried out: who asked first is
+            // who waits, a pause goes on, and no second place in line is taken.
+            return;
+        }
         self.insert(order, 0, None);
     }
 
-    fn insert(&mut self, mut order: Order, failures: u32, not_before: Option<Instant>) {
+    fn insert(&mut self, order: Order, failures: u32, not_before: Option<Instant>) {
         let workspace = order.id.1;
-        if let Some(old) = self.waiting.get(&workspace)
-            && old.order.replicas == order.replicas
-        {
-            // The same wish again: who asked first is who waits.
-            order.asked = old.order.asked.or(order.asked);
-        }
         let line = if order.asked.is_some() {
             &mut self.people
         } else {
@@ -105,8 +118,16 @@ impl Queue {
     pub(crate) fn failed(&mut self, order: Order, failures: u32, now: Instant) -> Duration {
         let pause = PAUSES[1].min(PAUSES[0] * 2_u32.saturating_pow(failures.min(16)));
         self.flying.remove(&order.id.1);
-        if !self.waiting.contains_key(&order.id.1) {
-            self.insert(order, failures + 1, Some(now + pause));
+        match self.waiting.get_mut(&order.id.1) {
+            None => self.insert(order, failures.saturating_add(1), Some(now + pause)),
+            Some(newer)
+                if newer.order.replicas == order.replicas && newer.order.asked.is_none() =>
+            {
+                newer.order.asked = order.asked;
+                newer.failures = failures.saturating_add(1);
+                newer.not_before = Some(now + pause);
+            }
+            Some(_) => {}
         }
         pause
     }
@@ -124,6 +145,15 @@ impl Queue {
             .values()
             .filter_map(|waiting| waiting.not_before)
             .min()
+    }
+
+    /// True if a person's wish was ordered for the workspace at `since` or later: who has read the registry before
+    /// that may not know of it.
+    pub(crate) fn was_asked_since(&self, workspace: WorkspaceId, since: Instant) -> bool {
+        let newest_first = self.asked.iter().rev();
+        newest_first
+            .take_while(|(at, _)| *at >= since)
+            .any(|(_, asked)| *asked == workspace)
     }
 
     /// True while an order of the workspace waits or is under way.
@@ -156,13 +186,13 @@ mod tests {
         let now = Instant::now();
         let mut queue = Queue::default();
         let (own, person) = (order(0, false), order(1, true));
-        queue.put(own.clone());
-        queue.put(person.clone());
+        queue.put(own.clone(), now);
+        queue.put(person.clone(), now);
         let changed = Order {
             replicas: 0,
             ..person.clone()
         };
-        queue.put(changed.clone());
+        queue.put(changed.clone(), now);
         assert_eq!(queue.len(), 2);
         assert_eq!(queue.next(now).unwrap().0, changed);
         assert_eq!(queue.next(now).unwrap().0, own);
@@ -177,10 +207,10 @@ mod tests {
         let now = Instant::now();
         let mut queue = Queue::default();
         let on = order(1, true);
-        queue.put(on.clone());
+        queue.put(on.clone(), now);
         let (flying, _) = queue.next(now).unwrap();
         let off = Order { replicas: 0, ..on };
-        queue.put(off.clone());
+        queue.put(off.clone(), now);
         assert_eq!(queue.next(now), None);
         queue.failed(flying, 0, now);
         assert_eq!(
@@ -194,7 +224,7 @@ mod tests {
     fn what_fails_pauses_longer_and_longer_until_somebody_hurries() {
         let now = Instant::now();
         let mut queue = Queue::default();
-        queue.put(order(1, true));
+        queue.put(order(1, true), now);
         let mut pauses = Vec::new();
         for _ in 0..12 {
             let (order, failures) = queue.next(now).unwrap();
@@ -205,5 +235,44 @@ mod tests {
         }
         assert!(pauses.is_sorted());
         assert_eq!((pauses[0], pauses[11]), (PAUSES[0], PAUSES[1]));
+    }
+
+    #[test]
+    fn a_wish_that_is_told_again_neither_ends_its_pause_nor_takes_a_second_place() {
+        let now = Instant::now();
+        let mut queue = Queue::default();
+        let wish = order(1, false);
+        queue.put(wish.clone(), now);
+        let (flying, failures) = queue.next(now).unwrap();
+        queue.put(wish.clone(), now);
+        queue.failed(flying, failures, now);
+        for _ in 0..100 {
+            queue.put(wish.clone(), now);
+            assert_eq!(queue.next(now), None, "it pauses");
+        }
+        assert_eq!(queue.others.len(), 1);
+        let person = Order {
+            asked: Some(Timestamp::UNIX_EPOCH),
+            ..wish
+        };
+        queue.put(person.clone(), now);
+        assert_eq!(queue.next(now), Some((person, 0)), "a person does not wait");
+        assert!(!queue.others.is_empty(), "the place that is left behind");
+        assert_eq!(queue.next(now), None);
+        assert!(queue.others.is_empty(), "goes when its turn comes");
+    }
+
+    #[test]
+    fn what_was_read_before_a_person_asked_is_known_to_be_old() {
+        let mut queue = Queue::default();
+        let (begin, second) = (Instant::now(), Duration::from_secs(1));
+        let (own, person) = (order(1, false), order(0, true));
+        queue.put(own.clone(), begin);
+        queue.put(person.clone(), begin + second);
+        assert!(queue.was_asked_since(person.id.1, begin));
+        assert!(!queue.was_asked_since(person.id.1, begin + second * 2));
+        assert!(!queue.was_asked_since(own.id.1, begin));
+        queue.put(order(1, true), begin + REMEMBERED * 2);
+        assert_eq!(queue.asked.len(), 1, "what is old is forgotten");
     }
 }

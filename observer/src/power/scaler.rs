@@ -44,7 +44,7 @@ impl Scaler {
 
     /// Has this scale set as soon as possible.
     pub(crate) fn order(&self, order: Order) {
-        self.queue().put(order);
+        self.queue().put(order, Instant::now());
         self.wake.notify_one();
     }
 
@@ -52,6 +52,11 @@ impl Scaler {
     pub(crate) fn hurry(&self) {
         self.queue().hurry();
         self.wake.notify_one();
+    }
+
+    /// True if a person's wish was ordered for the workspace at `since` or later.
+    pub(crate) fn was_asked_since(&self, workspace: WorkspaceId, since: Instant) -> bool {
+        self.queue().was_asked_since(workspace, since)
     }
 
     /// True while an order of the workspace waits or is under way.

@@ -122,17 +122,22 @@ impl World {
             .then(|| self.applications.len())
     }
 
-    /// Ready pods whose gateway has not answered, with the uid of the pod.
+    /// Ready pods whose gateway has not answered: the uid of the pod, and since when it is silent if it was asked.
     #[must_use]
-    pub fn unanswered(&self) -> Vec<(Id, String)> {
-        self.pods
-            .iter()
-            .filter(|(_, pod)| pod.ready)
-            .map(|((user, workspace, _), pod)| ((*user, *workspace), pod.uid.clone()))
-            .filter(|(id, uid)| {
-                !matches!(self.gateways.get(id), Some((known, Gateway::Answers)) if known == uid)
-            })
-            .collect()
+    pub fn unanswered(&self) -> Vec<(Id, String, Option<Timestamp>)> {
+        let mut unanswered = Vec::new();
+        for ((user, workspace, _), pod) in self.pods.iter().filter(|(_, pod)| pod.ready) {
+            let id = (*user, *workspace);
+            let asked = self.gateways.get(&id).filter(|(uid, _)| *uid == pod.uid);
+            match asked {
+                Some((_, Gateway::Answers)) => {}
+                Some((_, Gateway::Silent { since })) => {
+                    unanswered.push((id, pod.uid.clone(), Some(*since)));
+                }
+                Some((_, Gateway::Unasked)) | None => unanswered.push((id, pod.uid.clone(), None)),
+            }
+        }
+        unanswered
     }
 
     /// Notes whether the gateway of a pod answered; true if that changes something.
@@ -169,6 +174,8 @@ impl World {
             if !old.deleting {
                 self.drift_everywhere(user, now, "the Namespace was removed");
             }
+            // Whoever is deleted must not stay in memory for ever.
+            self.last_pods.retain(|(of, _), _| *of != user);
             touched.users.insert(user);
         }
         touched

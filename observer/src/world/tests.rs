@@ -149,7 +149,7 @@ fn a_gateway_belongs_to_its_pod() {
     let one = id();
     let mut world = World::default();
     world.on_pod(Step::Put((one.0, one.1, "w-0".to_owned()), pod("node-1")));
-    assert_eq!(world.unanswered(), [(one, "p".to_owned())]);
+    assert_eq!(world.unanswered(), [(one, "p".to_owned(), None)]);
     assert!(world.note_gateway(one, "p".to_owned(), false, at(1)));
     assert!(!world.note_gateway(one, "p".to_owned(), false, at(9)));
     assert_eq!(
