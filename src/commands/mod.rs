@@ -1,6 +1,7 @@
 //! The subcommands, one file each with its arguments, help and function.
 
 mod api;
+mod cell;
 mod completions;
 mod config;
 mod dev;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Reap(reap::Reap),
     /// Watch cells' clusters: say what stands there, set power, suspend what nobody uses.
     Observer(observer::Observer),
+    /// How a cell fares, as its observer says, and whether its hold may end.
+    Cell(cell::Cell),
     /// Restart pods that run on an older version, a few at a time, within a window.
     Restart(restart::Restart),
     /// What happened to a user or workspace, when and why, by Git alone.
@@ -80,6 +83,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Verify(verify) => verify.run(output).await,
             Command::Reap(reap) => reap.run(output).await,
             Command::Observer(observer) => observer.run(output).await,
+            Command::Cell(cell) => cell.run(output).await,
             Command::Restart(restart) => restart.run(output).await,
             Command::History(history) => history.run(output).await,
             Command::Registry(registry) => registry.run(output).await,

@@ -112,7 +112,10 @@ impl Verify {
         for cell in &cells {
             let report = self.settled(&registry, cell, &inputs, output).await?;
             let cluster = match &clusters {
-                Some(clusters) => Some(self.live(&registry, cell, clusters, output).await?),
+                Some(clusters) => Some(
+                    self.live(&registry, cell, &inputs, clusters, output)
+                        .await?,
+                ),
                 None => None,
             };
             reports.push(Verified { report, cluster });
@@ -143,12 +146,15 @@ impl Verify {
         &self,
         registry: &Registry,
         cell: &CellName,
+        inputs: &Inputs,
         clusters: &Clusters,
         output: Output,
     ) -> Result<compare::Report> {
         let client = clusters.client(cell).await?;
         let repository = CellRepository::open(self.path(cell))?;
-        let desired = GitAndRegistry::new(registry.clone(), cell.clone(), repository);
+        let summary = inputs.policy.catalogue().cells.get(cell).cloned();
+        let held = summary.is_some_and(|summary| summary.held);
+        let desired = GitAndRegistry::new(registry.clone(), cell.clone(), held, repository);
         let bar = progress::bar(output, 0, "users in the cluster");
         let patience = Duration::from_secs(self.patience);
         let report = compare::compare(&client, &desired, patience, |done, all| {

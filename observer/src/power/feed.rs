@@ -124,7 +124,6 @@ impl Follower {
                     cell.scaler.order(Order {
                         id,
                         replicas: wish::scale(cell, &runtime.row.intent, workspace),
-                        ),
                         asked: Some(workspace.power.since),
                     });
                 }

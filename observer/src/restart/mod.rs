@@ -54,7 +54,8 @@ async fn step(cell: &Cell) -> Result<bool> {
         bring_up(cell, left);
         return Ok(false);
     };
-    if now < restart.not_before || !cell.world().is_known() || !cell.is_read() {
+    let known = cell.world().is_known() && cell.is_read();
+    if now < restart.not_before || !known || cell.is_held() {
         return Ok(false);
     }
     let candidates = candidates(cell, &restart);
@@ -141,7 +142,7 @@ fn order(cell: &Cell, workspace: WorkspaceId, replicas: i32) {
     let id = cell.rows().iter().find_map(|(user, runtime)| {
         let one = runtime.workspaces.iter().find(|one| one.id == workspace)?;
         let on = wish::replicas(&runtime.row.intent, one, &Restarting::default()) == 1;
-        on.then_some((*user, workspace))
+        (on && !cell.is_held()).then_some((*user, workspace))
     });
     if let Some(id) = id {
         cell.scaler.order(Order {

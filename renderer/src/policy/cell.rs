@@ -26,7 +26,7 @@ pub struct Cell {
     /// True while the cell takes no new users.
     #[serde(default, skip_serializing)]
     pub closed: bool,
-    /// True holds every workspace at a quota of zero pods, as while a cluster is rebuilt from Git.
+    /// True holds every workspace at a quota of zero pods and the scale 0, as while a cluster is rebuilt from Git.
     #[serde(default)]
     pub hold: bool,
     /// True states that an admission policy of the cluster forbids exec into a workspace's gateway

@@ -24,6 +24,8 @@ const FRESH: Duration = Duration::from_millis(200);
 pub(super) struct GitAndRegistry {
     pub(super) registry: Registry,
     pub(super) cell: CellName,
+    /// True while the policy holds the cell: then every scale is 0.
+    held: bool,
     git: Arc<Git>,
 }
 
@@ -40,7 +42,12 @@ struct Seen {
 }
 
 impl GitAndRegistry {
-    pub(super) fn new(registry: Registry, cell: CellName, repository: CellRepository) -> Self {
+    pub(super) fn new(
+        registry: Registry,
+        cell: CellName,
+        held: bool,
+        repository: CellRepository,
+    ) -> Self {
         let git = Git {
             repository,
             seen: Mutex::new(None),
@@ -48,6 +55,7 @@ impl GitAndRegistry {
         Self {
             registry,
             cell,
+            held,
             git: Arc::new(git),
         }
     }
@@ -124,7 +132,8 @@ impl Desired for GitAndRegistry {
                 .iter()
                 .map(|workspace| {
                     let standing = intent.workspace(workspace.id).map(|have| have.standing);
-                    let on = workspace.power.power == Power::On
+                    let on = !self.held
+                        && workspace.power.power == Power::On
                         && intent.standing == Standing::Active
                         && standing == Some(Standing::Active);
                     (workspace.id.object_name(), i64::from(on))
