@@ -3,6 +3,7 @@
 //! The only thing the observer writes to the cluster is the scale of a workspace's StatefulSet, 0 or 1. [`reap`] runs
 //! under an identity of its own and removes what has a tombstone; [`compare`] only reads.
 
+mod anew;
 mod cell;
 pub mod client;
 pub mod compare;

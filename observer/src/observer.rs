@@ -9,6 +9,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    anew,
     cell::{Cell, Settings},
     decide, gateway, power, quarantine, report, restart, tell, watch as watches,
 };
@@ -48,6 +49,7 @@ impl Observer {
         tasks.spawn(tell::run(Arc::clone(&cell), stop.clone()));
         tasks.spawn(decide::run(Arc::clone(&cell), stop.clone()));
         tasks.spawn(quarantine::run(Arc::clone(&cell), stop.clone()));
+        tasks.spawn(anew::run(Arc::clone(&cell), stop.clone()));
         tasks.spawn(restart::run(Arc::clone(&cell), stop.clone()));
         tasks.spawn(gateway::run(Arc::clone(&cell), stop.clone()));
         tasks.spawn(report::run(Arc::clone(&cell), stop.clone()));

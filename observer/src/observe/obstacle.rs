@@ -16,6 +16,14 @@ const GATEWAY: SignedDuration = SignedDuration::from_secs(30);
 /// How long the objects of one sync may take to follow each other.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(30);
 
+/// What a scheduler says when no node can have the volume (Kubernetes, `pkg/scheduler/framework/plugins/volumebinding`).
+const OF_VOLUMES: [&str; 4] = [
+    "volume node affinity",
+    "didn't find available persistent volumes to bind",
+    "did not have enough free storage",
+    "bound to non-existent p",
+];
+
 /// Why the newest change does not arrive. `behind`: the cluster does not have it yet.
 pub(super) fn of_change(wanted: &Wanted, seen: &Seen, behind: bool) -> Option<Reason> {
     if let Some(failure) = seen
@@ -110,7 +118,7 @@ pub(super) fn of_pod(seen: &Seen, life: &PodLife, now: Timestamp) -> Option<Reas
             return Some(Reason::new(Cause::Crash, said));
         }
         Condition::Image(said) => return Some(Reason::new(Cause::Image, said)),
-        Condition::Unschedulable(said) if said.contains("volume node affinity") => {
+        Condition::Unschedulable(said) if OF_VOLUMES.iter().any(|of| said.contains(of)) => {
             return Some(Reason::new(Cause::Volume, said));
         }
         // A volume that is being made: told only if it takes long.

@@ -1,8 +1,9 @@
 //! What the API server answers, told apart: a refusal of the object, or a failure that passes.
 
 /// Answers that pass by themselves, whatever else they say: the server or a webhook does not answer, somebody
-/// else was faster, or a quota was made a moment ago and is not counted yet.
-const PASSING: [&str; 12] = [
+/// else was faster, a quota was made a moment ago and is not counted yet, or the Namespace that somebody deleted is
+/// not gone yet and cannot be made again before.
+const PASSING: [&str; 13] = [
     "connection refused",
     "connection reset",
     "context deadline exceeded",
@@ -15,6 +16,7 @@ const PASSING: [&str; 12] = [
     "failed calling webhook",
     "the object has been modified",
     "status unknown for quota",
+    "because it is being terminated",
 ];
 
 /// Words of an answer of kind Invalid, Forbidden or BadRequest (Kubernetes, `apimachinery/pkg/api/errors`) and of
@@ -59,6 +61,7 @@ mod tests {
             "Internal error occurred: failed calling webhook \"x\": denied",
             "persistentvolumeclaims \"w\" is forbidden: status unknown for quota: workspace-quota",
             "namespaces \"user-x\" not found",
+            "services \"w\" is forbidden: unable to create new content in namespace user-x because it is being terminated",
             "",
         ] {
             assert!(!is_refusal(passing), "{passing}");

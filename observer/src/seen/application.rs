@@ -49,7 +49,20 @@ struct OperationState {
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
     retry_count: u32,
+    operation: Operation,
     sync_result: Option<SyncResult>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Operation {
+    sync: SyncOperation,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct SyncOperation {
+    auto_heal_attempts_count: i64,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -100,10 +113,21 @@ pub struct ApplicationSeen {
     pub sync: String,
     /// The commit that it was last compared with.
     pub revision: String,
-    /// Why Argo CD cannot read the shard or compare it.
+    /// Why Argo CD cannot read the shard or compare it, or applies it no more.
     pub unreadable: Option<String>,
     /// Its newest operation.
     pub operation: Option<OperationSeen>,
+    /// What that operation put back, if it had nothing else to do.
+    pub healed: Option<Healed>,
+}
+
+/// What Argo CD put back because it was not any more as Git says, and as it had been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Healed {
+    /// When that began; tells it from another time.
+    pub started_at: Option<Timestamp>,
+    /// The objects of each user, as `Kind name`.
+    pub objects: BTreeMap<UserId, Vec<String>>,
 }
 
 /// What is kept of an operation of Argo CD.
@@ -147,15 +171,10 @@ impl ApplicationSeen {
             .parse()
             .ok()?;
         let status = &application.status;
-        let unreadable = status
-            .conditions
-            .iter()
-            .find(|condition| {
-                matches!(
-                    condition.kind.as_str(),
-                    "ComparisonError" | "InvalidSpecError"
-                )
-            })
+        // The last: it does not try what has failed before.
+        let unreadable = ["ComparisonError", "InvalidSpecError", "SyncError"]
+            .into_iter()
+            .find_map(|kind| status.conditions.iter().find(|one| one.kind == kind))
             .map(|condition| condition.message.chars().take(LONGEST).collect());
         Some((
             shard,
@@ -164,9 +183,42 @@ impl ApplicationSeen {
                 revision: status.sync.revision.clone(),
                 unreadable,
                 operation: status.operation_state.as_ref().map(operation),
+                healed: status.operation_state.as_ref().and_then(healed),
             },
         ))
     }
+}
+
+impl ResourceResult {
+    fn user(&self) -> Option<UserId> {
+        user_of(match self.kind.as_str() {
+            "Namespace" => &self.name,
+            _ => &self.namespace,
+        })
+    }
+
+    fn object(&self) -> String {
+        format!("{} {}", self.kind, self.name)
+    }
+}
+
+/// An operation that Argo CD began by itself at a commit that it had applied before: it counts those (Argo CD,
+/// controller/appcontroller.go, `autoSync`).
+fn healed(state: &OperationState) -> Option<Healed> {
+    if state.operation.sync.auto_heal_attempts_count == 0 || state.phase != "Succeeded" {
+        return None;
+    }
+    let mut objects: BTreeMap<UserId, Vec<String>> = BTreeMap::new();
+    let resources = state.sync_result.iter().flat_map(|all| &all.resources);
+    for resource in resources.filter(|resource| resource.status == "Synced") {
+        if let Some(user) = resource.user() {
+            objects.entry(user).or_default().push(resource.object());
+        }
+    }
+    Some(Healed {
+        started_at: state.started_at,
+        objects,
+    })
 }
 
 fn operation(state: &OperationState) -> OperationSeen {
@@ -180,13 +232,9 @@ fn operation(state: &OperationState) -> OperationSeen {
         .flat_map(|result| &result.resources);
     let mut failures = BTreeMap::new();
     for resource in resources.filter(|resource| resource.status == "SyncFailed") {
-        let namespace = match resource.kind.as_str() {
-            "Namespace" => &resource.name,
-            _ => &resource.namespace,
-        };
-        if let Some(user) = user_of(namespace) {
+        if let Some(user) = resource.user() {
             failures.entry(user).or_insert_with(|| Failure {
-                object: format!("{} {}", resource.kind, resource.name),
+                object: resource.object(),
                 message: resource.message.chars().take(LONGEST).collect(),
             });
         }
@@ -236,5 +284,29 @@ mod tests {
         assert_eq!((operation.attempts, operation.ended), (1, true));
         assert_eq!(operation.failures.len(), 1);
         assert_eq!(operation.failures[&user].object, "Service s");
+    }
+
+    #[test]
+    fn what_was_put_back_is_told_from_what_was_new() {
+        let user = UserId::random();
+        let of = |sync: serde_json::Value, phase: &str| {
+            let application: Application = serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "local-shard-0a", "labels": {SHARD: "0a"}},
+                "status": {"operationState": {
+                    "phase": phase, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z",
+                    "operation": {"sync": sync},
+                    "syncResult": {"revision": "abc", "resources": [
+                        {"kind": "ResourceQuota", "namespace": user.namespace(), "name": "q", "status": "Synced"},
+                    ]},
+                }},
+            }))
+            .unwrap();
+            ApplicationSeen::of(&application).unwrap().1.healed
+        };
+        assert_eq!(of(serde_json::json!({"prune": true}), "Succeeded"), None);
+        let again = serde_json::json!({"autoHealAttemptsCount": 1});
+        assert_eq!(of(again.clone(), "Running"), None, "it is not there yet");
+        let healed = of(again, "Succeeded").unwrap();
+        assert_eq!(healed.objects[&user], ["ResourceQuota q"]);
     }
 }

@@ -12,7 +12,7 @@ use coditect_core::{UserId, WorkspaceId};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-pub use application::{Application, ApplicationSeen, Failure, OperationSeen};
+pub use application::{Application, ApplicationSeen, Failure, Healed, OperationSeen};
 pub use event::{About, Warning, warning_of};
 pub use hand::{Edit, edited_by_hand};
 pub use pod::{Condition, PodSeen};

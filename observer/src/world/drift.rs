@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Id, World};
 use crate::{
     observe::DRIFT_SHOWN,
-    seen::{Edit, NamespaceSeen, SetSeen},
+    seen::{ApplicationSeen, Edit, NamespaceSeen, SetSeen},
 };
 
 impl World {
@@ -81,6 +81,40 @@ impl World {
             );
             self.drift(id, edit.at, detail);
         }
+    }
+
+    /// Changes by hand of objects that are not watched one by one, from what Argo CD put back. Gives back whose they
+    /// were.
+    pub(super) fn drift_of_application(
+        &mut self,
+        old: Option<&ApplicationSeen>,
+        new: &ApplicationSeen,
+    ) -> Vec<UserId> {
+        let (Some(old), Some(healed)) = (old, &new.healed) else {
+            return Vec::new();
+        };
+        let Some(at) = healed.started_at.filter(|_| old.healed != new.healed) else {
+            return Vec::new();
+        };
+        let mut users = Vec::new();
+        for (user, objects) in &healed.objects {
+            // These are watched, and were told when it happened.
+            let mut unwatched = objects.iter().filter(|object| {
+                let kind = object.split(' ').next().unwrap_or_default();
+                !["Namespace", "PersistentVolumeClaim", "StatefulSet"].contains(&kind)
+            });
+            let Some(first) = unwatched.next() else {
+                continue;
+            };
+            let more = match unwatched.count() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let detail = format!("changed by hand, and put back by Argo CD: {first}{more}");
+            self.drift_everywhere(*user, at, &detail);
+            users.push(*user);
+        }
+        users
     }
 }
 

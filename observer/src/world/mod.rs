@@ -292,11 +292,13 @@ impl World {
     pub(crate) fn on_application(&mut self, step: Step<Shard, ApplicationSeen>) -> Touched {
         let mut touched = Touched::default();
         if let Step::Put(shard, new) = &step {
-            let old = self.applications.get(shard);
-            if old.and_then(|old| old.unreadable.as_ref()) != new.unreadable.as_ref() {
+            let old = self.applications.get(shard).cloned();
+            let healed = self.drift_of_application(old.as_ref(), new);
+            if old.as_ref().and_then(|old| old.unreadable.as_ref()) != new.unreadable.as_ref() {
                 touched.shards.insert(*shard);
             }
             touched.users = refused::take_in(&mut self.refused, *shard, new);
+            touched.users.extend(healed);
         }
         for (shard, _) in self.applications.take(step) {
             self.refused.retain(|_, refused| refused.shard != shard);

@@ -3,7 +3,7 @@
 use coditect_core::NoticeKind;
 
 use super::*;
-use crate::seen::{About, Condition, Edit, Failure, OperationSeen};
+use crate::seen::{About, Condition, Edit, Failure, Healed, OperationSeen};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_780_000_000 + second).unwrap()
@@ -213,4 +213,35 @@ fn a_refusal_counts_for_each_user_and_each_commit() {
         application(&[], 1, true, "c2"),
     ));
     assert_eq!(world.refused().count(), 1);
+}
+
+#[test]
+fn what_argo_cd_put_back_is_told_once() {
+    let (changed, other) = (id(), id());
+    let healed = |second, objects: &[&str]| ApplicationSeen {
+        healed: Some(Healed {
+            started_at: Some(at(second)),
+            objects: [(
+                changed.0,
+                objects.iter().map(|&object| object.to_owned()).collect(),
+            )]
+            .into(),
+        }),
+        ..ApplicationSeen::default()
+    };
+    let mut world = World::default();
+    for id in [changed, other] {
+        world.on_set(Step::Put(id, set(1, None)), at(0));
+    }
+    let quota = ["ResourceQuota q", "StatefulSet w"];
+    world.on_application(Step::Put(shard(), healed(1, &quota)));
+    assert!(drifts(&world, changed).is_empty(), "it was so before");
+    let touched = world.on_application(Step::Put(shard(), healed(5, &quota)));
+    assert_eq!(touched.users, [changed.0].into());
+    let touched = world.on_application(Step::Put(shard(), healed(5, &quota)));
+    assert_eq!(touched, Touched::default(), "told already");
+    world.on_application(Step::Put(shard(), healed(6, &["StatefulSet w"])));
+    let told = "changed by hand, and put back by Argo CD: ResourceQuota q";
+    assert_eq!(drifts(&world, changed), [told]);
+    assert!(drifts(&world, other).is_empty());
 }

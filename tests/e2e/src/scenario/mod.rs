@@ -2,12 +2,14 @@
 
 mod admission;
 mod cluster;
+mod drift;
 mod life;
 mod looks;
 mod observer;
 mod policy;
 mod reaper;
 mod scale;
+mod shards;
 mod sign_up;
 
 use crate::Scenario;
@@ -20,6 +22,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     sign_up::SCENARIO,
     observer::SCENARIO,
     life::SCENARIO,
+    drift::SCENARIO,
     scale::one_change::SCENARIO,
     scale::wake_storm::SCENARIO,
     scale::full_shard::SCENARIO,

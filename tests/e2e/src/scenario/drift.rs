@@ -1,0 +1,233 @@
+//! Somebody changes the cluster by hand: what Git says comes back, the scale that the registry wants comes back, the
+//! workspace tells what was done to it, and then nobody goes on changing anything.
+//!
+//! Two controllers that each put back the other's change were found to scale workloads up and down for ever
+//! (argo-cd#28590, #7820): `nobody_fights` counts every change of a StatefulSet on the way 0 → 1 → 0.
+
+use std::time::Duration;
+
+use futures::future::try_join;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::ResourceQuota};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use super::{
+    looks::{self, LIMIT, Live},
+    shards,
+};
+use crate::{Context, Failure, Length, Person, Result, Scenario, World, ensure, say, until};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "drift",
+    purpose: "scale, quota and namespace changed by hand come back and are told; self-heal on, 0 → 1 → 0: no fight",
+    expected: Duration::from_secs(240),
+    length: Length::Quick,
+    run: |context| Box::pin(run(context)),
+};
+
+/// How long a deleted namespace may take to be there again.
+const PATIENCE: Duration = Duration::from_secs(400);
+/// How often Argo CD compares everything while nothing may change.
+const COMPARISONS: usize = 3;
+
+async fn run(context: &mut Context) -> Result {
+    let world = context.world().await?;
+    let api = world.product.api();
+    let (person, sleeper) = (
+        api.sign_up("drift@example.test").await?,
+        api.sign_up("drift-asleep@example.test").await?,
+    );
+    looks::phase(&person, "ready").await?;
+    looks::phase(&sleeper, "ready").await?;
+    sleeper.ask("stop").await?;
+    looks::phase(&sleeper, "suspended").await?;
+    let fight = nobody_fights(world, &person);
+    say::step("0 → 1 → 0 is three changes and no more", fight).await?;
+    let two = scaled_to_two(world, &person);
+    say::step("a scale of 2 is put back and told", two).await?;
+    let quota = quota_edited(world, &person);
+    say::step("an edited quota is put back and told", quota).await?;
+    let deleted = async {
+        let ready = namespace_deleted(world, &person, "ready");
+        let asleep = namespace_deleted(world, &sleeper, "suspended");
+        try_join(ready, asleep).await.map(drop)
+    };
+    say::step("deleted namespaces come back and are told", deleted).await?;
+    say::step("all agree", looks::agree(world)).await?;
+    world.must_run()
+}
+
+/// Waits until the API tells of a change by hand.
+async fn told(person: &Person, detail: &str) -> Result {
+    until(format!("the notice of drift: {detail}"), LIMIT, || async {
+        let shown = person.shown().await?;
+        let notices = shown["notices"].as_array();
+        let says = |notice: &Value| {
+            let text = notice["detail"].as_str().unwrap_or_default();
+            notice["kind"] == "drift" && text.contains(detail)
+        };
+        ensure!(
+            notices.is_some_and(|notices| notices.iter().any(says)),
+            "{}",
+            shown["notices"]
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// Case: self-heal and whoever else sets replicas fight. Every change of the specification raises the generation: one
+/// for each scale that a person asked for, none by Argo CD, however often it compares.
+async fn nobody_fights(world: &World, person: &Person) -> Result {
+    let live = Live::of(&world.cluster, person);
+    let name = person.objects();
+    let began = generation(&live.sets.get(&name).await?);
+    for (changes, (action, phase)) in [
+        (1, ("stop", "suspended")),
+        (2, ("start", "ready")),
+        (3, ("stop", "suspended")),
+    ] {
+        person.ask(action).await?;
+        looks::phase(person, phase).await?;
+        let calm = calm(&live, &name).await?;
+        quiet(world, person, &calm).await?;
+        let now = generation(&live.sets.get(&name).await?);
+        ensure!(
+            now == began + changes,
+            "{changes} scales were asked for, the StatefulSet was changed {} times",
+            now - began
+        );
+    }
+    person.ask("start").await?;
+    looks::phase(person, "ready").await.map(drop)
+}
+
+fn generation(set: &StatefulSet) -> i64 {
+    set.metadata.generation.unwrap_or_default()
+}
+
+/// Waits until the StatefulSet's controller has said all there is to say, and gives the object.
+async fn calm(live: &Live, name: &str) -> Result<StatefulSet> {
+    until("the StatefulSet to be calm", LIMIT, || async {
+        let set = live.sets.get(name).await?;
+        let (asked, status) = (json!(set.spec)["replicas"].clone(), json!(set.status));
+        let counts = ["replicas", "readyReplicas", "availableReplicas"];
+        ensure!(
+            status["observedGeneration"] == generation(&set)
+                && counts.iter().all(|count| {
+                    status[*count].as_i64().unwrap_or_default() == asked.as_i64().unwrap_or(1)
+                }),
+            "{status}"
+        );
+        Ok(set)
+    })
+    .await
+}
+
+/// Argo CD compares again and again, and neither syncs nor changes the object.
+async fn quiet(world: &World, person: &Person, calm: &StatefulSet) -> Result {
+    let live = Live::of(&world.cluster, person);
+    let shard = shards::of(&world.product, person)?;
+    let first = shards::compare(&world.cluster, &shard).await?;
+    for _ in 0..COMPARISONS {
+        let next = shards::compare(&world.cluster, &shard).await?;
+        ensure!(next["sync"]["status"] == "Synced", "{}", next["sync"]);
+        ensure!(
+            next["operationState"]["startedAt"] == first["operationState"]["startedAt"],
+            "Argo CD synced without a commit: {}",
+            next["operationState"]
+        );
+    }
+    let set = live.sets.get(&person.objects()).await?;
+    ensure!(
+        set.metadata.resource_version == calm.metadata.resource_version,
+        "somebody wrote the StatefulSet: {:?}",
+        set.metadata.managed_fields
+    );
+    Ok(())
+}
+
+/// Two pods on one volume would both write. The second waits for nothing: it is there at once, and goes again.
+async fn scaled_to_two(world: &World, person: &Person) -> Result {
+    let live = Live::of(&world.cluster, person);
+    let name = person.objects();
+    let two = Patch::Merge(json!({"spec": {"replicas": 2}}));
+    live.sets
+        .patch_scale(&name, &PatchParams::default(), &two)
+        .await?;
+    told(person, "scale was set to 2").await?;
+    until("one pod at scale 1", LIMIT, || async {
+        let scale = live.scale(&name).await?;
+        ensure!(scale == 1, "the scale is {scale}");
+        live.only_pod().await.map(drop)
+    })
+    .await?;
+    looks::phase(person, "ready").await.map(drop)
+}
+
+async fn quota_edited(world: &World, person: &Person) -> Result {
+    let quotas: Api<ResourceQuota> = Api::namespaced(world.cluster.admin(), &person.namespace());
+    let hard = async || -> Result<Value> {
+        let quota = quotas.get("workspace-quota").await?;
+        Ok(json!(quota.spec)["hard"]["pods"].clone())
+    };
+    let before = hard().await?;
+    let more = Patch::Merge(json!({"spec": {"hard": {"pods": "99"}}}));
+    quotas
+        .patch("workspace-quota", &PatchParams::default(), &more)
+        .await?;
+    until("the quota to be as it was", LIMIT, || async {
+        let now = hard().await?;
+        ensure!(now == before, "pods: {now}");
+        Ok(())
+    })
+    .await?;
+    told(person, "ResourceQuota workspace-quota").await?;
+    let shown = person.shown().await?;
+    ensure!(shown["phase"] == "ready", "{shown}");
+    Ok(())
+}
+
+/// Everything of the person goes, the volume with it. The objects come back, the volume is a new one, the power is
+/// what it was, and the workspace says what has happened to it.
+async fn namespace_deleted(world: &World, person: &Person, phase: &str) -> Result {
+    let live = Live::of(&world.cluster, person);
+    let before = claim(&live, person).await?;
+    live.namespaces
+        .delete(&live.namespace, &DeleteParams::default())
+        .await?;
+    told(person, "the Namespace was").await?;
+    // Argo CD begins to put back what is gone while the Namespace is still there, and fails until it is ended
+    // (`controller.sync.timeout.seconds`); then the observer has the shard begun anew.
+    until("everything to be there again", PATIENCE, || async {
+        let now = claim(&live, person).await?;
+        ensure!(now != before, "the volume is the old one");
+        live.sets.get(&person.objects()).await?;
+        Ok(())
+    })
+    .await?;
+    let shown = looks::phase(person, phase).await?;
+    ensure!(
+        !has(&shown, "quarantined"),
+        "a deleted namespace is no refusal: {shown}"
+    );
+    let pods = live.pod_count().await?;
+    let wanted = usize::from(phase == "ready");
+    ensure!(pods == wanted, "{pods} pods of one who is {phase}");
+    told(person, "the Namespace was").await
+}
+
+fn has(shown: &Value, kind: &str) -> bool {
+    let notices = shown["notices"].as_array();
+    notices.is_some_and(|notices| notices.iter().any(|notice| notice["kind"] == kind))
+}
+
+/// Which claim it is.
+async fn claim(live: &Live, person: &Person) -> Result<String> {
+    let claim = live.claims.get(&person.objects()).await?;
+    let none = || Failure::new("a claim without a UID");
+    claim.metadata.uid.ok_or_else(none)
+}
