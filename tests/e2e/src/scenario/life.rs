@@ -218,7 +218,12 @@ async fn deleted_after_grace(world: &World, person: &Person, workspace: &str) ->
         "graceDays: 0",
     )
     .await?;
-    person.must(Method::DELETE, &path, None).await?;
+    let restore = format!("{path}/restore");
+    looks::mark_without_grace(
+        async || person.must(Method::DELETE, &path, None).await,
+        async || person.must(Method::POST, &restore, None).await,
+    )
+    .await?;
     looks::gone(person, workspace).await?;
     edit.undo(&world.product).await?;
     until("Git to have it no longer", LIMIT, || async {

@@ -2,6 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{Namespace, PersistentVolumeClaim, Pod},
@@ -10,7 +11,7 @@ use kube::{Api, api::ListParams};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::{CELL, Cluster, During, Failure, Person, Product, Result, World, ensure, until};
+use crate::{CELL, Cluster, During, Failure, Person, Product, Result, World, ensure, fail, until};
 
 /// How long anything may take on a loaded machine of two cores.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
@@ -47,6 +48,25 @@ pub(super) async fn gone(person: &Person, workspace: &str) -> Result {
             Ok(())
         },
     )
+    .await
+}
+
+/// Marks something for deletion under a policy without grace period, as soon as the API has taken that up: a mark
+/// that is still to last for days is taken back. The answer of `mark` says until when it lasts.
+pub(super) async fn mark_without_grace(
+    mark: impl AsyncFn() -> Result<Value>,
+    restore: impl AsyncFn() -> Result<Value>,
+) -> Result {
+    until("the API to give no grace", LIMIT, || async {
+        let shown = mark().await?;
+        let lasts = shown["deletes_at"].as_str().unwrap_or_default();
+        let lasts: Timestamp = lasts.parse().during(&shown)?;
+        if lasts > Timestamp::now() + SignedDuration::from_hours(1) {
+            restore().await?;
+            fail!("it would be kept until {lasts}");
+        }
+        Ok(())
+    })
     .await
 }
 

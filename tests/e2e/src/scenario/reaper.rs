@@ -139,7 +139,12 @@ async fn a_volume_waits_for_the_pod_that_uses_it(world: &World, person: &Person)
     )
     .await?;
     let path = format!("/api/v5/workspaces/{id}");
-    person.must(Method::DELETE, &path, None).await?;
+    let restore = format!("{path}/restore");
+    looks::mark_without_grace(
+        async || person.must(Method::DELETE, &path, None).await,
+        async || person.must(Method::POST, &restore, None).await,
+    )
+    .await?;
     looks::gone(person, &id).await?;
     edit.undo(&world.product).await?;
     until("the volume to wait for its pod", LIMIT, || async {
@@ -213,9 +218,15 @@ async fn leaves_after_grace(world: &World, person: &Person) -> Result {
     )
     .await?;
     let marked = json!({"password": PASSWORD, "mode": "grace"});
-    person
-        .must(Method::DELETE, "/api/v5/me", Some(&marked))
-        .await?;
+    looks::mark_without_grace(
+        async || {
+            person
+                .must(Method::DELETE, "/api/v5/me", Some(&marked))
+                .await
+        },
+        async || person.must(Method::POST, "/api/v5/me/restore", None).await,
+    )
+    .await?;
     until_removed(world, person, &live).await?;
     edit.undo(&world.product).await
 }
