@@ -12,9 +12,10 @@ use kube::{
 /// gone must not hold a watch for minutes.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long a connection may say nothing. Watches are silent when nothing happens and send a bookmark about
-/// every minute (Kubernetes documentation, "Watch bookmarks"); the API server ends a watch after 5 to 10 minutes.
-const READ: Duration = Duration::from_secs(295);
+/// How long a connection may say nothing: longer than the observer's watches, which the API server ends after a
+/// minute, so that only a connection that died in silence is cut, and an observer behind it does not believe for
+/// minutes that nothing happens.
+const READ: Duration = Duration::from_secs(90);
 
 /// A client of a cluster: of the file `kubeconfig`, or without one of `$KUBECONFIG`, `~/.kube/config` or, inside
 /// a pod, of its ServiceAccount, in this order.

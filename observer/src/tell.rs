@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use coditect_core::{CellSummary, Phase, RequestId, Result, UserId};
+use coditect_core::{Cause, CellSummary, Phase, RequestId, Result, UserId};
 use coditect_registry::{
     operation::{NoteStatus, STATUSES_AT_ONCE},
     query::{UserRuntime, WorkspaceRuntime},
@@ -202,10 +202,16 @@ impl Teller {
         );
         let before = workspace.status.as_ref();
         let status = status(&wanted, &seen, before, now);
-        let settled = matches!(
-            status.phase,
-            Phase::Ready | Phase::Suspended | Phase::Deleting
-        );
+        // A hold ends with a change of policy, at which everybody is looked at.
+        let waits_for_hold = status
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.cause == Cause::Hold);
+        let settled = waits_for_hold
+            || matches!(
+                status.phase,
+                Phase::Ready | Phase::Suspended | Phase::Deleting
+            );
         if !settled || !status.notices.is_empty() {
             self.restless.insert(id.0);
         }

@@ -28,7 +28,7 @@ use crate::{
 
 /// How many objects a page of a list holds: one page at a time is in memory as a whole.
 const PAGE: u32 = 100;
-/// How long one watch lasts, in seconds. Also how soon a connection that died in silence is noticed.
+/// How long one watch lasts, in seconds: less than a connection may say nothing (see [`crate::client`]).
 const WATCH: u32 = 60;
 /// First and longest pause after a failure. An API server that restarts is back within seconds, and each watch
 /// costs it little: it goes on where it was.

@@ -76,7 +76,10 @@ impl Restart {
                     id: Uuid::new_v4(),
                     outdated_before: not_before.max(now),
                     not_before,
-                    not_after: until.unwrap_or(not_before.max(now) + WINDOW),
+                    not_after: until.unwrap_or_else(|| {
+                        let opens = not_before.max(now);
+                        opens.saturating_add(WINDOW).unwrap_or(Timestamp::MAX)
+                    }),
                     at_once: *at_once,
                     stopped: None,
                     done: 0,

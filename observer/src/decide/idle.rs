@@ -73,7 +73,7 @@ pub fn decide(limits: &Limits, used: &Use, now: Timestamp) -> Decision {
     if is_known {
         let idle = SignedDuration::from_mins(i64::from(limits.idle_minutes));
         let last = output.map_or(last_input, |at| at.max(last_input));
-        let until = last + idle;
+        let until = later(last, idle);
         if now >= until {
             return suspend(PowerCause::Idle);
         }
@@ -111,6 +111,11 @@ pub fn decide(limits: &Limits, used: &Use, now: Timestamp) -> Decision {
         suspend: None,
         notices,
     }
+}
+
+/// A plan may say any number of minutes: what is behind the end of time is never.
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn notice(kind: NoticeKind, at: Timestamp, until: Timestamp, detail: &str) -> Notice {
@@ -200,6 +205,16 @@ mod tests {
             (warned.notices[0].at, warned.notices[0].until),
             (at(12), Some(at(14)))
         );
+    }
+
+    #[test]
+    fn a_plan_that_never_idles_out_is_not_the_end_of_time() {
+        let limits = Limits {
+            idle_minutes: u32::MAX,
+            ..LIMITS
+        };
+        let used = used(Some((Some(0), None, 600)));
+        assert_eq!(decide(&limits, &used, at(600)), Decision::default());
     }
 
     /// A long build with the tab closed.

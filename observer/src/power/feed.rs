@@ -19,6 +19,9 @@ const PAGE: usize = 500;
 /// How long entries stay in the feed after they were carried out: for another observer of the same cell, which
 /// then need not read everything.
 const KEPT: Duration = Duration::from_secs(60);
+/// How long entries stay at most whose orders cannot be carried out: the orders themselves are not lost, and one
+/// workspace whose scale the cluster refuses must not make the feed grow for ever.
+const KEPT_AT_MOST: Duration = Duration::from_secs(600);
 /// First and longest pause while the registry does not answer.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
@@ -138,10 +141,11 @@ impl Follower {
         let mut until = None;
         while let Some(oldest) = self.handled.front()
             && oldest.at.elapsed() >= KEPT
-            && !oldest
-                .workspaces
-                .iter()
-                .any(|workspace| self.cell.scaler.holds(*workspace))
+            && (oldest.at.elapsed() >= KEPT_AT_MOST
+                || !oldest
+                    .workspaces
+                    .iter()
+                    .any(|workspace| self.cell.scaler.holds(*workspace)))
         {
             until = Some(oldest.until);
             self.handled.pop_front();
