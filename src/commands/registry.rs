@@ -20,7 +20,8 @@ pub(crate) struct Registry {
 enum Action {
     /// Print what the store is, its epoch and its version.
     Show,
-    /// Give unused space back to the disk. Stop the installation first.
+    /// Give unused space back to the disk, with what is left in it of those who were erased. Stop the
+    /// installation first.
     Compact,
     /// Begin a new life after restoring the store from a backup, so that every renderer reconciles in full and
     /// takes nothing for granted.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use coditect_core::Version;
-use redb::{CompactionError, Database};
+use redb::Database;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
@@ -35,9 +35,6 @@ const TICK: Duration = Duration::from_millis(250);
 /// one. Opening the file anew after each of them would keep readers waiting.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Compaction waits for the last reads: this often, this long.
-const COMPACT_ATTEMPTS: u32 = 100;
-const COMPACT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What the thread is asked.
 pub(super) enum Command {
@@ -256,6 +253,18 @@ impl Committer {
         }
     }
 
+    /// Opens the file and lets everybody read it.
+    fn open(&mut self) -> Result<(), StoreError> {
+        let (database, version) = file::reopen(&self.path)?;
+        let snapshot = EmbeddedSnapshot::take(&database, version, Arc::clone(&self.suspect));
+        let snapshot = snapshot.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        self.version = version;
+        self.recent = RecentWrites::since(version);
+        self.database = Some(database);
+        self.publish(snapshot);
+        Ok(())
+    }
+
     /// Opens the file anew. redb takes no more writes after an error, because what it holds in memory may
     /// no longer be what is on disk.
     fn recover(&mut self, why: &str) {
@@ -264,25 +273,13 @@ impl Committer {
         let pause = self.trouble.as_ref().map_or(FIRST_PAUSE, |trouble| {
             (trouble.pause * 2).min(LONGEST_PAUSE)
         });
-        let opened = file::reopen(&self.path).and_then(|(database, version)| {
-            let snapshot = EmbeddedSnapshot::take(&database, version, Arc::clone(&self.suspect));
-            Ok((
-                snapshot.map_err(|error| StoreError::Unavailable(error.to_string()))?,
-                database,
-                version,
-            ))
-        });
-        let why = match opened {
-            Ok((snapshot, database, version)) => {
+        let why = match self.open() {
+            Ok(()) => {
                 tracing::warn!(
                     why,
-                    version = version.0,
+                    version = self.version.0,
                     "the registry's file has been opened anew"
                 );
-                self.version = version;
-                self.recent = RecentWrites::since(version);
-                self.database = Some(database);
-                self.publish(snapshot);
                 self.shared.watches.wake_all();
                 why.to_owned()
             }
@@ -300,19 +297,19 @@ impl Committer {
         });
     }
 
-    /// Gives unused space back to the file system. Nobody reads or writes meanwhile.
+    /// Gives unused space back to the file system, with what was left in it. Nobody reads or writes meanwhile.
     fn compact(&mut self) -> Result<(), StoreError> {
         self.withdraw("it is being compacted; try again in a moment");
-        let Some(database) = self.database.as_mut() else {
+        let Some(database) = self.database.take() else {
             return Err(StoreError::Unavailable("its file is not open".to_owned()));
         };
-        let compacted = compact(database);
-        match EmbeddedSnapshot::take(database, self.version, Arc::clone(&self.suspect)) {
-            Ok(snapshot) => self.publish(snapshot),
+        let rewritten = file::rewrite(&self.path, &database);
+        drop(database);
+        match self.open() {
+            Ok(()) => self.shared.watches.wake_all(),
             Err(error) => self.recover(&error.to_string()),
         }
-        self.shared.watches.wake_all();
-        compacted
+        rewritten
             .map_err(|error| StoreError::Unavailable(format!("it could not be compacted: {error}")))
     }
 }
@@ -328,17 +325,6 @@ impl Drop for TellsOfPanic {
             self.0.watches.wake_all();
         }
     }
-}
-
-fn compact(database: &mut Database) -> Result<(), CompactionError> {
-    // Reads that had begun when the snapshots were let go may still run: they are short.
-    for _ in 0..COMPACT_ATTEMPTS {
-        match database.compact() {
-            Err(CompactionError::TransactionInProgress) => std::thread::sleep(COMPACT_PAUSE),
-            done => return done.map(|_| ()),
-        }
-    }
-    Err(CompactionError::TransactionInProgress)
 }
 
 /// Everything that waits now, up to the limits of a group, and the first other command behind it.

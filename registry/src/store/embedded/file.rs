@@ -136,13 +136,58 @@ fn create(path: &Path) -> Result<(), StoreError> {
     fs::remove_file(&unfinished)
         .and(placed)
         .map_err(|error| not_opened(path, &error))?;
+    sync_folder(path).map_err(|error| not_opened(path, &error))
+}
+
+/// Writes all that an open store holds into a new file, and puts that in the place of the old one, which stays open.
+/// Unlike a compaction in place this leaves nothing behind of what was cleared: unused pages keep their bytes. A
+/// crash leaves the old file or the new one, each whole.
+///
+/// # Errors
+/// What the disk or the library says; then the old file is in its place.
+pub(super) fn rewrite(path: &Path, old: &Database) -> Result<(), redb::Error> {
+    let beside = unfinished(path);
+    // Of a rewrite that was killed.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let written = copy(old, &beside).and_then(|()| Ok(fs::rename(&beside, path)?));
+    if written.is_err() {
+        // It is in nobody's way, and the next attempt removes it.
+        let _ = fs::remove_file(&beside);
+    }
+    written?;
+    Ok(sync_folder(path)?)
+}
+
+fn copy(old: &Database, to: &Path) -> Result<(), redb::Error> {
+    let mut new = database(to, true)?;
+    let (read, write) = (old.begin_read()?, new.begin_write()?);
+    {
+        let mut data = write.open_table(DATA)?;
+        for entry in read.open_table(DATA)?.iter()? {
+            let (key, value) = entry?;
+            data.insert(key.value(), value.value())?;
+        }
+        let mut about = write.open_table(ABOUT)?;
+        for entry in read.open_table(ABOUT)?.iter()? {
+            let (name, number) = entry?;
+            about.insert(name.value(), number.value())?;
+        }
+    }
+    write.commit()?;
+    // Filling a tree leaves pages half empty.
+    while new.compact()? {}
+    Ok(new.close()?)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| not_opened(path, &error))
+    File::open(folder)?.sync_all()
 }
 
 /// What the file takes on disk in bytes, 0 if it cannot be asked. It is longer, by a hole at its end.

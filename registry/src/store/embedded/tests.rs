@@ -155,6 +155,37 @@ async fn compaction_gives_space_back_and_keeps_everything() {
     put(&store, &[1], b"on").await.unwrap();
 }
 
+/// An erased person's bytes lie in unused pages until these are given back.
+#[tokio::test]
+async fn compaction_leaves_nothing_of_what_was_cleared() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    let holds = |what: &[u8]| {
+        let bytes = std::fs::read(&path).unwrap();
+        bytes.windows(what.len()).any(|window| window == what)
+    };
+    let store = EmbeddedStore::open(&path).unwrap();
+    for n in 0..200_u8 {
+        let value = format!("somebody-{n}@example.test");
+        put(&store, &[n], value.as_bytes()).await.unwrap();
+    }
+    assert!(holds(b"somebody-17@"));
+    let mut clears = store.begin().await.unwrap();
+    clears.clear(&[17]);
+    clears.commit().await.unwrap();
+    store.compact().await.unwrap();
+    assert!(!holds(b"somebody-17@"));
+    assert!(holds(b"somebody-18@"));
+    assert_eq!(
+        get(&store, &[18]).await,
+        Some(b"somebody-18@example.test".to_vec())
+    );
+    put(&store, &[17], b"on").await.unwrap();
+    drop(store);
+    let store = EmbeddedStore::open(&path).unwrap();
+    assert_eq!(get(&store, &[17]).await, Some(b"on".to_vec()));
+}
+
 #[tokio::test]
 async fn a_snapshot_nobody_may_read_any_more_is_let_go() {
     let folder = folder();
