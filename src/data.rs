@@ -27,6 +27,7 @@ pub(crate) struct Data {
     /// The folder that holds the installation: registry, cells' repositories, policy, keys.
     #[arg(
         long = "data",
+        global = true,
         value_name = "DIR",
         default_value = ".coditect",
         env = "CODITECT_DATA"

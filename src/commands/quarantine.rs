@@ -16,7 +16,7 @@ pub(crate) struct Quarantine {
     data: Data,
 
     /// The cell.
-    #[arg(long, value_name = "CELL", default_value = "local")]
+    #[arg(long, global = true, value_name = "CELL", default_value = "local")]
     cell: CellName,
 
     #[command(subcommand)]
