@@ -25,6 +25,6 @@ pub use self::{
     product::{Api, PASSWORD, Person, Product, Seeded, Settings},
     runner::{Context, Length, Options, Scenario, run},
     seen::{Seen, Times, is_ready},
-    until::until,
+    until::{lasts, until},
     world::{CELL, World, allow, connect, follow, settled},
 };

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use crate::{Failure, Result};
+use crate::{During, Failure, Result};
 
 /// The first pause between two looks; it doubles up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(10);
@@ -45,4 +45,21 @@ where
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST);
     }
+}
+
+/// Looks again and again for a while, to see that something stays as it is; the first look that fails ends it.
+///
+/// # Errors
+/// The look's own, with what was to last.
+pub async fn lasts<F, Look>(what: impl Display, time: Duration, mut look: F) -> Result
+where
+    F: FnMut() -> Look,
+    Look: Future<Output = Result>,
+{
+    let ends = Instant::now() + time;
+    while Instant::now() < ends {
+        look().await.during(format!("{what} did not last"))?;
+        sleep(LONGEST).await;
+    }
+    Ok(())
 }

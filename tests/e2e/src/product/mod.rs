@@ -50,6 +50,7 @@ pub struct Product {
     token: String,
     seeded: Vec<Seeded>,
     parts: BTreeMap<&'static str, Process>,
+    ports: Vec<u16>,
 }
 
 impl Product {
@@ -71,6 +72,7 @@ impl Product {
             repository: format!("http://127.0.0.1:{git}/{cell}.git"),
             token: Uuid::new_v4().to_string(),
             parts: BTreeMap::new(),
+            ports: Vec::new(),
             seeded,
             folder,
         };
@@ -137,6 +139,15 @@ impl Product {
     #[must_use]
     pub fn api(&self) -> Api {
         self.api.clone()
+    }
+
+    /// What a monitor reads of every process: health and metrics.
+    #[must_use]
+    pub fn monitored(&self) -> Vec<String> {
+        let of = |port: &u16| {
+            ["health", "metrics"].map(|what| format!("http://127.0.0.1:{port}/{what}"))
+        };
+        self.ports.iter().flat_map(of).collect()
     }
 
     /// The data folder.
@@ -301,6 +312,7 @@ impl Product {
             log: self.folder.join("log").join(format!("{name}.log")),
         });
         self.parts.insert(name, process);
+        self.ports.push(port);
         self.restart(name).await.map(drop)
     }
 }

@@ -1,5 +1,6 @@
 //! The scenarios, one file each. Those that share the world stand together, so that it is started once.
 
+mod activity;
 mod admission;
 mod cluster;
 mod drift;
@@ -8,6 +9,7 @@ mod looks;
 mod observer;
 mod policy;
 mod reaper;
+mod rollout;
 mod scale;
 mod shards;
 mod sign_up;
@@ -22,7 +24,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     sign_up::SCENARIO,
     observer::SCENARIO,
     life::SCENARIO,
+    activity::SCENARIO,
     drift::SCENARIO,
+    rollout::SCENARIO,
     scale::one_change::SCENARIO,
     scale::wake_storm::SCENARIO,
     scale::full_shard::SCENARIO,

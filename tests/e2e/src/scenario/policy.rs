@@ -9,23 +9,28 @@ use std::{
 use super::looks::LIMIT;
 use crate::{During, Product, Result, ensure, until};
 
-/// A file of the policy that was changed; what it held before.
-pub(super) struct Edit {
-    file: PathBuf,
-    /// None if there was no such file.
-    before: Option<String>,
-}
+/// Files of the policy that were changed, and what they held before; none if there was no such file.
+pub(super) struct Edit(Vec<(PathBuf, Option<String>)>);
 
 impl Edit {
     /// Writes a file, and waits until the change is in force.
     pub(super) async fn write(product: &Product, file: &str, text: &str) -> Result<Self> {
-        let path = product.policy().join(file);
-        let before = fs::read_to_string(&path).ok();
-        let edit = Self {
-            file: PathBuf::from(file),
-            before,
-        };
-        edit.put(product, Some(text)).await?;
+        Self::write_all(product, [(PathBuf::from(file), text.to_owned())]).await
+    }
+
+    /// Writes several files, and waits until all are in force.
+    pub(super) async fn write_all(
+        product: &Product,
+        files: impl IntoIterator<Item = (PathBuf, String)>,
+    ) -> Result<Self> {
+        let now = files.into_iter().map(|(file, text)| (file, Some(text)));
+        let now: Vec<_> = now.collect();
+        let before = now.iter().map(|(file, _)| {
+            let before = fs::read_to_string(product.policy().join(file)).ok();
+            (file.clone(), before)
+        });
+        let edit = Self(before.collect());
+        put(product, &now).await?;
         Ok(edit)
     }
 
@@ -43,23 +48,35 @@ impl Edit {
 
     /// Puts back what was there, and waits until that is in force.
     pub(super) async fn undo(self, product: &Product) -> Result {
-        self.put(product, self.before.as_deref()).await
+        put(product, &self.0).await
     }
+}
 
-    async fn put(&self, product: &Product, text: Option<&str>) -> Result {
-        let path = product.policy().join(&self.file);
+async fn put(product: &Product, files: &[(PathBuf, Option<String>)]) -> Result {
+    let policy = product.policy();
+    for (file, text) in files {
+        let path = policy.join(file);
         match text {
-            Some(text) => fs::write(&path, text)?,
+            Some(text) => {
+                fs::create_dir_all(path.parent().unwrap_or(&policy))?;
+                fs::write(&path, text)?;
+            }
             None => fs::remove_file(&path)?,
         }
-        // The process that owns the folder commits what it has read: what the commit holds is in force.
-        until("the policy to be in force", LIMIT, || async {
-            let held = committed(&product.policy(), &self.file)?;
-            ensure!(held.as_deref() == text, "the newest commit has another one");
-            Ok(())
-        })
-        .await
     }
+    // The process that owns the folder commits what it has read: what the commit holds is in force.
+    until("the policy to be in force", LIMIT, || async {
+        for (file, text) in files {
+            let held = committed(&policy, file)?;
+            ensure!(
+                held == *text,
+                "the newest commit has another {}",
+                file.display()
+            );
+        }
+        Ok(())
+    })
+    .await
 }
 
 fn committed(policy: &Path, file: &Path) -> Result<Option<String>> {
