@@ -38,6 +38,13 @@ pub(crate) fn router() -> Router<ApiState> {
             ),
         )
         .route(
+            "/assets/workspace.js",
+            asset(
+                "text/javascript; charset=utf-8",
+                include_str!("../static/workspace.js"),
+            ),
+        )
+        .route(
             "/assets/landing.js",
             asset(
                 "text/javascript; charset=utf-8",

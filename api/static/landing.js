@@ -1,4 +1,6 @@
 // Signs a person up and shows their workspaces. The access token lives in this page only.
+import { all, events, phases, sentence, why } from "./workspace.js";
+
 const api = "/api/v5";
 const at = (id) => document.getElementById(id);
 let token = null;
@@ -6,7 +8,7 @@ let signingUp = true;
 const streams = new Map();
 
 class Problem extends Error {
-  constructor(body) { super(body.detail ?? body.title ?? "The server did not answer."); this.body = body; }
+  constructor(body) { super(sentence(body.detail ?? body.title ?? "the server does not answer; try again")); this.body = body; }
 }
 
 async function call(method, path, body, headers = {}) {
@@ -19,10 +21,15 @@ async function call(method, path, body, headers = {}) {
     },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  let response = await request();
-  if (response.status === 401 && token && await refresh()) response = await request();
-  const text = await response.text();
-  const answer = text ? JSON.parse(text) : null;
+  let response;
+  try {
+    response = await request();
+    if (response.status === 401 && token && await refresh()) response = await request();
+  } catch {
+    throw new Problem({});
+  }
+  // What stands between may answer in another format.
+  const answer = await response.json().catch(() => null);
   if (!response.ok) throw new Problem(answer ?? {});
   return answer;
 }
@@ -72,6 +79,7 @@ at("credentials").addEventListener("submit", async (event) => {
   const form = event.target;
   const value = (name) => form.elements[name].value;
   explain(form, null);
+  say("");
   at("submit").disabled = true;
   try {
     const signedIn = signingUp
@@ -103,7 +111,7 @@ async function signUp(person) {
 
 async function enter() {
   show(true);
-  const { items } = await call("GET", "/workspaces");
+  const items = await all((path) => call("GET", path), "/workspaces");
   at("workspaces").replaceChildren(...items.map(card));
   for (const workspace of items) follow(workspace.id);
 }
@@ -115,25 +123,20 @@ function element(name, properties = {}, ...children) {
 }
 
 function card(workspace) {
-  const made = element("div", { className: "card", id: `w-${workspace.id}` });
+  const made = element("section", { className: "card", id: `w-${workspace.id}` });
   fill(made, workspace);
   return made;
 }
 
-const phases = {
-  requested: "asked for", committed: "in Git", synced: "in the cluster", starting: "starting", ready: "ready",
-  suspending: "stopping", suspended: "stopped", deleting: "being deleted", failed: "stands still",
-};
-
 const causes = {
   idle: "because nobody used it", hours: "because the hours of this month are used up", longest_session: "because it ran for long without anybody at it",
-  deletion: "because it is marked for deletion", restored: "because it was restored from Git; start it when you like", sign_up: "since you signed up",
+  deletion: "because it is marked for deletion", restored: "because it was restored from Git; wake it when you like", sign_up: "since you signed up",
 };
 
 const notices = {
-  idle: ({ until }) => `Nobody has used it for a while. It is stopped${until ? ` at ${clock(until)}` : ""} unless you keep it; its files stay.`,
-  hours: ({ until }) => `The hours of this month are nearly used up. It is stopped${until ? ` at ${clock(until)}` : " then"}; its files stay.`,
-  activity_unknown: () => "Whether it is used cannot be seen now, so it is not stopped for want of use.",
+  idle: ({ until }) => `Nobody has used it for a while. It goes to sleep${until ? ` at ${clock(until)}` : ""} unless you keep it; its files are kept.`,
+  hours: ({ until }) => `The hours of this month are nearly used up. It goes to sleep${until ? ` at ${clock(until)}` : " then"}; its files are kept.`,
+  activity_unknown: () => "Whether it is used cannot be seen now, so it does not go to sleep for want of use.",
   drift: () => "Somebody changed it in the cluster by hand. It was put back.",
   quarantined: () => "The cluster refused its newest version. The last good one stands.",
   restart_pending: ({ until }) => `A change waits for its next start${until ? `, at the latest ${clock(until)}` : ""}.`,
@@ -152,7 +155,7 @@ function lasted(milliseconds) {
 
 /** The steps of the present road, each with the time that it took. */
 function road({ timeline }) {
-  const list = element("ol", { className: "road" });
+  const list = element("ol", { className: "road", ariaLabel: "How it came here" });
   timeline.steps.forEach((step, index) => list.append(element("li", { title: clock(step.at) },
     phases[step.phase] ?? step.phase, index ? element("span", { className: "hint", textContent: ` ${lasted(step.took_ms)}` }) : "")));
   return list;
@@ -162,42 +165,47 @@ function fill(made, workspace) {
   const phase = element("span", { className: "phase", textContent: phases[workspace.phase] ?? workspace.phase });
   phase.dataset.phase = workspace.phase;
   const told = element("div");
-  if (workspace.reason) told.append(element("p", { className: "error" },
-    `${workspace.phase === "failed" ? "It stands still" : "Its newest change waits"}: ${workspace.reason.detail}. What can be done: ${workspace.reason.remedy}.`));
+  if (workspace.reason) told.append(element("p", { className: "error", textContent: why(workspace) }));
   const facts = element("dl");
-  const fact = (name, value) => value != null && facts.append(element("dt", { textContent: name }), element("dd", { className: "mono", textContent: value }));
-  fact("Address", workspace.url);
-  fact("Commit", workspace.commit ?? "on its way");
-  fact("Volume", `${workspace.storage.gib} Gi, ${workspace.storage.class}`);
+  const fact = (name, value, mono = "") => value != null && facts.append(element("dt", { textContent: name }), element("dd", { className: mono }, value));
+  fact("Address", workspace.url && element("a", { href: workspace.url, textContent: workspace.url }), "mono");
+  fact("Commit", workspace.commit ?? "on its way", workspace.commit ? "mono" : "");
+  fact("Volume", `${workspace.storage.gib} GiB, ${workspace.storage.class}`);
   fact("Power", [workspace.power.wanted, causes[workspace.power.cause]].filter(Boolean).join(", "));
   fact("Deleted at", workspace.deletes_at && clock(workspace.deletes_at));
   const act = (text, method, path) => element("button", {
     type: "button",
     textContent: text,
-    onclick: async () => { try { await call(method, `/workspaces/${workspace.id}${path}`); } catch (error) { say(error.message); } },
+    ariaLabel: `${text}: ${workspace.name}`,
+    onclick: async () => {
+      say("");
+      try { await call(method, `/workspaces/${workspace.id}${path}`); } catch (error) { say(error.message); }
+    },
   });
   for (const notice of workspace.notices) {
     const line = element("p", { className: "notice" }, notices[notice.kind]?.(notice) ?? notice.kind);
-    if (notice.detail) line.append(element("span", { className: "hint", textContent: ` ${notice.detail}` }));
+    if (notice.detail) line.append(element("span", { className: "hint", textContent: ` ${sentence(notice.detail)}` }));
     if (notice.kind === "idle") line.append(" ", act("Keep", "POST", "/keep"));
     told.append(line);
   }
   const row = element("div", { className: "row" });
   if (workspace.deletes_at) row.append(act("Restore", "POST", "/restore"));
   else row.append(
-    workspace.power.wanted === "on" ? act("Stop", "POST", "/stop") : act("Start", "POST", "/start"),
+    workspace.power.wanted === "on" ? act("Put to sleep", "POST", "/stop") : act("Wake", "POST", "/start"),
     act("Delete", "DELETE", ""),
   );
-  made.replaceChildren(element("strong", { textContent: workspace.name }), " ", phase, told, road(workspace), facts, row);
+  // Whoever works by keyboard stays where they were, or comes to what took that place.
+  const held = made.contains(document.activeElement) ? document.activeElement : null;
+  const place = [...made.querySelectorAll(".row button")].indexOf(held);
+  const name = element("h3", { textContent: workspace.name, tabIndex: -1 });
+  made.replaceChildren(name, " ", phase, told, road(workspace), facts, row);
+  made.ariaLabel = workspace.name;
+  if (held) ([...made.querySelectorAll("a, button")].find((one) => one.textContent === held.textContent) ?? row.children[place] ?? name).focus();
+  // Heard, not shown twice.
+  if (made.dataset.phase && made.dataset.phase !== workspace.phase) at("news").textContent = `${workspace.name}: ${phase.textContent}`;
+  made.dataset.phase = workspace.phase;
 }
 
-/** The text of a streamed answer, piece by piece (not every browser iterates over streams). */
-async function* pieces(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
-}
-
-// A streamed fetch, because EventSource cannot send the access token.
 async function follow(id) {
   let last = null;
   const stop = new AbortController();
@@ -212,22 +220,15 @@ async function follow(id) {
       if (response.status === 401) { if (await refresh()) continue; return; }
       if (response.status === 404) return gone(id);
       if (!response.ok) throw new Error(response.statusText);
-      let rest = "";
-      for await (const chunk of pieces(response)) {
-        const events = (rest + chunk).split("\n\n");
-        rest = events.pop();
-        for (const text of events) {
-          const lines = Object.fromEntries(text.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]));
-          if (lines.event === "workspace") { last = lines.id; const made = at(`w-${id}`); if (made) fill(made, JSON.parse(lines.data)); }
-          if (lines.event === "end") {
-            const { reason } = JSON.parse(lines.data);
-            if (reason === "deleted") return gone(id);
-            if (reason === "signed_out") return show(false);
-            if (reason === "expired" && !await refresh()) return;
-          }
+      for await (const { event, id: seen, data } of events(response)) {
+        if (event === "workspace") { last = seen; const made = at(`w-${id}`); if (made) fill(made, data); }
+        if (event === "end") {
+          if (data.reason === "deleted") return gone(id);
+          if (data.reason === "signed_out") return show(false);
+          if (data.reason === "expired" && !await refresh()) return;
         }
       }
-    } catch (error) {
+    } catch {
       if (stop.signal.aborted) return;
     }
     await new Promise((done) => setTimeout(done, 1000));
@@ -240,6 +241,7 @@ at("create").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
   explain(form, null);
+  say("");
   try {
     const workspace = await call("POST", "/workspaces", { name: form.elements.name.value }, { "Idempotency-Key": crypto.randomUUID() });
     form.reset();
@@ -258,4 +260,8 @@ at("sign-out").addEventListener("click", async () => {
 });
 
 // Come back signed in if the browser still has the refresh cookie.
-if (await refresh()) await enter();
+try {
+  if (await refresh()) await enter();
+} catch (error) {
+  say(error instanceof Problem ? error.message : "The server does not answer; load the page again.");
+}

@@ -1,4 +1,6 @@
 // Wakes a workspace by a person's click, and goes there when it is ready. The access token lives in this page.
+import { all, events, phases, sentence, why } from "./workspace.js";
+
 const api = "/api/v5";
 const at = (id) => document.getElementById(id);
 const slug = location.pathname.split("/").pop();
@@ -6,8 +8,12 @@ let token = null;
 let workspace = null;
 // Only whoever clicked is taken there: nobody is sent to and fro between two pages.
 let clicked = false;
+let waking = false;
+const away = "The server does not answer; try again.";
 
-const say = (text) => { at("status").textContent = text; };
+const say = (text) => { at("status").textContent = sentence(text); };
+// A call that reaches nobody fails with a TypeError, in each browser's own words.
+const excuse = (error) => say(error instanceof TypeError || !error.message ? away : error.message);
 
 async function refresh() {
   const response = await fetch(`${api}/auth/refresh`, { method: "POST" });
@@ -22,35 +28,38 @@ async function call(method, path, headers = {}) {
 }
 
 async function find() {
-  let cursor = null;
-  do {
-    const response = await call("GET", `/workspaces?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
-    if (!response.ok) throw new Error((await response.json()).detail);
-    const page = await response.json();
-    const found = page.items.find((item) => item.slug === slug);
-    if (found) return found;
-    cursor = page.next_cursor;
-  } while (cursor);
-  return null;
+  const items = await all(async (path) => {
+    const response = await call("GET", path);
+    const page = await response.json().catch(() => null);
+    if (!response.ok) throw new Error(page?.detail);
+    return page;
+  }, "/workspaces");
+  return items.find((item) => item.slug === slug) ?? null;
+}
+
+function state({ phase, power }) {
+  if (phase === "deleting") return "It is marked for deletion. Restore it among your workspaces first.";
+  if (power.wanted === "off") return ["starting", "ready", "suspending"].includes(phase) ? "It is going to sleep. Its files are kept." : "It is asleep. Its files are kept.";
+  if (phase === "failed") return "It cannot run. Its files are kept.";
+  return phase === "ready" ? "It is running." : "It is starting…";
 }
 
 function show(next) {
   workspace = next;
+  const clicking = document.activeElement === at("wake");
   at("workspace").hidden = false;
   at("name").textContent = workspace.name;
-  at("phase").textContent = workspace.phase;
+  at("phase").textContent = phases[workspace.phase] ?? workspace.phase;
   at("phase").dataset.phase = workspace.phase;
-  const { reason } = workspace;
-  at("reason").textContent = reason ? `${reason.detail}: ${reason.remedy}.` : "";
-  const on = workspace.power.wanted === "on";
-  at("wake").hidden = on || workspace.phase === "deleting";
-  at("open").hidden = workspace.phase !== "ready";
+  at("reason").textContent = why(workspace);
+  at("wake").hidden = workspace.power.wanted === "on" || workspace.phase === "deleting";
+  const ready = workspace.phase === "ready" && workspace.power.wanted === "on" && workspace.url;
+  at("open").hidden = !ready;
   if (workspace.url) at("open").href = workspace.url;
-  if (workspace.phase === "deleting") say("It is marked for deletion. Restore it among your workspaces first.");
-  else if (workspace.phase === "ready") say("It is running.");
-  else if (workspace.phase === "failed") say("It does not start.");
-  else say(on ? "It is starting…" : "It is asleep. Its files are kept.");
-  if (clicked && workspace.phase === "ready" && workspace.url) location.assign(workspace.url);
+  say(state(workspace));
+  // The button goes away under whoever pressed it.
+  if (clicking && at("wake").hidden) (ready ? at("open") : at("name")).focus();
+  if (clicked && ready) location.assign(workspace.url);
 }
 
 /** Shows every change; goes on until the page is left. */
@@ -62,15 +71,8 @@ async function follow() {
       if (response.status === 401) return door();
       if (response.status === 404) { at("workspace").hidden = true; return say("This workspace is gone."); }
       if (response.ok) {
-        const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-        let rest = "";
-        for (let read = await reader.read(); !read.done; read = await reader.read()) {
-          const events = (rest + read.value).split("\n\n");
-          rest = events.pop();
-          for (const text of events) {
-            const lines = Object.fromEntries(text.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]));
-            if (lines.event === "workspace") { last = lines.id; show(JSON.parse(lines.data)); }
-          }
+        for await (const { event, id, data } of events(response)) {
+          if (event === "workspace") { last = id; show(data); }
         }
       }
     } catch { /* away for a moment */ }
@@ -94,34 +96,38 @@ async function enter() {
 }
 
 at("wake").addEventListener("click", async () => {
-  clicked = true;
-  at("wake").disabled = true;
+  if (waking) return;
+  clicked = waking = true;
   say("Waking it…");
   const response = await call("POST", `/workspaces/${workspace.id}/start`).catch(() => null);
-  at("wake").disabled = false;
+  waking = false;
   if (response?.ok) return show(await response.json());
   clicked = false;
-  say((await response?.json().catch(() => null))?.detail ?? "The server does not answer; try again.");
+  say((await response?.json().catch(() => null))?.detail ?? away);
 });
 
 at("credentials").addEventListener("submit", async (event) => {
   event.preventDefault();
   const { email, password } = event.target.elements;
-  const response = await fetch(`${api}/auth/login`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ email: email.value, password: password.value }),
-  });
-  const answer = await response.json();
-  if (!response.ok) return say(answer.detail);
-  password.value = "";
-  token = answer.access_token;
-  await enter();
+  try {
+    const response = await fetch(`${api}/auth/login`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ email: email.value, password: password.value }),
+    });
+    const answer = await response.json().catch(() => null);
+    if (!response.ok) return say(answer?.detail ?? away);
+    password.value = "";
+    token = answer.access_token;
+    await enter();
+  } catch (error) {
+    excuse(error);
+  }
 });
 
 try {
   if (await refresh()) await enter();
   else door();
 } catch (error) {
-  say(`${error.message ?? "The server does not answer"}; load the page again.`);
+  excuse(error);
 }

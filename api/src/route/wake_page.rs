@@ -36,7 +36,7 @@ const fn words(seen: Seen) -> (&'static str, &'static str, Option<&'static str>)
     match seen {
         Seen::Suspended => (
             "This workspace is asleep",
-            "Nobody has used it for a while. Its files are kept.",
+            "Its files are kept. Whoever it belongs to can wake it.",
             Some("Wake it"),
         ),
         Seen::Suspending => (
@@ -50,7 +50,7 @@ const fn words(seen: Seen) -> (&'static str, &'static str, Option<&'static str>)
             None,
         ),
         Seen::Failed => (
-            "This workspace does not start",
+            "This workspace cannot run",
             "Its files are kept. Whoever it belongs to can see why.",
             Some("See why"),
         ),

@@ -67,25 +67,26 @@ impl Site {
         if own.iter().any(|own| own == name) {
             return Self::Elsewhere;
         }
-        for (cell, domain) in cells {
-            if name == domain {
-                return Self::NoWorkspace;
-            }
-            let Some(label) = name
-                .strip_suffix(domain)
-                .and_then(|rest| rest.strip_suffix('.'))
-            else {
-                continue;
+        // One cell's domain may lie in another's: the longest one that fits is meant.
+        let within = cells.filter_map(|(cell, domain)| {
+            let rest = name.strip_suffix(domain)?;
+            let label = if rest.is_empty() {
+                rest
+            } else {
+                rest.strip_suffix('.')?
             };
-            return match slug_of(label) {
-                Some(slug) => Self::Workspace {
-                    cell: cell.clone(),
-                    slug,
-                },
-                None => Self::NoWorkspace,
-            };
+            Some((domain.len(), cell, label))
+        });
+        let Some((_, cell, label)) = within.max_by_key(|(length, ..)| *length) else {
+            return Self::Elsewhere;
+        };
+        match slug_of(label) {
+            Some(slug) => Self::Workspace {
+                cell: cell.clone(),
+                slug,
+            },
+            None => Self::NoWorkspace,
         }
-        Self::Elsewhere
     }
 }
 
@@ -146,6 +147,7 @@ mod tests {
         let cells: Vec<(CellName, &str)> = vec![
             ("eu".parse().unwrap(), "ide.example"),
             ("us".parse().unwrap(), "us.ide.example.org"),
+            ("west".parse().unwrap(), "west.ide.example"),
         ];
         let mut headers = HeaderMap::new();
         for host in hosts {
@@ -184,12 +186,18 @@ mod tests {
             workspace("us"),
             "each cell has its own domain"
         );
+        assert_eq!(
+            host("calm-lake-2abcd.west.ide.example"),
+            workspace("west"),
+            "also if it lies in another's"
+        );
     }
 
     #[test]
     fn whatever_else_lies_in_a_cells_domain_is_nobodys() {
         for text in [
             "ide.example",
+            "west.ide.example",
             "a.calm-lake-2abcd.ide.example",
             "xn--bcher-kva.ide.example",
             "w-calm-lake-2abcd.ide.example",

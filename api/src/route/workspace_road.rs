@@ -117,7 +117,7 @@ words! {
     }
 }
 
-/// Why a workspace stands still.
+/// Why a workspace, or its newest change, stands still.
 #[derive(Clone, Serialize, ToSchema)]
 #[schema(as = Reason)]
 pub(super) struct ReasonBody {
