@@ -1,24 +1,18 @@
 //! A template release that goes to everyone ring by ring, the restart that brings it to pods, and a release that crashes.
 
+mod crash;
 mod fleet;
 mod pace;
+mod window;
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
-use futures::{StreamExt, TryStreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
-use reqwest::Method;
-use serde_json::{Value, json};
-
-use self::{
-    fleet::{Fleet, Picture, RINGS},
-    pace::Pace,
-};
+use self::fleet::{Fleet, Picture, RINGS};
 use super::{
-    looks::{self, LIMIT, Live},
+    looks::{self, LIMIT},
     policy::Edit,
 };
-use crate::{Context, Length, Person, Result, Scenario, World, ensure, fail, lasts, say, until};
+use crate::{Context, Length, Person, Result, Scenario, World, ensure, say, until};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "rollout",
@@ -27,11 +21,6 @@ pub(super) const SCENARIO: Scenario = Scenario {
     length: Length::Long,
     run: |context| Box::pin(run(context)),
 };
-
-/// How many pods may be down at the same time.
-const AT_ONCE: usize = 3;
-/// How long a restart stays away from what it must leave alone: it looks every three seconds while none is under way.
-const LEFT_ALONE: Duration = Duration::from_secs(8);
 
 async fn run(context: &mut Context) -> Result {
     let mut world = say::step("a world starts", context.own_world("rings")).await?;
@@ -42,21 +31,21 @@ async fn run(context: &mut Context) -> Result {
         say::step(format!("v2 goes to the ring {name} and no further"), step).await?;
     }
     say::step("volumes grow in place", volumes(&world, &fleet)).await?;
-    slow(&world, true).await?;
+    window::slow(&world, true).await?;
     say::step(
         "outside of the window nothing is restarted",
-        before_the_window(&world, &fleet),
+        window::before_the_window(&world),
     )
     .await?;
     say::step(
         "in the window pods are restarted at a pace",
-        in_the_window(&mut world, &fleet),
+        window::in_the_window(&mut world, &fleet),
     )
     .await?;
-    slow(&world, false).await?;
+    window::slow(&world, false).await?;
     say::step(
         "case 13: a release that crashes stops at the canary",
-        crash(&world, &fleet),
+        crash::stops_at_the_canary(&world, &fleet),
     )
     .await?;
     say::step("registry, Git and cluster agree", looks::agree(&world)).await?;
@@ -220,325 +209,4 @@ async fn volumes(world: &World, fleet: &Fleet) -> Result {
         .await?;
     }
     Ok(())
-}
-
-/// Has pods take their time, so that a pace can be seen.
-async fn slow(world: &World, slow: bool) -> Result {
-    for (annotation, time) in [("ready-after", "2s"), ("stops-after", "1s")] {
-        let set = format!(
-            "fakelet.test/{annotation}{}",
-            if slow {
-                format!("={time}")
-            } else {
-                "-".to_owned()
-            }
-        );
-        world
-            .cluster
-            .kubectl(&["annotate", "--overwrite", "nodes", "--all", &set])
-            .await?;
-    }
-    Ok(())
-}
-
-async fn restart(world: &World, arguments: &[&str]) -> Result<(i32, Value)> {
-    let arguments = [&["restart", "--cell", crate::CELL], arguments].concat();
-    world.product.command(&arguments).await
-}
-
-/// Begins a restart with a window from now on.
-async fn begin(world: &World, at_once: usize) -> Result {
-    let until = (Timestamp::now() + SignedDuration::from_mins(30)).to_string();
-    let (code, said) = restart(
-        world,
-        &[
-            "start",
-            "--until",
-            &until,
-            "--at-once",
-            &at_once.to_string(),
-        ],
-    )
-    .await?;
-    ensure!(code == 0 && said["state"] == "under way", "{code}: {said}");
-    Ok(())
-}
-
-async fn end(world: &World) -> Result {
-    let (code, said) = restart(world, &["stop"]).await?;
-    ensure!(code == 0 && said["state"] == "stopped", "{code}: {said}");
-    Ok(())
-}
-
-async fn before_the_window(world: &World, _fleet: &Fleet) -> Result {
-    let before = Picture::of(world).await?;
-    let [past, soon, later] =
-        [-1, 1, 2].map(|hours| (Timestamp::now() + SignedDuration::from_hours(hours)).to_string());
-    let (code, said) = restart(world, &["start", "--until", &past]).await?;
-    ensure!(code != 0, "a window that is over is taken: {said}");
-    let (code, said) = restart(
-        world,
-        &[
-            "start",
-            "--from",
-            &soon,
-            "--until",
-            &later,
-            "--at-once",
-            "3",
-        ],
-    )
-    .await?;
-    ensure!(
-        code == 0 && said["state"] == "waits for its window",
-        "{code}: {said}"
-    );
-    let (code, said) = restart(world, &["start"]).await?;
-    ensure!(code != 0, "a second one beside it is taken: {said}");
-    lasts("every pod", LEFT_ALONE, async || {
-        Picture::of(world).await?.same_pods(&before)
-    })
-    .await?;
-    end(world).await
-}
-
-async fn in_the_window(world: &mut World, fleet: &Fleet) -> Result {
-    // One sleeps before it begins, one is stopped before its turn comes, one in the middle of its turn.
-    let mut by_id: Vec<&Person> = fleet.people.iter().collect();
-    by_id.sort_by(|a, b| a.workspace.cmp(&b.workspace));
-    let [sleeper, .., last] = by_id.as_slice() else {
-        fail!("too few people");
-    };
-    sleeper.ask("stop").await?;
-    looks::phase(sleeper, "suspended").await?;
-    let before = Picture::of(world).await?;
-    let powers: Vec<Value> = stream::iter(&fleet.people)
-        .then(async |person| Result::Ok(person.shown().await?["power"].clone()))
-        .try_collect()
-        .await?;
-    let others = fleet.people.iter().filter(|one| one.user != sleeper.user);
-    let pace = Pace::watch(&world.cluster.admin(), others.map(Person::namespace)).await?;
-    begin(world, AT_ONCE).await?;
-    pace.forget(&last.namespace());
-    last.ask("stop").await?;
-    let middle = pace.somebody_down().await?;
-    pace.forget(&middle);
-    let Some(middle) = fleet.people.iter().find(|one| one.namespace() == middle) else {
-        fail!("{middle} is nobody's");
-    };
-    middle.ask("stop").await?;
-    until("a third to have been restarted", LIMIT, || async {
-        let renewed = Picture::of(world).await?.renewed(&before).len();
-        ensure!(renewed * 3 >= fleet.people.len(), "{renewed} are");
-        Ok(())
-    })
-    .await?;
-    world.product.kill9("observer").await?;
-    world.product.restart("observer").await?;
-    let stopped = [
-        sleeper.user.as_str(),
-        last.user.as_str(),
-        middle.user.as_str(),
-    ];
-    for (person, power) in fleet.people.iter().zip(&powers) {
-        if stopped.contains(&person.user.as_str()) {
-            looks::phase(person, "suspended").await?;
-            ensure!(
-                person.shown().await?["power"]["wanted"] == "off",
-                "a stop was undone"
-            );
-            continue;
-        }
-        until("a restarted workspace to run on v2", LIMIT, || async {
-            let now = Picture::of(world).await?;
-            let one = now.of_user(&person.namespace())?;
-            ensure!(
-                one.is_newest() && one.pod_uid() != before.of_user(&person.namespace())?.pod_uid(),
-                "{one:?}"
-            );
-            Ok(())
-        })
-        .await?;
-        pending(person, false).await?;
-        let now = person.shown().await?["power"].clone();
-        ensure!(
-            now == *power,
-            "a restart is no change of power: {power}, {now}"
-        );
-    }
-    let (code, said) = restart(world, &["status"]).await?;
-    ensure!(
-        code == 0 && said["failed"] == 0 && said["state"] == "under way",
-        "{said}"
-    );
-    let most = pace.most()?;
-    ensure!(
-        most <= AT_ONCE,
-        "{most} pods were down at the same time, {AT_ONCE} may be"
-    );
-    ensure!(most > 1, "no two were ever down at the same time");
-    say::line(format!(
-        "            {} restarted, at most {most} down at the same time",
-        fleet.people.len() - stopped.len()
-    ));
-    end(world).await?;
-    let live = Live::of(&world.cluster, sleeper);
-    ensure!(
-        live.scale(&sleeper.objects()).await? == 0,
-        "a suspended workspace was started"
-    );
-    for person in [*sleeper, *last, middle] {
-        person.ask("start").await?;
-        looks::phase(person, "ready").await?;
-        let now = Picture::of(world).await?;
-        ensure!(
-            now.of_user(&person.namespace())?.is_newest(),
-            "started on an old version"
-        );
-    }
-    Ok(())
-}
-
-/// Incident: a bad template filled the queue so that neither its fix nor anybody's request got through (Coder's
-/// documents on prebuilt workspaces), and a global change restarted everyone into it (che#23553).
-async fn crash(world: &World, fleet: &Fleet) -> Result {
-    let before = Picture::of(world).await?;
-    let canary = fleet.of_ring(0);
-    release(world, "v3", "v2")?;
-    rings(world, ["v3", "v2", "v2"], Some("crashing")).await?;
-    for person in fleet
-        .people
-        .iter()
-        .filter(|one| canary.contains(&one.namespace()))
-    {
-        pending(person, true).await?;
-    }
-    begin(world, AT_ONCE).await?;
-    let failed = until("somebody's workspace to crash", LIMIT, || async {
-        for person in &fleet.people {
-            let shown = person.shown().await?;
-            if shown["phase"] == "failed" {
-                ensure!(
-                    canary.contains(&person.namespace()),
-                    "not of the canary: {shown}"
-                );
-                return Ok((person, shown));
-            }
-        }
-        fail!("nobody's does")
-    });
-    let (crashed, shown) = failed.await?;
-    let reason = &shown["reason"];
-    ensure!(
-        reason["cause"] == "crash"
-            && reason["remedy"]
-                .as_str()
-                .is_some_and(|remedy| remedy.contains("release")),
-        "{reason}"
-    );
-
-    // Meanwhile others get what they ask for.
-    let Some(other) = fleet.people.iter().find(|one| fleet.ring(one) == 2) else {
-        fail!("everyone is in a ring before the last");
-    };
-    larger_plan(world, other).await?;
-
-    let stopped = until("the restart to stop by itself", LIMIT, || async {
-        let (_, said) = restart(world, &["status"]).await?;
-        ensure!(said["state"] == "stopped", "{said}");
-        Ok(said)
-    })
-    .await?;
-    ensure!(
-        stopped["stopped"]
-            .as_str()
-            .is_some_and(|why| why.contains("did not get ready")),
-        "{stopped}"
-    );
-    let now = Picture::of(world).await?;
-    let mut renewed = now.renewed(&before);
-    // A larger plan is another pod, too, and the window is for all that is outdated.
-    renewed.remove(&other.namespace());
-    ensure!(
-        renewed.is_subset(&canary),
-        "restarted beyond the canary: {renewed:?}"
-    );
-    ensure!(
-        renewed.len() < canary.len(),
-        "it stopped when nobody was left"
-    );
-    let spared = fleet
-        .people
-        .iter()
-        .filter(|one| !renewed.contains(&one.namespace()));
-    for person in spared {
-        looks::phase(person, "ready").await?;
-    }
-    say::line(format!(
-        "            {} of {} in the canary were restarted",
-        renewed.len(),
-        canary.len()
-    ));
-
-    // Back by a commit. Who crashes is helped by the next start: their own, or that of a restart.
-    rings(world, ["v2", "v2", "v2"], None).await?;
-    until(
-        "the canary to have v2 in the cluster again",
-        LIMIT,
-        || async {
-            let now = Picture::of(world).await?;
-            for namespace in &canary {
-                let one = now.of_user(namespace)?;
-                ensure!(one.has("v2"), "{namespace}: {one:?}");
-            }
-            Ok(())
-        },
-    )
-    .await?;
-    crashed.ask("stop").await?;
-    looks::phase(crashed, "suspended").await?;
-    crashed.ask("start").await?;
-    looks::phase(crashed, "ready").await?;
-    begin(world, AT_ONCE).await?;
-    for person in &fleet.people {
-        looks::phase(person, "ready").await?;
-        pending(person, false).await?;
-    }
-    let now = Picture::of(world).await?;
-    let now_renewed = now.renewed(&before);
-    for (namespace, one) in &now.users {
-        ensure!(one.is_newest() && one.has("v2"), "{namespace}: {one:?}");
-        ensure!(
-            renewed.contains(namespace) == now_renewed.contains(namespace)
-                || *namespace == other.namespace(),
-            "{namespace} was restarted for nothing"
-        );
-    }
-    let (_, said) = restart(world, &["status"]).await?;
-    ensure!(said["failed"] == 0, "{said}");
-    end(world).await
-}
-
-async fn larger_plan(world: &World, person: &Person) -> Result {
-    let body = json!({"plan": "starter"});
-    person
-        .must(Method::PUT, "/api/v5/tenant/plan", Some(&body))
-        .await?;
-    let live = Live::of(&world.cluster, person);
-    until(
-        "another person's larger plan to be in the cluster",
-        LIMIT,
-        || async {
-            let namespace = live.namespaces.get(&live.namespace).await?;
-            let plan = namespace
-                .metadata
-                .labels
-                .unwrap_or_default()
-                .remove("coditect.ai/plan");
-            ensure!(plan.as_deref() == Some("starter"), "{plan:?}");
-            Ok(())
-        },
-    )
-    .await?;
-    looks::phase(person, "ready").await.map(drop)
 }
