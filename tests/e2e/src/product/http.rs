@@ -1,5 +1,7 @@
 //! People who use the API.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -22,8 +24,9 @@ pub struct Person {
     pub api: Api,
     /// With which address.
     pub email: String,
-    /// The access token.
+    /// The access token. It lasts minutes; requests as this person are sent with a new one then.
     pub token: String,
+    renewed: Arc<Mutex<Option<String>>>,
     /// Their id as a user.
     pub user: String,
     /// The tenant they belong to.
@@ -70,31 +73,6 @@ impl Api {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
-    /// Sends a request for a workspace's host, as a proxy does that has no pod to send it to; gives the status and
-    /// what the answer says of the workspace.
-    ///
-    /// # Errors
-    /// If there is no answer.
-    pub async fn knock(
-        &self,
-        method: Method,
-        host: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<(StatusCode, String)> {
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.url))
-            .header("host", host);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let answer = request.send().await?;
-        let said = answer.headers().get("coditect-wake");
-        let said = said.and_then(|said| said.to_str().ok());
-        Ok((answer.status(), said.unwrap_or_default().to_owned()))
-    }
-
     /// Signs somebody up and in.
     ///
     /// # Errors
@@ -113,9 +91,15 @@ impl Api {
     /// # Errors
     /// As [`Self::sign_up`].
     pub async fn sign_in(&self, email: &str) -> Result<Person> {
+        let token = self.log_in(email).await?;
+        self.person(email, token).await
+    }
+
+    /// A new access token.
+    async fn log_in(&self, email: &str) -> Result<String> {
         let body = json!({"email": email, "password": PASSWORD});
         let session = self.post("/api/v5/auth/login", &body).await?;
-        self.person(email, text(&session, "/access_token")?).await
+        text(&session, "/access_token")
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
@@ -130,6 +114,7 @@ impl Api {
             api: self.clone(),
             email: email.to_owned(),
             token,
+            renewed: Arc::default(),
             user: String::new(),
             tenant: String::new(),
             workspace: String::new(),
@@ -154,7 +139,25 @@ impl Person {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value)> {
-        self.api.send(method, path, Some(&self.token), body).await
+        let renewed = || self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = renewed().clone().unwrap_or_else(|| self.token.clone());
+        let answered = self
+            .api
+            .send(method.clone(), path, Some(&token), body)
+            .await?;
+        let expired = answered.0 == StatusCode::UNAUTHORIZED
+            && answered.1["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("expired"));
+        if !expired {
+            return Ok(answered);
+        }
+        // Somebody who is gone meanwhile cannot sign in, and was told so.
+        let Ok(token) = self.api.log_in(&self.email).await else {
+            return Ok(answered);
+        };
+        *renewed() = Some(token.clone());
+        self.api.send(method, path, Some(&token), body).await
     }
 
     /// Sends a request that must succeed, and gives the answer's JSON.

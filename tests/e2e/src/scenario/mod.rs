@@ -4,11 +4,14 @@ mod activity;
 mod admission;
 mod cluster;
 mod drift;
+mod faults;
 mod life;
 mod looks;
 mod observer;
+mod poison;
 mod policy;
 mod reaper;
+mod reasons;
 mod rollout;
 mod scale;
 mod shards;
@@ -26,6 +29,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     life::SCENARIO,
     activity::SCENARIO,
     drift::SCENARIO,
+    reasons::SCENARIO,
+    poison::SCENARIO,
+    faults::SCENARIO,
     rollout::SCENARIO,
     scale::one_change::SCENARIO,
     scale::wake_storm::SCENARIO,
