@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Failed,
     /// An input is not acceptable; correct it.
     Invalid,
-    /// `verify` found differences, or `restore` left somebody out.
+    /// `verify` found differences, `restore` left somebody out, or `cell` waits.
     Differs,
     /// Something it depends on does not answer; try again.
     Unavailable,

@@ -9,6 +9,7 @@ mod exit;
 mod local_runtime;
 mod observability;
 mod output;
+mod policy;
 mod progress;
 mod sample;
 mod serving;

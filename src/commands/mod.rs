@@ -17,10 +17,16 @@ mod restore;
 mod verify;
 mod workspace_stand_in;
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use coditect_core::{Error, Result};
+use coditect_registry::Registry;
 
-use crate::{cli::Cli, exit::Exit};
+use crate::{cli::Cli, data::Data, exit::Exit, output};
+
+/// How long the process that has the registry may take to start.
+const OWNER: Duration = Duration::from_secs(60);
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -94,4 +100,16 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::WorkspaceStandIn(stand_in) => stand_in.run().await,
         }
     })
+}
+
+/// The registry, for a process that works beside the one that has it. Says so if it must wait.
+async fn beside_owner(data: &Data) -> Result<Registry> {
+    if !data.socket().exists() {
+        output::complain(&format!(
+            "no process serves the registry in {}; waits {} s for `coditect api` to start (--data names the folder)",
+            data.folder().display(),
+            OWNER.as_secs()
+        ));
+    }
+    data.beside_owner(OWNER).await
 }

@@ -1,4 +1,4 @@
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr};
 
 use clap::Args;
 use coditect_api::ServeLimits;
@@ -43,9 +43,6 @@ pub(crate) struct Observer {
     listen: SocketAddr,
 }
 
-/// How long the process that has the registry may take to start.
-const OWNER: Duration = Duration::from_secs(60);
-
 #[derive(Serialize)]
 struct Ready {
     health: String,
@@ -56,7 +53,7 @@ impl Observer {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let metrics = observability::metrics()?;
         let health = Health::default();
-        let registry = self.data.beside_owner(OWNER).await?;
+        let registry = super::beside_owner(&self.data).await?;
         let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
         let (catalogue, follow) = catalogues(inputs);
         let policy: Vec<CellName> = catalogue.borrow().cells.keys().cloned().collect();

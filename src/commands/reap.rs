@@ -6,12 +6,12 @@ use clap::Args;
 use coditect_core::{CellName, Error, Result, health::Health};
 use coditect_observer::reap::{self, Allowance, Reaper, Report};
 use coditect_registry::Registry;
-use coditect_renderer::{git::PolicyRepository, inputs::Inputs, policy::DeletionBudgets};
+use coditect_renderer::policy::DeletionBudgets;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use self::repository::{Fetched, Local};
-use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, output, stop};
+use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, output, policy, stop};
 
 /// Remove the namespaces and volumes of what was deleted, once Git and Argo CD no longer have it.
 ///
@@ -65,7 +65,8 @@ impl FromStr for Place {
 
 impl Reap {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
-        let inputs = policy(&self.data)?;
+        let registry = self.data.open().await?;
+        let inputs = policy::newest(&self.data)?;
         let cells = self
             .clusters
             .cells(inputs.policy.catalogue().cells.into_keys())?;
@@ -77,7 +78,6 @@ impl Reap {
             let message = format!("names {}, which is no cell to work on", unknown.cell);
             return Err(Error::invalid("--repository", message));
         }
-        let registry = self.data.open().await?;
         let budgets = inputs.policy.defaults().deletion_budgets;
         let mut reapers = Vec::with_capacity(cells.len());
         for cell in cells {
@@ -161,15 +161,6 @@ async fn until_stopped(reapers: Vec<(CellName, Reaper)>, every: Duration) {
         running.spawn(reaper.run(every, stop.clone(), health.clone()));
     }
     running.join_all().await;
-}
-
-fn policy(data: &Data) -> Result<Inputs> {
-    let repository = PolicyRepository::open_or_init(data.policy())?;
-    let commit = repository
-        .head()?
-        .ok_or_else(|| Error::not_found("the policy repository has no commit yet"))?;
-    Inputs::at(&repository, commit)
-        .map_err(|why| Error::invalid("policy", format!("is not valid:\n{why}")))
 }
 
 fn print(reports: &[Report]) {

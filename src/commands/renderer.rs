@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use coditect_api::ServeLimits;
@@ -13,7 +13,7 @@ use crate::{
     cli::Output,
     data::Data,
     exit::Exit,
-    observability, output, progress, stop,
+    observability, output, policy, progress, stop,
 };
 
 /// Render cells: keep their repositories what the registry wants.
@@ -46,9 +46,6 @@ pub(crate) struct Renderer {
     listen: SocketAddr,
 }
 
-/// How long the process that has the registry may take to start.
-const OWNER: Duration = Duration::from_secs(60);
-
 #[derive(Serialize)]
 struct Ready {
     health: String,
@@ -64,9 +61,10 @@ impl Renderer {
         let registry = if self.once {
             self.data.open().await?
         } else {
-            self.data.beside_owner(OWNER).await?
+            super::beside_owner(&self.data).await?
         };
         let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
+        policy::has(&inputs.borrow(), &self.cells)?;
         let cells = if self.cells.is_empty() {
             inputs
                 .borrow()

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{cli::Output, data::Data, exit::Exit, output};
+use crate::{cli::Output, data::Data, exit::Exit, output, policy};
 
 /// Restart pods that run on an older version, a few at a time, within a window.
 ///
@@ -71,6 +71,10 @@ impl Restart {
                 until,
                 at_once,
             } => {
+                policy::has(
+                    &policy::newest(&self.data)?,
+                    std::slice::from_ref(&self.cell),
+                )?;
                 let not_before = from.unwrap_or(now);
                 let restart = record::Restart {
                     id: Uuid::new_v4(),

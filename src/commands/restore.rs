@@ -62,7 +62,7 @@ fn commit(text: &str) -> Result<Oid, String> {
     Oid::from_str(text)
         .ok()
         .filter(|oid| oid.to_string() == text)
-        .ok_or_else(|| "is not a commit's full id of 40 hexadecimal digits".to_owned())
+        .ok_or_else(|| "not a commit's full id of 40 hexadecimal digits".to_owned())
 }
 
 impl Restore {
@@ -79,6 +79,12 @@ impl RestoreRegistry {
         let repository = repository.unwrap_or_else(|| self.data.repository(&self.cell));
         let policy = self.policy.clone().unwrap_or_else(|| self.data.policy());
         // Before a registry is made: a wrong folder must not leave one.
+        if !repository.exists() {
+            return Err(Error::not_found(format!(
+                "there is no repository {}; name the cell with --cell, its installation with --data, or a clone with --repository",
+                repository.display()
+            )));
+        }
         let repository = CellRepository::open(repository)?;
         if !policy.join(".git").exists() {
             return Err(Error::not_found(format!(

@@ -4,11 +4,11 @@ mod metrics;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
-use coditect_core::{CellName, Error, Result};
+use coditect_core::{CellName, Result};
 use coditect_observer::compare;
 use coditect_registry::Registry;
 use coditect_renderer::{
-    git::{CellRepository, PolicyRepository},
+    git::CellRepository,
     inputs::Inputs,
     verify::{Difference, Report, verify},
 };
@@ -21,7 +21,7 @@ use crate::{
     clusters::{Cluster, Clusters},
     data::Data,
     exit::Exit,
-    output, progress,
+    output, policy, progress,
 };
 
 /// Prove that registry and Git agree, user by user, by the bytes that rendering gives; with `--cluster` also
@@ -93,7 +93,8 @@ const SHOWN: usize = 50;
 impl Verify {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let registry = self.data.open().await?;
-        let inputs = self.inputs()?;
+        let inputs = Arc::new(policy::newest(&self.data)?);
+        policy::has(&inputs, &self.cells)?;
         let cells: Vec<CellName> = if self.cells.is_empty() {
             inputs.policy.catalogue().cells.keys().cloned().collect()
         } else {
@@ -129,16 +130,6 @@ impl Verify {
             Output::Text => print(&reports),
         }
         Ok(if agree { Exit::Done } else { Exit::Differs })
-    }
-
-    fn inputs(&self) -> Result<Arc<Inputs>> {
-        let repository = PolicyRepository::open_or_init(self.data.policy())?;
-        let commit = repository
-            .head()?
-            .ok_or_else(|| Error::not_found("the policy repository has no commit yet"))?;
-        let inputs = Inputs::at(&repository, commit)
-            .map_err(|why| Error::invalid("policy", format!("is not valid:\n{why}")))?;
-        Ok(Arc::new(inputs))
     }
 
     /// Compares the cluster with Git and the registry's power.
