@@ -73,6 +73,31 @@ impl Api {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
+    /// Sends a request for a workspace's host, as a proxy does that has no pod to send it to; gives the status and
+    /// what the answer says of the workspace.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn knock(
+        &self,
+        method: Method,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<(StatusCode, String)> {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.url))
+            .header("host", host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await?;
+        let said = answer.headers().get("coditect-wake");
+        let said = said.and_then(|said| said.to_str().ok());
+        Ok((answer.status(), said.unwrap_or_default().to_owned()))
+    }
+
     /// Signs somebody up and in.
     ///
     /// # Errors
