@@ -28,10 +28,11 @@ e2e: tools ## The product on a real control plane: the quick scenarios; ONLY=nam
 	cargo build --quiet --package coditect --package coditect-e2e --bins
 	cargo run --quiet --package coditect-e2e -- $(ONLY)
 
+# Figures are those of an optimised program; the profile is that of `make bench`.
 e2e-full: tools ## The same with the long scenarios, and at full size.
 	scripts/e2e-stack
-	cargo build --quiet --package coditect --package coditect-e2e --bins
-	cargo run --quiet --package coditect-e2e -- --full $(ONLY)
+	cargo build --quiet --package coditect --bins --profile bench
+	cargo run --quiet --package coditect-e2e -- --full --program $(CARGO_TARGET_DIR)/release/coditect $(ONLY)
 
 lint: ## Formatting and lints, warnings denied.
 	cargo fmt --all --check

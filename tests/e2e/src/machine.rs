@@ -28,11 +28,12 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Finds the programs, and makes a folder for the run below `cache`.
+    /// Finds the programs, and makes a folder for the run below `cache`. The product's is the one given, or the one
+    /// beside this program.
     ///
     /// # Errors
     /// If something has not been built, with the command that builds it.
-    pub async fn new(cache: &Path) -> Result<Self> {
+    pub async fn new(cache: &Path, program: Option<&Path>) -> Result<Self> {
         // The package is the folder tests/e2e of the tree.
         let tree = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../..")
@@ -44,7 +45,10 @@ impl Machine {
             stack.join("complete").exists(),
             "the test control plane is not built; run scripts/e2e-stack"
         );
-        let coditect = std::env::current_exe()?.with_file_name("coditect");
+        let coditect = match program {
+            Some(program) => program.to_owned(),
+            None => std::env::current_exe()?.with_file_name("coditect"),
+        };
         ensure!(
             coditect.exists(),
             "{} is not built; run `cargo build --bin coditect`",

@@ -25,6 +25,10 @@ struct Arguments {
     #[arg(long)]
     list: bool,
 
+    /// The product's program [default: the `coditect` beside this one].
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+
     /// The folder of the built control plane and of the runs' data [default: ~/.cache/coditect].
     #[arg(long, value_name = "DIR", env = "CODITECT_CACHE")]
     cache: Option<PathBuf>,
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         full: arguments.full,
         keep: arguments.keep,
         list: arguments.list,
+        program: arguments.program,
         cache: arguments.cache.unwrap_or_else(|| {
             let home = std::env::home_dir().unwrap_or_else(std::env::temp_dir);
             home.join(".cache/coditect")

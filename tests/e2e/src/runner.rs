@@ -95,6 +95,8 @@ pub struct Options {
     pub keep: bool,
     /// Only print what there is.
     pub list: bool,
+    /// The product's program, if it is not the one beside this one.
+    pub program: Option<PathBuf>,
     /// The folder of the built control plane and of the runs' data.
     pub cache: PathBuf,
 }
@@ -131,7 +133,7 @@ pub fn run(options: Options) -> Result<bool> {
         .build()?;
     runtime.block_on(async {
         let mut context = Context {
-            machine: Machine::new(&options.cache).await?,
+            machine: Machine::new(&options.cache, options.program.as_deref()).await?,
             full: options.full,
             name: "",
             shared: None,

@@ -148,6 +148,7 @@ stringData:
   url: {repository}
   project: coditect-{cell}
   webhookManifestCacheWarmDisabled: \"true\"
+  forceHttpBasicAuth: \"true\"
   username: argocd
   password: {token}
 "

@@ -25,6 +25,16 @@ const PEOPLE: usize = 128;
 /// How many changes of each kind are measured, one after another.
 pub(super) const CHANGES: usize = 25;
 
+/// A rule for one organisation: another memory limit than its plan has.
+const RULE: &str = "limits:
+  pod:
+    cpuMillis: 1000
+    cpuRequestMillis: 100
+    memoryMib: 1500
+    ephemeralStorageMib: 2048
+    pids: 256
+";
+
 async fn run(context: &mut Context) -> Result {
     let mut world = super::filled(context, PEOPLE, None).await?;
     let people = super::signed_in(&world, None, 2 * CHANGES).await?;
@@ -78,8 +88,7 @@ async fn by_rule(world: &World, sights: &Sights, person: &Person) -> Result<Took
     let folder = world.product.policy().join("tenants/orgs");
     fs::create_dir_all(&folder)?;
     let began = Instant::now();
-    let rule = "limits:\n  pod:\n    memoryMib: 1500\n";
-    fs::write(folder.join(format!("{}.yaml", person.tenant)), rule)?;
+    fs::write(folder.join(format!("{}.yaml", person.tenant)), RULE)?;
     let live = sights.first(person, began, |sight| sight.memory == "1500Mi");
     Ok(Took {
         answered: Duration::ZERO,
