@@ -2,8 +2,10 @@
 
 mod activity;
 mod admission;
+mod cell_lost;
 mod cluster;
 mod drift;
+mod erasure;
 mod faults;
 mod life;
 mod looks;
@@ -12,6 +14,7 @@ mod poison;
 mod policy;
 mod reaper;
 mod reasons;
+mod registry_lost;
 mod rollout;
 mod scale;
 mod shards;
@@ -27,12 +30,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     sign_up::SCENARIO,
     observer::SCENARIO,
     life::SCENARIO,
+    erasure::SCENARIO,
     activity::SCENARIO,
     drift::SCENARIO,
     reasons::SCENARIO,
     poison::SCENARIO,
     faults::SCENARIO,
     rollout::SCENARIO,
+    cell_lost::SCENARIO,
+    registry_lost::SCENARIO,
     scale::one_change::SCENARIO,
     scale::wake_storm::SCENARIO,
     scale::full_shard::SCENARIO,
