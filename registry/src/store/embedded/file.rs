@@ -140,7 +140,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Writes all that an open store holds into a new file, and puts that in the place of the old one, which stays open.
-/// Unlike a compaction in place this leaves nothing behind of what was cleared: unused pages keep their bytes. A
+/// Nothing of what was cleared can be in it, which a compaction in place, that moves pages, does not promise. A
 /// crash leaves the old file or the new one, each whole.
 ///
 /// # Errors
