@@ -46,6 +46,8 @@ pub struct Context {
     /// The name of the scenario.
     pub name: &'static str,
     shared: Option<World>,
+    /// How many shared worlds there were: one that a failed scenario left is not started again in its folders.
+    worlds: u32,
 }
 
 impl Context {
@@ -58,7 +60,9 @@ impl Context {
         match &mut self.shared {
             Some(world) => world.must_run()?,
             None => {
-                let start = World::start(&self.machine, "shared");
+                self.worlds += 1;
+                let name = format!("shared-{}", self.worlds);
+                let start = World::start(&self.machine, &name);
                 self.shared = Some(say::step("the shared world starts", start).await?);
             }
         }
@@ -137,6 +141,7 @@ pub fn run(options: Options) -> Result<bool> {
             full: options.full,
             name: "",
             shared: None,
+            worlds: 0,
         };
         let all = run_all(&mut context, &chosen);
         let succeeded = tokio::select! {

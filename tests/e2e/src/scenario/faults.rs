@@ -23,7 +23,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "faults",
     purpose: "each process killed under load: nothing acknowledged is lost, all converges, the status says how far it is",
     expected: Duration::from_secs(240),
-    length: Length::Quick,
+    length: Length::Long,
     run: |context| Box::pin(run(context)),
 };
 

@@ -29,7 +29,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "poison",
     purpose: "whom the cluster refuses is quarantined and told why, the neighbours proceed; an unreadable shard is named",
     expected: Duration::from_secs(180),
-    length: Length::Quick,
+    length: Length::Long,
     run: |context| Box::pin(run(context)),
 };
 

@@ -24,7 +24,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "reasons",
     purpose: "image, crash, volume, no room and a dead node are each named with a remedy, and clear",
     expected: Duration::from_secs(240),
-    length: Length::Quick,
+    length: Length::Long,
     run: |context| Box::pin(run(context)),
 };
 
