@@ -55,7 +55,8 @@ pub(super) async fn stops_at_the_canary(world: &World, fleet: &Fleet) -> Result 
     };
     larger_plan(world, other).await?;
 
-    let stopped = until("the restart to stop by itself", LIMIT, || async {
+    // Two rounds of a minute each, until more have failed than may.
+    let stopped = until("the restart to stop by itself", 2 * LIMIT, || async {
         let (_, said) = restart(world, &["status"]).await?;
         ensure!(said["state"] == "stopped", "{said}");
         Ok(said)
