@@ -41,11 +41,11 @@ const TABLE: [(&str, &[&str], &[&str]); 7] = [
         &[],
     ),
     // It knows the product as its users do, by its programs and their interfaces; but a shard of a full cell is seeded
-    // through the registry.
+    // through the registry, with the policy as the renderer reads it.
     (
         "coditect-e2e",
-        &["coditect-core", "coditect-registry"],
-        &["git2", "axum"],
+        &["coditect-core", "coditect-registry", "coditect-renderer"],
+        &["axum"],
     ),
 ];
 

@@ -10,6 +10,7 @@
 //! The commit told last is kept beside the repository, so that one whose event was lost in a crash is told by the
 //! next start. Nothing depends on the event but time: Argo CD also polls.
 
+mod again;
 mod event;
 mod send;
 
@@ -30,11 +31,12 @@ use tokio::{
 };
 
 use self::{
+    again::Again,
     event::Event,
     send::{Failure, Sender},
 };
 use crate::{
-    git::{CellRepository, jittered},
+    git::{CellRepository, Paths, jittered},
     reconcile::blocking,
 };
 
@@ -127,6 +129,7 @@ impl Webhook {
             sender,
             status,
             behind_since: None,
+            again: Again::default(),
         };
         Ok(Self {
             task: tokio::spawn(teller.follow(Arc::clone(&wake))),
@@ -162,13 +165,23 @@ struct Teller {
     sender: Sender,
     status: watch::Sender<WebhookStatus>,
     behind_since: Option<Instant>,
+    again: Again,
 }
 
 impl Teller {
     async fn follow(mut self, wake: Arc<Notify>) {
         let mut pause = self.config.first_pause;
         loop {
-            wake.notified().await;
+            tokio::select! {
+                () = wake.notified() => {}
+                () = until(self.again.due()) => {
+                    // What fails here was told once before, and is found by the poll.
+                    if let Err(problem) = self.tell_again().await {
+                        tracing::debug!(cell = %self.config.cell, "webhook, said again: {problem}");
+                    }
+                    continue;
+                }
+            }
             self.behind_since = Some(Instant::now());
             while let Err(problem) = self.tell().await {
                 self.failed(&problem);
@@ -182,7 +195,7 @@ impl Teller {
     }
 
     /// Tells the difference between what was told last and the head, if there is one.
-    async fn tell(&self) -> Result<(), String> {
+    async fn tell(&mut self) -> Result<(), String> {
         let (repository, memory) = (self.repository.clone(), self.memory.clone());
         let (most, again) = (self.config.most_paths, self.status.borrow().told.is_none());
         let event = blocking(move || Ok(difference(&repository, &memory, most, again)?))
@@ -208,12 +221,35 @@ impl Teller {
             // It costs one event told twice.
             tracing::warn!(cell = %self.config.cell, %error, "what was told cannot be written down");
         }
+        if let Some(paths) = &event.paths {
+            self.again.sent(Instant::now(), paths);
+        }
         self.health.ok(&self.part, format!("told {}", event.after));
         self.status.send_replace(WebhookStatus {
             told: Some(event.after),
             ..WebhookStatus::default()
         });
         Ok(())
+    }
+
+    /// Names shards once more whose event may be lost. From the head to the head, so that nothing is concluded of
+    /// those that are not named.
+    async fn tell_again(&mut self) -> Result<(), String> {
+        let modified = self.again.take(Instant::now());
+        let Some(head) = self.status.borrow().told.filter(|_| !modified.is_empty()) else {
+            return Ok(());
+        };
+        let event = Event {
+            before: Some(head),
+            after: head,
+            paths: Some(Paths {
+                modified,
+                ..Paths::default()
+            }),
+        };
+        metrics::counter!("coditect_renderer_webhook_events_total", "cell" => self.config.cell.to_string(), "outcome" => "said_again").increment(1);
+        let sent = self.sender.send(&event).await;
+        sent.map_err(|failure| failure.sentence())
     }
 
     fn failed(&self, problem: &str) {
@@ -235,6 +271,14 @@ impl Teller {
             .map_or(Duration::ZERO, |since| since.elapsed());
         metrics::gauge!("coditect_renderer_webhook_behind_seconds", "cell" => self.config.cell.to_string())
             .set(behind.as_secs_f64());
+    }
+}
+
+/// Waits until then; for ever if there is no such time.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use crate::{CELL, Cluster, During, Failure, Person, Product, Result, World, ensure, fail, until};
 
-/// How long anything may take on a loaded machine of two cores.
-pub(super) const LIMIT: Duration = Duration::from_secs(120);
+/// How long anything may take on a loaded machine of two cores: longer than Argo CD's poll, which is what finds a commit
+/// whose event was lost (`argocd/settings`: 60 s, its informer's period, and 30 s of jitter).
+pub(super) const LIMIT: Duration = Duration::from_secs(240);
 
 /// Waits until the API shows a workspace in a phase; gives what it shows then.
 pub(super) async fn phase(person: &Person, wanted: &str) -> Result<Value> {
