@@ -17,13 +17,12 @@ use super::{
     pages::{Pages, of_user},
     user::{Difference, Live, Wanted, user},
 };
+use crate::seen::MANAGED_BY;
 
 /// How long between two looks at what differs.
 const BETWEEN: Duration = Duration::from_millis(500);
 /// How many users are looked at again at the same time.
 const AT_ONCE: usize = 8;
-/// The label of namespaces that are ours.
-const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "coditect");
 
 /// What a cell's cluster should hold. Every question is answered anew.
 #[async_trait]

@@ -11,6 +11,7 @@ use kube::{
 use serde_json::{Map, Value};
 
 use super::{kinds::Kind, user::Live};
+use crate::seen;
 
 /// How many objects of a kind are asked for at once: with a dozen kinds, some tens of megabytes at most.
 const PAGE: u32 = 200;
@@ -155,7 +156,7 @@ fn user_of(kind: &Kind, metadata: &ObjectMeta) -> Option<UserId> {
     } else {
         metadata.namespace.as_ref()
     };
-    namespace?.strip_prefix("user-")?.parse().ok()
+    seen::user_of(namespace?)
 }
 
 fn live(kind: &'static Kind, object: DynamicObject) -> Live {

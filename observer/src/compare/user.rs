@@ -11,11 +11,8 @@ use super::{
     fields::{Field, fields},
     foreign::foreign,
 };
+use crate::seen::{GENERATION, WORKSPACE};
 
-/// The annotation of a Namespace that says which generation of the user it is of.
-const GENERATION: &str = "coditect.ai/generation";
-/// The label of a workspace's objects.
-const WORKSPACE: &str = "coditect.ai/workspace";
 /// Objects that clusters put into every namespace themselves.
 const EVERYWHERE: [(&str, &str); 2] = [
     ("ServiceAccount", "default"),

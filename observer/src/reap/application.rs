@@ -11,12 +11,10 @@ use kube::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::seen::{CELL, SHARD};
+
 /// Where Argo CD and its Applications live.
 const NAMESPACE: &str = "argocd";
-/// The label of an Application that names its cell.
-const CELL: &str = "coditect.ai/cell";
-/// The label of an Application that names its shard.
-const SHARD: &str = "coditect.ai/shard";
 /// How many Applications are read at once: a full one has some hundred kilobytes of status.
 const PAGE: u32 = 8;
 

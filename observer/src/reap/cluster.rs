@@ -17,14 +17,11 @@ use kube::{
 use serde_json::json;
 
 use super::decide::{Live, Why};
+use crate::seen::{MANAGED_BY, WORKSPACE};
 
 /// The annotation without which nothing is deleted, and its value: the commit that no longer has the object, or
 /// when its tombstone was written. The admission policy in `deploy/` asks for it.
 pub const TOMBSTONE: &str = "coditect.ai/tombstone";
-/// The label of namespaces that are ours.
-const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "coditect");
-/// The label of a workspace's objects.
-const WORKSPACE: &str = "coditect.ai/workspace";
 
 /// A Namespace, or a volume in one.
 pub(super) struct Target<'a> {

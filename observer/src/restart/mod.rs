@@ -12,7 +12,6 @@ use coditect_registry::{operation::NoteRestart, record::Restart};
 use jiff::Timestamp;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 pub(crate) use plan::Restarting;
 use plan::{Candidate, Move};
@@ -152,6 +151,3 @@ fn order(cell: &Cell, workspace: WorkspaceId, replicas: i32) {
         });
     }
 }
-
-/// Which restart something belongs to.
-type Of = Uuid;

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use coditect_core::WorkspaceId;
 use coditect_registry::record::Restart;
 use jiff::{SignedDuration, Timestamp};
-
-use super::Of;
+use uuid::Uuid;
 
 /// How long a pod may take to come back before it counts as failed.
 const COMES_BACK: SignedDuration = SignedDuration::from_mins(5);
@@ -64,7 +63,7 @@ struct Round {
 /// The pods that are going round.
 #[derive(Debug, Default)]
 pub(crate) struct Restarting {
-    of: Option<Of>,
+    of: Option<Uuid>,
     rounds: BTreeMap<WorkspaceId, Round>,
     done: u32,
     failed: BTreeSet<WorkspaceId>,
@@ -226,7 +225,7 @@ mod tests {
 
     fn restart(at_once: u32) -> Restart {
         Restart {
-            id: uuid::Uuid::nil(),
+            id: Uuid::nil(),
             outdated_before: at(0),
             not_before: at(0),
             not_after: at(3_600),

@@ -27,7 +27,9 @@ pub const GENERATION: &str = "coditect.ai/generation";
 pub const CELL: &str = "coditect.ai/cell";
 /// Label of an Application: its shard.
 pub const SHARD: &str = "coditect.ai/shard";
-/// Which Namespaces are ours.
+/// Label of Namespaces that are ours, and its value.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "coditect");
+/// Which Namespaces are ours, as a selector: [`MANAGED_BY`].
 pub const MANAGED: &str = "app.kubernetes.io/managed-by=coditect";
 /// Which StatefulSets, pods and volumes are a workspace's.
 pub const OF_WORKSPACES: &str = "app.kubernetes.io/name=workspace";

@@ -29,16 +29,19 @@ pub struct Machine {
 
 impl Machine {
     /// Finds the programs, and makes a folder for the run below `cache`. The product's is the one given, or the one
-    /// beside this program.
+    /// beside this program. `tree` holds the manifests under test.
     ///
     /// # Errors
     /// If something has not been built, with the command that builds it.
-    pub async fn new(cache: &Path, program: Option<&Path>) -> Result<Self> {
-        // The package is the folder tests/e2e of the tree.
-        let tree = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../..")
-            .canonicalize()?;
-        let mut command = Command::new(tree.join("scripts/e2e-stack"));
+    pub async fn new(tree: &Path, cache: &Path, program: Option<&Path>) -> Result<Self> {
+        let tree = tree.canonicalize().during(tree.display())?;
+        let script = tree.join("scripts/e2e-stack");
+        ensure!(
+            script.exists(),
+            "{} is not the source tree; run this there, or give --tree",
+            tree.display()
+        );
+        let mut command = Command::new(script);
         command.arg("--where").env("CODITECT_CACHE", cache);
         let stack = PathBuf::from(process::output(command).await?.trim());
         ensure!(

@@ -29,6 +29,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 
+    /// The source tree, with the manifests under test.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    tree: PathBuf,
+
     /// The folder of the built control plane and of the runs' data [default: ~/.cache/coditect].
     #[arg(long, value_name = "DIR", env = "CODITECT_CACHE")]
     cache: Option<PathBuf>,
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         keep: arguments.keep,
         list: arguments.list,
         program: arguments.program,
+        tree: arguments.tree,
         cache: arguments.cache.unwrap_or_else(|| {
             let home = std::env::home_dir().unwrap_or_else(std::env::temp_dir);
             home.join(".cache/coditect")

@@ -101,6 +101,8 @@ pub struct Options {
     pub list: bool,
     /// The product's program, if it is not the one beside this one.
     pub program: Option<PathBuf>,
+    /// The source tree, with the manifests under test.
+    pub tree: PathBuf,
     /// The folder of the built control plane and of the runs' data.
     pub cache: PathBuf,
 }
@@ -137,7 +139,8 @@ pub fn run(options: Options) -> Result<bool> {
         .build()?;
     runtime.block_on(async {
         let mut context = Context {
-            machine: Machine::new(&options.cache, options.program.as_deref()).await?,
+            machine: Machine::new(&options.tree, &options.cache, options.program.as_deref())
+                .await?,
             full: options.full,
             name: "",
             shared: None,
