@@ -14,6 +14,7 @@ mod poison;
 mod policy;
 mod reaper;
 mod reasons;
+mod refusal;
 mod registry_lost;
 mod rollout;
 mod scale;
@@ -42,5 +43,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scale::one_change::SCENARIO,
     scale::wake_storm::SCENARIO,
     scale::full_shard::SCENARIO,
+    scale::neighbours::SCENARIO,
     scale::SCENARIO,
 ];

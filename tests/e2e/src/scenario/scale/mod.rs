@@ -1,6 +1,7 @@
 //! A cell of a size that fits a machine of two cores: the first sync, memory, one change, a wake storm.
 
 pub(super) mod full_shard;
+pub(super) mod neighbours;
 pub(super) mod one_change;
 mod sights;
 pub(super) mod wake_storm;
