@@ -3,10 +3,11 @@
 //! Argo CD notes on an Application that it is to be looked at, and takes the note off when it has looked. A second
 //! event for the same Application that arrives while it looks finds the note there, and its own goes with the first
 //! (`persistAppStatus` in its `controller/appcontroller.go` removes what was there when it began): the second commit
-//! would wait for the poll. So a shard that is named twice within a short time is named again, a little later.
+//! would wait for the poll. So a shard that is named twice within a short time is named again, once it is quiet: while
+//! events go on, the next one does the same, and each look at a full shard costs Argo CD a second of processor time.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -15,81 +16,67 @@ use crate::git::Paths;
 /// How long Argo CD may take from an event to the end of its look: two events of one shard further apart than this
 /// do not meet.
 const LOOK: Duration = Duration::from_secs(30);
-/// How soon after the event that may be lost its shard is named again: a look takes a second or less.
-const SOON: Duration = Duration::from_secs(2);
+/// How long after the event that may be lost its shard is named again: a look at a full shard, and its sync, take four
+/// seconds.
+const SOON: Duration = Duration::from_secs(5);
 /// And when once more, for a controller that is busy.
-const LATER: Duration = Duration::from_secs(15);
+const LATER: Duration = Duration::from_secs(20);
 
 /// What was named lately, and what is to be named again.
 #[derive(Debug, Default)]
-pub(super) struct Again {
-    sent: VecDeque<(Instant, BTreeSet<String>)>,
-    soon: Option<Round>,
-    later: Option<Round>,
-}
+pub(super) struct Again(BTreeMap<String, Named>);
 
-/// Shards to be named again, each by a path of its own.
+/// A shard that was named.
 #[derive(Debug)]
-struct Round {
-    due: Instant,
-    /// When it is over, however many more join it.
-    last: Instant,
-    shards: BTreeMap<String, String>,
+struct Named {
+    /// A path of it.
+    path: String,
+    at: Instant,
+    /// When it is to be named again, the next time last.
+    due: Vec<Instant>,
 }
 
 impl Again {
     /// An event with these paths was taken.
     pub(super) fn sent(&mut self, now: Instant, paths: &Paths) {
-        while let Some((at, _)) = self.sent.front()
-            && now.duration_since(*at) > LOOK
-        {
-            self.sent.pop_front();
-        }
-        let all = [&paths.added, &paths.modified, &paths.removed];
-        let shards: BTreeMap<String, String> = all
+        self.0
+            .retain(|_, named| !named.due.is_empty() || now.duration_since(named.at) <= LOOK);
+        let mut shards: BTreeMap<String, &String> = BTreeMap::new();
+        for path in [&paths.added, &paths.modified, &paths.removed]
             .into_iter()
             .flatten()
-            .filter_map(|path| Some((shard(path)?, path.clone())))
-            .collect();
-        let met: BTreeMap<String, String> = shards
-            .iter()
-            .filter(|(shard, _)| self.sent.iter().any(|(_, sent)| sent.contains(*shard)))
-            .map(|(shard, path)| (shard.clone(), path.clone()))
-            .collect();
-        self.sent.push_back((now, shards.into_keys().collect()));
-        if met.is_empty() {
-            return;
+        {
+            if let Some(shard) = shard(path) {
+                shards.entry(shard).or_insert(path);
+            }
         }
-        let soon = self.soon.get_or_insert_with(|| Round::new(now + SOON));
-        soon.shards.extend(met.clone());
-        let later = self.later.get_or_insert_with(|| Round::new(now + LATER));
-        later.due = (now + LATER).min(later.last);
-        later.shards.extend(met);
+        for (shard, path) in shards {
+            let meets = self.0.contains_key(&shard);
+            let due = meets.then(|| vec![now + LATER, now + SOON]);
+            let named = Named {
+                path: path.clone(),
+                at: now,
+                due: due.unwrap_or_default(),
+            };
+            self.0.insert(shard, named);
+        }
     }
 
     /// When something is to be named again.
     pub(super) fn due(&self) -> Option<Instant> {
-        let rounds = [&self.soon, &self.later];
-        rounds.into_iter().flatten().map(|round| round.due).min()
+        let next = self.0.values().filter_map(|named| named.due.last());
+        next.min().copied()
     }
 
     /// A path of each shard that is to be named again now.
     pub(super) fn take(&mut self, now: Instant) -> Vec<String> {
-        [&mut self.soon, &mut self.later]
-            .into_iter()
-            .filter_map(|round| round.take_if(|round| round.due <= now))
-            .flat_map(|round| round.shards.into_values())
-            .collect()
-    }
-}
-
-impl Round {
-    fn new(due: Instant) -> Self {
-        Self {
-            due,
-            last: due + LATER,
-            shards: BTreeMap::new(),
+        let mut paths = Vec::new();
+        for named in self.0.values_mut() {
+            if named.due.pop_if(|due| *due <= now).is_some() {
+                paths.push(named.path.clone());
+            }
         }
+        paths
     }
 }
 
@@ -135,22 +122,31 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_events_is_followed_all_the_while_and_after_its_end() {
+    fn a_stream_of_events_is_followed_by_two_rounds_after_its_end() {
         let (mut again, began) = (Again::default(), Instant::now());
-        let mut rounds = 0;
         for second in 0..60 {
             let now = began + Duration::from_secs(second);
             again.sent(now, &paths(&["0a"]));
-            rounds += usize::from(!again.take(now).is_empty());
+            assert!(again.take(now).is_empty(), "the next event does the same");
         }
-        assert!(rounds >= 15, "{rounds}");
         let last = began + Duration::from_secs(59);
-        let mut after = Vec::new();
-        while let Some(due) = again.due() {
-            assert!(!again.take(due).is_empty());
-            after.push(due);
+        for due in [last + SOON, last + LATER] {
+            assert_eq!(again.due(), Some(due));
+            assert_eq!(again.take(due), ["shards/0a/x.yaml"]);
         }
-        assert!(after.iter().any(|due| *due > last));
-        assert!(after.len() <= 2);
+        assert_eq!(again.due(), None);
+    }
+
+    #[test]
+    fn what_is_to_be_named_again_is_not_forgotten_meanwhile() {
+        let (mut again, now) = (Again::default(), Instant::now());
+        again.sent(now, &paths(&["0a"]));
+        again.sent(now, &paths(&["0a"]));
+        let much_later = now + LOOK + LOOK;
+        again.sent(much_later, &paths(&["0b"]));
+        assert_eq!(again.take(much_later), ["shards/0a/x.yaml"]);
+        assert_eq!(again.take(much_later), ["shards/0a/x.yaml"]);
+        again.sent(much_later, &paths(&["0c"]));
+        assert_eq!(again.0.len(), 2, "0a is over");
     }
 }
