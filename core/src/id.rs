@@ -98,6 +98,16 @@ ids! {
     RegistrationId, "registration";
     /// Names one attempt to change the registry, so that a retry changes nothing twice.
     RequestId, "request_id";
+    /// One stay of a user in a workspace: open tabs, layout; several browser tabs share it.
+    SessionId, "session";
+    /// A key with which a program calls the API in a person's place.
+    ApiKeyId, "api_key";
+    /// An offer to become a member of a tenant.
+    InvitationId, "invitation";
+    /// A conversation of a user with a language model.
+    ConversationId, "conversation";
+    /// The erasure of a person: what a restore must erase again.
+    ErasureId, "erasure";
 }
 
 impl UserId {

@@ -17,11 +17,14 @@ pub mod version;
 
 pub use catalogue::{Catalogue, CellSummary, Entitlement, Readiness};
 pub use error::{Error, Kind, Result};
-pub use id::{AccountId, LoginId, RegistrationId, RequestId, TenantId, UserId, WorkspaceId};
+pub use id::{
+    AccountId, ApiKeyId, ConversationId, ErasureId, InvitationId, LoginId, RegistrationId,
+    RequestId, SessionId, TenantId, UserId, WorkspaceId,
+};
 pub use intent::{Standing, UserIntent, WorkspaceIntent};
 pub use name::{
-    CellName, DisplayName, Email, PlanName, ReleaseName, RingName, Slug, StorageClassName,
-    WorkspaceName,
+    CellName, DisplayName, Email, ExternalId, FilePath, PlanName, ProviderName, ReleaseName,
+    RingName, Slug, StorageClassName, WorkspaceName,
 };
 pub use phase::{Phase, Power};
 pub use plan::{Limits, LimitsOverride, Plan, PodSize};

@@ -95,6 +95,18 @@ text_type! {
     /// What a person calls a workspace. Stays in the registry.
     WorkspaceName, parse_workspace_name
 }
+text_type! {
+    /// Somebody else's sign-in that people may use here (`google`, `github`), as configuration names it.
+    ProviderName, parse_provider
+}
+text_type! {
+    /// An id that somebody else gave: a provider's subject, a Stripe customer, event or invoice.
+    ExternalId, parse_external_id
+}
+text_type! {
+    /// A file's path within a workspace's volume, from its root, with `/` between its parts.
+    FilePath, parse_file_path
+}
 
 /// RFC 1123 label: what Kubernetes accepts as a name and DNS as a label.
 fn dns_label(field: &str, text: &str, longest: usize) -> Result<String, Error> {
@@ -133,6 +145,40 @@ fn parse_ring(text: &str) -> Result<String, Error> {
 }
 fn parse_storage_class(text: &str) -> Result<String, Error> {
     dns_label("storage class", text, 63)
+}
+
+fn parse_provider(text: &str) -> Result<String, Error> {
+    dns_label("provider", text, 40)
+}
+
+/// 1 to 255 visible ASCII characters, compared as they are: what OpenID Connect allows of a subject (Core 1.0,
+/// section 2), and the longest id of Stripe's.
+fn parse_external_id(text: &str) -> Result<String, Error> {
+    if text.is_empty() || text.len() > 255 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(
+            "id",
+            "needs 1 to 255 visible ASCII characters",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// At most 4,095 bytes (Linux's `PATH_MAX` without its NUL) of parts that are each at most 255 (`NAME_MAX`), none
+/// of them empty, `.` or `..`: one spelling per file, and none that leaves the volume.
+fn parse_file_path(text: &str) -> Result<String, Error> {
+    if text.len() > 4_095 {
+        return Err(Error::invalid("path", "is longer than 4,095 bytes"));
+    }
+    let sound = |part: &str| {
+        !part.is_empty() && part.len() <= 255 && part != "." && part != ".." && !part.contains('\0')
+    };
+    if !text.split('/').all(sound) {
+        return Err(Error::invalid(
+            "path",
+            "must be relative, of parts of 1 to 255 bytes that are neither . nor ..",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// A label that may hold dots between its parts (`v1`, `2026.11`): a folder name and a label value.
@@ -408,6 +454,45 @@ mod tests {
             &"x".repeat(41),
         ] {
             assert!(name.parse::<WorkspaceName>().is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_one_path_and_stays_in_its_volume() {
+        for path in ["a", "src/main.rs", ".gitignore", "a b/ü", "..a/...", "-rf"] {
+            assert_eq!(path.parse::<FilePath>().unwrap().as_str(), path);
+        }
+        let long = ["x".repeat(255).as_str(); 17].join("/");
+        for path in [
+            "",
+            "/",
+            "/etc/passwd",
+            "a//b",
+            "a/",
+            "./a",
+            "a/./b",
+            "..",
+            "a/../b",
+            "a\0b",
+            &"x".repeat(256),
+            &long,
+        ] {
+            assert!(path.parse::<FilePath>().is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn ids_of_others_are_kept_as_they_are() {
+        for id in [
+            "cus_NffrFeUfNV2Hib",
+            "auth0|5f7c8ec7c33c6c004bbafe82",
+            "A",
+            "a",
+        ] {
+            assert_eq!(id.parse::<ExternalId>().unwrap().as_str(), id);
+        }
+        for id in ["", " a", "a\n", "é", &"x".repeat(256)] {
+            assert!(id.parse::<ExternalId>().is_err(), "{id:?}");
         }
     }
 

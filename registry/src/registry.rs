@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     keys,
-    record::TransactionRecord,
+    record::{IdentityKey, TransactionRecord},
     store::{Isolation, Store, StoreError},
     tx::{Abort, Tx},
 };
@@ -47,6 +47,7 @@ const ATTEMPTS: u32 = 30;
 pub struct Registry {
     store: Arc<dyn Store>,
     epoch: Epoch,
+    identity_key: Option<IdentityKey>,
 }
 
 impl Registry {
@@ -68,7 +69,13 @@ impl Registry {
             }
             .await;
             match found {
-                Ok(epoch) => return Ok(Self { store, epoch }),
+                Ok(epoch) => {
+                    return Ok(Self {
+                        store,
+                        epoch,
+                        identity_key: None,
+                    });
+                }
                 Err(error) => tx.reset(error).await?,
             }
         }
@@ -78,6 +85,16 @@ impl Registry {
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// From now on erasures keep a hash of each erased identity under this key, by which it is known again
+    /// ([`View::erased`]). Without a key they keep ids alone.
+    #[must_use]
+    pub fn with_identity_key(self, key: IdentityKey) -> Self {
+        Self {
+            identity_key: Some(key),
+            ..self
+        }
     }
 
     /// The store below.
@@ -110,7 +127,8 @@ impl Registry {
         operation: &O,
     ) -> Result<(O::Output, Version)> {
         let started = Instant::now();
-        let mut tx = Tx::new(self.store.begin().await?, Isolation::Serializable);
+        let mut tx = Tx::new(self.store.begin().await?, Isolation::Serializable)
+            .with_identity_key(self.identity_key.clone());
         for _ in 0..ATTEMPTS {
             let attempt = async {
                 let key = keys::transaction(request);
@@ -179,6 +197,14 @@ impl Registry {
     /// `Unavailable` if the store does not answer.
     pub async fn power_changed(&self, cell: &CellName, seen: i64) -> Result<()> {
         self.moved(&keys::power_signal(cell), seen).await
+    }
+
+    /// Waits until the feed of revocations has moved past what `seen` says (see [`View::revocation_signal`]).
+    ///
+    /// # Errors
+    /// `Unavailable` if the store does not answer.
+    pub async fn revoked(&self, seen: i64) -> Result<()> {
+        self.moved(&keys::revocation_signal(), seen).await
     }
 
     async fn moved(&self, signal: &[u8], seen: i64) -> Result<()> {

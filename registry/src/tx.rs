@@ -1,14 +1,17 @@
 //! Typed reads and writes inside one transaction.
 
-use coditect_core::{CellName, Error, TenantId, UserId, Version, WorkspaceId};
+use coditect_core::{AccountId, CellName, Error, TenantId, UserId, Version, WorkspaceId};
 use foundationdb_tuple::unpack;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
     keys,
-    record::{AuditEntry, IntentRow, Record, Requested, decode, encode},
-    store::{Isolation, KeyRange, StoreError, Transaction, limits},
+    record::{
+        Action, AuditEntry, Expiring, IdentityKey, IntentRow, Record, Requested, Revocation,
+        decode, encode,
+    },
+    store::{Isolation, Key, KeyRange, Page, StoreError, Transaction, Value, limits},
 };
 
 /// Why an operation did not commit: the store would not, or a rule says no.
@@ -45,11 +48,28 @@ impl From<Abort> for Error {
 pub struct Tx {
     inner: Box<dyn Transaction>,
     isolation: Isolation,
+    identity_key: Option<IdentityKey>,
 }
 
 impl Tx {
     pub(crate) fn new(inner: Box<dyn Transaction>, isolation: Isolation) -> Self {
-        Self { inner, isolation }
+        Self {
+            inner,
+            isolation,
+            identity_key: None,
+        }
+    }
+
+    pub(crate) fn with_identity_key(self, identity_key: Option<IdentityKey>) -> Self {
+        Self {
+            identity_key,
+            ..self
+        }
+    }
+
+    /// The key under which erased identities are hashed, if the registry was given one.
+    pub(crate) const fn identity_key(&self) -> Option<&IdentityKey> {
+        self.identity_key.as_ref()
     }
 
     pub(crate) async fn commit(&mut self) -> Result<Version, StoreError> {
@@ -95,11 +115,21 @@ impl Tx {
     /// # Errors
     /// As [`Transaction::get`]; `Corrupt` if the value is no number.
     pub async fn number(&mut self, key: &[u8]) -> Result<i64, StoreError> {
-        match self.inner.get(key, Isolation::Snapshot).await? {
+        self.number_at(key, Isolation::Snapshot).await
+    }
+
+    /// A number kept by [`Tx::add`], which must still be the same at commit: for limits that hold.
+    ///
+    /// # Errors
+    /// As [`Tx::number`].
+    pub async fn exact_number(&mut self, key: &[u8]) -> Result<i64, StoreError> {
+        self.number_at(key, self.isolation).await
+    }
+
+    async fn number_at(&mut self, key: &[u8], isolation: Isolation) -> Result<i64, StoreError> {
+        match self.inner.get(key, isolation).await? {
             None => Ok(0),
-            Some(bytes) => Ok(i64::from_le_bytes(bytes.as_slice().try_into().map_err(
-                |_| StoreError::Corrupt("a counter that is not eight bytes".into()),
-            )?)),
+            Some(bytes) => number_of(&bytes),
         }
     }
 
@@ -113,6 +143,23 @@ impl Tx {
         range: &KeyRange,
         limit: usize,
     ) -> Result<(Vec<(Vec<u8>, T)>, bool), StoreError> {
+        let (found, more) = self.scan_raw(range, limit).await?;
+        let found = found
+            .into_iter()
+            .map(|(key, value)| Ok((key, decode(&value)?)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok((found, more))
+    }
+
+    /// As [`Tx::scan`], for a range whose records are of several kinds.
+    ///
+    /// # Errors
+    /// As [`Transaction::range`].
+    pub(crate) async fn scan_raw(
+        &mut self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<(Vec<(Key, Value)>, bool), StoreError> {
         let mut found = Vec::new();
         let mut rest = range.clone();
         loop {
@@ -124,9 +171,7 @@ impl Tx {
             if let Some((last, _)) = page.entries.last() {
                 rest = rest.after(last);
             }
-            for (key, value) in page.entries {
-                found.push((key, decode(&value)?));
-            }
+            found.extend(page.entries);
             if !page.more || found.len() >= limit {
                 return Ok((found, page.more));
             }
@@ -170,6 +215,31 @@ impl Tx {
     pub fn put<T: Record>(&mut self, key: &[u8], record: &T) -> Result<(), StoreError> {
         self.inner.set(key, &encode(record)?);
         Ok(())
+    }
+
+    /// The bytes at `key`, whatever they are.
+    pub(crate) async fn get_bytes(&mut self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        self.inner.get(key, self.isolation).await
+    }
+
+    /// A page of bytes, whatever they are.
+    pub(crate) async fn page_bytes(
+        &mut self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let limit = limit.min(limits::PAGE_ENTRIES);
+        self.inner.range(range, limit, false, self.isolation).await
+    }
+
+    /// Writes bytes that were a record before.
+    pub(crate) fn put_bytes(&mut self, key: &[u8], value: &[u8]) {
+        self.inner.set(key, value);
+    }
+
+    /// Appends bytes that were a record before.
+    pub(crate) fn append_bytes(&mut self, feed: &[u8], value: &[u8]) {
+        self.inner.append(feed, value);
     }
 
     /// Removes a record.
@@ -254,6 +324,51 @@ impl Tx {
         Ok(())
     }
 
+    /// Puts the end of a sign-in into the feed of revocations, so that whoever let it in shuts it out.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn announce_revocation(&mut self, revocation: &Revocation) -> Result<(), StoreError> {
+        self.append(&keys::revocation_feed(), revocation)?;
+        self.add(&keys::revocation_signal(), 1);
+        Ok(())
+    }
+
+    /// Notes that `what` is to be forgotten in the hour of `at`.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn expire(&mut self, what: &Expiring, at: Timestamp) -> Result<(), StoreError> {
+        self.put(&what.key(at), what)
+    }
+
+    /// Takes back that `what` is to be forgotten in the hour of `at`.
+    pub fn keep(&mut self, what: &Expiring, at: Timestamp) {
+        self.clear(&what.key(at));
+    }
+
+    /// Appends what an account decided about itself to the audit of each of its tenants.
+    ///
+    /// # Errors
+    /// As [`Tx::scan`] and [`encode`].
+    pub async fn audit_account(
+        &mut self,
+        account: AccountId,
+        action: &Action,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for (key, _) in self.scan_all::<UserId>(&keys::memberships(account)).await? {
+            let tenant = TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+            let entry = AuditEntry {
+                at,
+                actor: Some(account),
+                action: action.clone(),
+            };
+            self.audit(tenant, &entry)?;
+        }
+        Ok(())
+    }
+
     /// Appends to the tenant's audit.
     ///
     /// # Errors
@@ -276,6 +391,22 @@ pub fn trailing_uuid(key: &[u8]) -> Result<Uuid, StoreError> {
     let (id,): (Uuid,) = unpack(&key[at..])
         .map_err(|error| StoreError::Corrupt(format!("a key without an id: {error}")))?;
     Ok(id)
+}
+
+/// A number kept by [`Tx::add`].
+pub(crate) fn number_of(bytes: &[u8]) -> Result<i64, StoreError> {
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("a counter that is not eight bytes".into()))?;
+    Ok(i64::from_le_bytes(bytes))
+}
+
+pub(crate) fn no_such_user() -> Error {
+    Error::not_found("there is no user of that id")
+}
+
+pub(crate) fn no_such_account() -> Error {
+    Error::not_found("there is no account of that id")
 }
 
 pub(crate) fn no_such_workspace() -> Error {

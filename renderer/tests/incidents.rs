@@ -156,6 +156,7 @@ async fn incident_2_a_quota_changes_with_the_plan_goes_with_it_and_a_reviewed_ov
         account: reviewed.account,
         login: LoginId::random(),
         credential_of: None,
+        from: None,
         at: Timestamp::now(),
     };
     world

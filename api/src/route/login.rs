@@ -113,6 +113,7 @@ pub(super) async fn sign_in(
                 account,
                 login,
                 credential_of,
+                from: None,
                 at: state.now(),
             },
         )

@@ -69,6 +69,7 @@ impl Operation for AdoptUser {
                 shard: self.intent.shard,
                 joined_at: self.at,
                 mark,
+                custody: None,
             },
         )?;
         tx.put(

@@ -1,13 +1,16 @@
 //! Sign-ins: opened, rotated, ended.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use coditect_core::{AccountId, Error, Kind, LoginId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::who;
 use crate::{
     keys,
-    record::{Account, Credential, Login},
+    record::{Action, Credential, Expiring, Login, Revocation, SignIn},
     registry::Operation,
     tx::{Abort, Tx, trailing_uuid},
 };
@@ -28,6 +31,8 @@ pub struct OpenLogin {
     /// When the password that was checked had been set: a password that was replaced while it was being
     /// checked signs nobody in. None if no password was asked for.
     pub credential_of: Option<Timestamp>,
+    /// From where, if that is known and may be kept: the network address and what the browser calls itself.
+    pub from: Option<(IpAddr, Option<String>)>,
     /// Now.
     pub at: Timestamp,
 }
@@ -38,11 +43,7 @@ impl Operation for OpenLogin {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        tx.require::<Account>(
-            &keys::account(self.account),
-            "there is no account of that id",
-        )
-        .await?;
+        who::account(tx, self.account).await?;
         if let Some(checked) = self.credential_of {
             let credential: Option<Credential> = tx.get(&keys::credential(self.account)).await?;
             if credential.is_none_or(|credential| credential.changed_at != checked) {
@@ -56,6 +57,24 @@ impl Operation for OpenLogin {
             rotated_at: self.at,
         };
         tx.put(&keys::login(self.account, self.login), &login)?;
+        if let Some((address, agent)) = &self.from {
+            let agent = agent
+                .as_ref()
+                .map(|agent| agent.chars().take(SignIn::LONGEST_AGENT).collect());
+            let sign_in = SignIn {
+                at: self.at,
+                address: *address,
+                agent,
+            };
+            tx.put(&keys::sign_in(self.account, self.login), &sign_in)?;
+        }
+        let expiring = Expiring::SignIn {
+            account: self.account,
+            login: self.login,
+        };
+        tx.expire(&expiring, longest(self.at))?;
+        let action = Action::SignedIn { login: self.login };
+        tx.audit_account(self.account, &action, self.at).await?;
         Ok(())
     }
 
@@ -102,6 +121,8 @@ impl Operation for RotateRefresh {
             tx.clear(&key);
             return Ok(Rotation::Ended);
         }
+        // Reads the account, so that nothing of a sign-in is written beside its erasure.
+        who::account(tx, self.account).await?;
         if self.counter == login.counter {
             login.counter += 1;
             login.rotated_at = self.at;
@@ -113,7 +134,9 @@ impl Operation for RotateRefresh {
         {
             return Ok(Rotation::Current(login.counter));
         }
-        tx.clear(&key);
+        end(tx, self.account, self.login, self.at).await?;
+        let action = Action::SignInRevoked { login: self.login };
+        tx.audit_account(self.account, &action, self.at).await?;
         Ok(Rotation::Reused)
     }
 
@@ -129,6 +152,13 @@ pub fn is_live(login: &Login, now: Timestamp) -> bool {
         && now.duration_since(login.created_at).as_hours() < LONGEST_HOURS
 }
 
+/// When a sign-in of this time is over whatever happens, and its address forgotten.
+pub(super) fn longest(created_at: Timestamp) -> Timestamp {
+    created_at
+        .saturating_add(SignedDuration::from_hours(LONGEST_HOURS))
+        .unwrap_or(Timestamp::MAX)
+}
+
 /// Signs out.
 pub struct EndLogin {
     /// Whose sign-in.
@@ -142,11 +172,15 @@ pub struct EndLogin {
 #[async_trait]
 impl Operation for EndLogin {
     const NAME: &'static str = "end_login";
+    // Done again, it finds nothing to end.
     const IDEMPOTENT: bool = true;
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        tx.clear(&keys::login(self.account, self.login));
+        if end(tx, self.account, self.login, self.at).await? {
+            let action = Action::SignedOut { login: self.login };
+            tx.audit_account(self.account, &action, self.at).await?;
+        }
         Ok(())
     }
 
@@ -155,16 +189,65 @@ impl Operation for EndLogin {
     }
 }
 
-/// Ends every sign-in of the account but one.
-pub(super) async fn end_others(
+/// Signs out everywhere else.
+pub struct EndOtherLogins {
+    /// Whose sign-ins.
+    pub account: AccountId,
+    /// The one that stays, if any.
+    pub keep: Option<LoginId>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for EndOtherLogins {
+    const NAME: &'static str = "end_other_logins";
+    const IDEMPOTENT: bool = true;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        for login in end_all_but(tx, self.account, self.keep, self.at).await? {
+            let action = Action::SignedOut { login };
+            tx.audit_account(self.account, &action, self.at).await?;
+        }
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Ends a sign-in and says so to whoever let it in; false if there is none.
+async fn end(
     tx: &mut Tx,
     account: AccountId,
-    keep: LoginId,
-) -> Result<(), Abort> {
+    login: LoginId,
+    at: Timestamp,
+) -> Result<bool, Abort> {
+    let key = keys::login(account, login);
+    if tx.get::<Login>(&key).await?.is_none() {
+        return Ok(false);
+    }
+    tx.clear(&key);
+    tx.announce_revocation(&Revocation { account, login, at })?;
+    Ok(true)
+}
+
+/// Ends every sign-in of the account but `keep`, and gives those that ended.
+pub(super) async fn end_all_but(
+    tx: &mut Tx,
+    account: AccountId,
+    keep: Option<LoginId>,
+    at: Timestamp,
+) -> Result<Vec<LoginId>, Abort> {
+    let mut ended = Vec::new();
     for (key, _) in tx.scan_all::<Login>(&keys::logins(account)).await? {
-        if trailing_uuid(&key).map_err(Error::from)? != keep.as_uuid() {
-            tx.clear(&key);
+        let login = LoginId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+        if Some(login) != keep {
+            end(tx, account, login, at).await?;
+            ended.push(login);
         }
     }
-    Ok(())
+    Ok(ended)
 }

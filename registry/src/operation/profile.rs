@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use coditect_core::{AccountId, DisplayName, Error, LoginId, TenantId};
 use jiff::Timestamp;
 
-use super::login::end_others;
+use super::login::end_all_but;
 use crate::{
     keys,
     record::{Account, Action, AuditEntry, Credential},
@@ -90,7 +90,7 @@ impl Operation for ChangePassword {
             changed_at: self.at,
         };
         tx.put(&keys::credential(self.account), &credential)?;
-        end_others(tx, self.account, self.keep).await?;
+        end_all_but(tx, self.account, Some(self.keep), self.at).await?;
         tx.audit(
             self.tenant,
             &AuditEntry {

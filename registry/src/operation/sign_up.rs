@@ -2,19 +2,16 @@
 
 use async_trait::async_trait;
 use coditect_core::{
-    AccountId, CellSummary, DisplayName, Email, Error, Limits, PlanName, Power, RegistrationId,
-    Result, Shard, Slug, Standing, TenantId, UserId, UserIntent, WorkspaceId, WorkspaceIntent,
-    WorkspaceName,
+    AccountId, CellSummary, DisplayName, Email, Error, Limits, PlanName, RegistrationId, TenantId,
+    UserId, WorkspaceId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::provision::{Person, provision};
 use crate::{
-    keys::{self, WorkspacePart},
-    record::{
-        Account, Action, AuditEntry, Credential, IntentRow, PowerCause, PowerState, Registration,
-        RegistrationState, Role, Tenant, User, UserPlace, Workspace, WorkspacePlace,
-    },
+    keys,
+    record::{Registration, RegistrationState},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -80,13 +77,20 @@ impl Operation for Register {
                 let person = Person {
                     email: &self.email,
                     display_name: &self.display_name,
-                    password_hash: &self.password_hash,
+                    password_hash: Some(&self.password_hash),
                 };
-                provision(tx, &person, &self.placement, self.at)
-                    .await?
-                    .into_state()
+                let made = provision(tx, &person, &self.placement, self.at).await?;
+                tx.put(
+                    &keys::account_registration(made.account, self.registration),
+                    &self.registration,
+                )?;
+                made.into_state()
             }
         };
+        if matches!(state, RegistrationState::Pending { .. }) {
+            let mention = keys::address_registration(&self.email, self.registration);
+            tx.put(&mention, &self.registration)?;
+        }
         tx.put(
             &keys::registration(self.registration),
             &Registration { at: self.at, state },
@@ -149,9 +153,14 @@ impl Operation for CompleteRegistration {
                 let person = Person {
                     email: &email,
                     display_name: &display_name,
-                    password_hash: &password_hash,
+                    password_hash: Some(&password_hash),
                 };
                 let made = provision(tx, &person, &self.placement, self.at).await?;
+                tx.clear(&keys::address_registration(&email, self.registration));
+                tx.put(
+                    &keys::account_registration(made.account, self.registration),
+                    &self.registration,
+                )?;
                 tx.put(
                     &key,
                     &Registration {
@@ -240,189 +249,4 @@ impl Provisioned {
             signed_in: false,
         }
     }
-}
-
-struct Person<'a> {
-    email: &'a Email,
-    display_name: &'a DisplayName,
-    password_hash: &'a str,
-}
-
-/// Account, tenant, user, default workspace, audit entry and change key: all or nothing.
-async fn provision(
-    tx: &mut Tx,
-    person: &Person<'_>,
-    placement: &Placement,
-    at: Timestamp,
-) -> Result<Provisioned, Abort> {
-    let (account, tenant, user) = (AccountId::random(), TenantId::random(), UserId::random());
-    let cell = choose_cell(tx, &placement.cells).await?;
-    let shard = Shard::of(user);
-
-    tx.put(&keys::email(person.email), &account)?;
-    tx.put(
-        &keys::account(account),
-        &Account {
-            email: person.email.clone(),
-            display_name: person.display_name.clone(),
-            created_at: at,
-            revision: 1,
-        },
-    )?;
-    tx.put(
-        &keys::credential(account),
-        &Credential {
-            password_hash: person.password_hash.to_owned(),
-            changed_at: at,
-        },
-    )?;
-    tx.put(
-        &keys::tenant(tenant),
-        &Tenant {
-            plan: placement.plan.clone(),
-            created_at: at,
-        },
-    )?;
-    tx.put(
-        &keys::user(tenant, user),
-        &User {
-            account,
-            role: Role::Owner,
-            cell: cell.name.clone(),
-            shard,
-            joined_at: at,
-            mark: None,
-        },
-    )?;
-    tx.put(
-        &keys::user_place(user),
-        &UserPlace {
-            tenant,
-            cell: cell.name.clone(),
-        },
-    )?;
-    tx.put(&keys::membership(account, tenant), &user)?;
-    tx.put(&keys::member(tenant, user), &account)?;
-    tx.add(&keys::cell_load(&cell.name), 1);
-
-    let mut row = IntentRow {
-        intent: UserIntent {
-            user,
-            tenant,
-            cell: cell.name.clone(),
-            shard,
-            generation: 0,
-            plan: placement.plan.clone(),
-            ring: None,
-            standing: Standing::Active,
-            workspaces: Vec::new(),
-        },
-        changed_at: at,
-        requested: std::collections::BTreeMap::new(),
-    };
-    let name: WorkspaceName = "default".parse()?;
-    let new = NewWorkspace {
-        name,
-        storage_gib: placement.limits.storage_gib,
-        storage_class: cell.storage_class.clone(),
-        cause: PowerCause::SignUp,
-        at,
-    };
-    let workspace = add_workspace(tx, &mut row, new).await?;
-    tx.put_intent(&mut row, &[workspace], at)?;
-    tx.audit(
-        tenant,
-        &AuditEntry {
-            at,
-            actor: Some(account),
-            action: Action::SignedUp { user, workspace },
-        },
-    )?;
-    Ok(Provisioned {
-        account,
-        tenant,
-        user,
-        workspace,
-    })
-}
-
-/// The emptiest open cell with room. Loads are read without conflict, so that sign-ups do not queue behind
-/// one another; a cell may thus end a few users above its capacity, which is a target, not a wall.
-async fn choose_cell(tx: &mut Tx, cells: &[CellSummary]) -> Result<CellSummary, Abort> {
-    let mut best: Option<(f64, &CellSummary)> = None;
-    for cell in cells.iter().filter(|cell| !cell.closed) {
-        let load = tx.number(&keys::cell_load(&cell.name)).await?;
-        if load >= i64::from(cell.capacity) {
-            continue;
-        }
-        #[allow(clippy::cast_precision_loss, reason = "a share, compared with others")]
-        let share = load as f64 / f64::from(cell.capacity);
-        if best.is_none_or(|(least, _)| share < least) {
-            best = Some((share, cell));
-        }
-    }
-    best.map(|(_, cell)| cell.clone()).ok_or_else(|| {
-        Error::unavailable("there is no room for new people right now; an operator has been told")
-            .into()
-    })
-}
-
-pub(super) struct NewWorkspace {
-    pub(super) name: WorkspaceName,
-    pub(super) storage_gib: u32,
-    pub(super) storage_class: coditect_core::StorageClassName,
-    /// Why it starts at once.
-    pub(super) cause: PowerCause,
-    pub(super) at: Timestamp,
-}
-
-/// A workspace with a slug nobody ever had, powered on, added to the user's intent (not yet written).
-pub(super) async fn add_workspace(
-    tx: &mut Tx,
-    row: &mut IntentRow,
-    new: NewWorkspace,
-) -> Result<WorkspaceId, Abort> {
-    let (cell, tenant, user) = (row.intent.cell.clone(), row.intent.tenant, row.intent.user);
-    let id = WorkspaceId::random();
-    let slug = loop {
-        let slug = Slug::random();
-        if tx.get::<WorkspaceId>(&keys::slug(&slug)).await?.is_none() {
-            break slug;
-        }
-    };
-    tx.put(&keys::slug(&slug), &id)?;
-    tx.put(
-        &keys::workspace(tenant, user, id, WorkspacePart::Profile),
-        &Workspace {
-            name: new.name,
-            created_at: new.at,
-            mark: None,
-            revision: 1,
-        },
-    )?;
-    tx.put(
-        &keys::workspace(tenant, user, id, WorkspacePart::Power),
-        &PowerState {
-            power: Power::On,
-            since: new.at,
-            cause: new.cause,
-        },
-    )?;
-    tx.put(
-        &keys::workspace_place(id),
-        &WorkspacePlace {
-            tenant,
-            user,
-            cell: cell.clone(),
-        },
-    )?;
-    tx.announce_power(&cell, id)?;
-    row.intent.put_workspace(WorkspaceIntent {
-        id,
-        slug,
-        storage_gib: new.storage_gib,
-        storage_class: new.storage_class,
-        standing: Standing::Active,
-    });
-    Ok(id)
 }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::deletion::{bury_user, bury_workspace, forget_person};
 use crate::{
     keys,
-    record::{Grace, Mark, User, UserPlace, Workspace, WorkspacePlace},
+    record::{
+        Grace, Mark, Registration, RegistrationState, User, UserPlace, Workspace, WorkspacePlace,
+    },
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -147,7 +149,8 @@ impl Operation for ForgetRegistrations {
         let range = keys::registrations_before(self.before);
         let (old, _) = tx.scan::<RegistrationId>(&range, self.limit).await?;
         for (key, registration) in &old {
-            tx.clear(&keys::registration(*registration));
+            forget_registration(tx, *registration).await?;
+            // The age is also cleared if the sign-up it belongs to is gone already.
             tx.clear(key);
         }
         Ok(old.len())
@@ -156,6 +159,29 @@ impl Operation for ForgetRegistrations {
     fn at(&self) -> Timestamp {
         self.at
     }
+}
+
+/// Removes a sign-up with everything that points at it.
+pub(super) async fn forget_registration(
+    tx: &mut Tx,
+    registration: RegistrationId,
+) -> Result<(), Abort> {
+    let key = keys::registration(registration);
+    let Some(record) = tx.get::<Registration>(&key).await? else {
+        return Ok(());
+    };
+    match &record.state {
+        RegistrationState::Pending { email, .. } => {
+            tx.clear(&keys::address_registration(email, registration));
+        }
+        RegistrationState::Complete { account, .. } => {
+            tx.clear(&keys::account_registration(*account, registration));
+        }
+        RegistrationState::Void => {}
+    }
+    tx.clear(&key);
+    tx.clear(&keys::registration_age(record.at, registration));
+    Ok(())
 }
 
 /// Begins a new life of the registry: after a restore from a backup. Every renderer then reconciles in full

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     power::end_run,
-    sign_up::{NewWorkspace, add_workspace},
+    provision::{NewWorkspace, add_workspace},
 };
 use crate::{
     keys::{self, WorkspacePart},

@@ -1,22 +1,44 @@
 //! What the registry remembers, one type for each kind of record.
 
 mod account;
+mod billing;
 mod cell;
+mod erasure;
+mod expiring;
+mod file;
+mod identity;
+mod identity_hash;
+mod inspect;
+mod llm;
+mod member;
 mod observed;
+mod rollout;
+mod session;
 mod tenant;
 mod workspace;
 
 use coditect_core::{
-    AccountId, Activity, Epoch, RegistrationId, TenantId, UserId, Version, WorkspaceId,
+    AccountId, Activity, Epoch, ErasureId, RegistrationId, TenantId, UserId, Version, WorkspaceId,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use account::{Account, Credential, Login, Registration, RegistrationState};
+pub use billing::{Billing, Invoice, License, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
+pub use erasure::{ErasedUser, Erasure, Kept};
+pub use expiring::Expiring;
+pub use file::{Discard, FileMetadata, Snapshot, object_prefix};
+pub use identity::{EmailChange, LinkedIdentity, PasswordReset, SecondFactor, SignIn};
+pub use identity_hash::{IdentityHash, IdentityKey};
+pub use inspect::inspect;
+pub use llm::{Author, Conversation, Message, MessageChunk};
+pub use member::Invitation;
 pub use observed::{CellState, Quarantine, ReapEntry, Restart};
+pub use rollout::{Rollout, RolloutState};
+pub use session::{ApiKey, ApiKeyPlace, Session};
 pub use tenant::{
-    Action, AuditEntry, Grace, Mark, Role, Tenant, TransactionRecord, User, UserPlace,
-    WorkspacePlace,
+    Action, AuditEntry, Custody, Grace, Mark, Revocation, Role, Tenant, TransactionRecord, User,
+    UserPlace, WorkspacePlace,
 };
 pub use workspace::{Metering, PowerCause, PowerState, Status, Workspace};
 
@@ -74,6 +96,30 @@ records!(
     ReapEntry,
     Restart,
     CellState,
+    LinkedIdentity,
+    SecondFactor,
+    EmailChange,
+    PasswordReset,
+    SignIn,
+    Session,
+    ApiKey,
+    ApiKeyPlace,
+    License,
+    Billing,
+    Invoice,
+    StripeEvent,
+    FileMetadata,
+    Snapshot,
+    Discard,
+    Conversation,
+    Message,
+    MessageChunk,
+    Invitation,
+    Erasure,
+    Expiring,
+    Rollout,
+    Revocation,
+    ErasureId,
     Epoch,
     Version,
     AccountId,

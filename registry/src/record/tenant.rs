@@ -1,6 +1,9 @@
 //! A tenant, its users, and what was decided.
 
-use coditect_core::{AccountId, CellName, PlanName, Shard, TenantId, UserId, WorkspaceId};
+use coditect_core::{
+    AccountId, ApiKeyId, CellName, ErasureId, ExternalId, InvitationId, LoginId, PlanName,
+    ProviderName, Shard, TenantId, UserId, WorkspaceId,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +19,17 @@ pub struct Tenant {
 }
 
 /// What a user may do in a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Ordered: who may more is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Pays and may hand everything over.
-    Owner,
-    /// May manage members.
-    Admin,
     /// May use workspaces.
     Member,
+    /// May manage members.
+    Admin,
+    /// Pays and may hand everything over.
+    Owner,
 }
 
 /// That something is on its way out, and until when that can be undone.
@@ -55,6 +60,30 @@ pub struct User {
     /// Set while the user is on its way out.
     #[serde(default)]
     pub mark: Option<Mark>,
+    /// Set once somebody left this user behind and `account` was given it.
+    #[serde(default)]
+    pub custody: Option<Custody>,
+}
+
+/// That a user was left behind and given to somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Custody {
+    /// Since when.
+    pub since: Timestamp,
+    /// True if it was given to the organisation: the account that has it is one of its owners, and another takes
+    /// over when that one leaves.
+    pub organisation: bool,
+}
+
+/// A sign-in that ended before its time, so that whoever let it in shuts it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Whose sign-in.
+    pub account: AccountId,
+    /// Which.
+    pub login: LoginId,
+    /// When it ended.
+    pub at: Timestamp,
 }
 
 /// Where a user is found.
@@ -127,6 +156,78 @@ pub enum Action {
     },
     ProfileChanged,
     PasswordChanged,
+    PasswordReset,
+    EmailChanged,
+    SignedIn {
+        login: LoginId,
+    },
+    SignedOut {
+        login: LoginId,
+    },
+    /// An old refresh token was used again: the sign-in was ended.
+    SignInRevoked {
+        login: LoginId,
+    },
+    IdentityLinked {
+        provider: ProviderName,
+    },
+    IdentityUnlinked {
+        provider: ProviderName,
+    },
+    SecondFactorEnabled,
+    SecondFactorRemoved,
+    RecoveryCodeUsed,
+    ApiKeyIssued {
+        user: UserId,
+        api_key: ApiKeyId,
+    },
+    ApiKeyRevoked {
+        user: UserId,
+        api_key: ApiKeyId,
+    },
+    MemberInvited {
+        invitation: InvitationId,
+        role: Role,
+    },
+    InvitationRevoked {
+        invitation: InvitationId,
+    },
+    InvitationDeclined {
+        invitation: InvitationId,
+    },
+    MemberJoined {
+        user: UserId,
+        workspace: WorkspaceId,
+        invitation: InvitationId,
+    },
+    MemberRemoved {
+        user: UserId,
+    },
+    MemberLeft {
+        user: UserId,
+    },
+    RoleChanged {
+        user: UserId,
+        role: Role,
+    },
+    /// Nobody else was left to own the tenant.
+    OwnerSucceeded {
+        user: UserId,
+    },
+    UserHandedOver {
+        user: UserId,
+        to: AccountId,
+        organisation: bool,
+    },
+    AccountErased {
+        erasure: ErasureId,
+    },
+    CustomerLinked {
+        customer: ExternalId,
+    },
+    SubscriptionChanged {
+        event: ExternalId,
+    },
     WorkspaceCreated {
         workspace: WorkspaceId,
     },
@@ -181,5 +282,9 @@ pub enum Action {
         user: UserId,
         workspace: WorkspaceId,
         gib: u32,
+    },
+    IndexRepaired {
+        kind: String,
+        id: Option<uuid::Uuid>,
     },
 }

@@ -250,6 +250,7 @@ async fn erasure_leaves_nothing_of_the_person() {
                 account: ada.account,
                 login,
                 credential_of: None,
+                from: None,
                 at: at(1),
             },
         )
@@ -422,6 +423,7 @@ async fn a_password_that_was_replaced_while_it_was_checked_signs_nobody_in() {
         account: ada.account,
         login: coditect_core::LoginId::random(),
         credential_of,
+        from: None,
         at: at(20),
     };
     let checked = open(Some(at(0)));

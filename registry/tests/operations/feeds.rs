@@ -238,6 +238,7 @@ async fn a_refresh_token_rotates_forgives_once_and_ends_on_reuse() {
                 account: ada.account,
                 login,
                 credential_of: None,
+                from: None,
                 at: at(0),
             },
         )
@@ -261,6 +262,7 @@ async fn a_refresh_token_rotates_forgives_once_and_ends_on_reuse() {
                 account: ada.account,
                 login,
                 credential_of: None,
+                from: None,
                 at: at(0),
             },
         )

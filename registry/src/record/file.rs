@@ -1,0 +1,49 @@
+//! A workspace's files: what is known of each, and where the bytes of its snapshots are.
+
+use coditect_core::{UserId, WorkspaceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A file as its workspace last reported it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMetadata {
+    /// Its size in bytes.
+    pub size: u64,
+    /// The SHA-256 of its content in lower-case hexadecimal.
+    pub hash: String,
+    /// When it was changed, by the workspace's clock.
+    pub modified_at: Timestamp,
+    /// When that was reported.
+    pub reported_at: Timestamp,
+    /// True if the file is not there any more; its snapshots are.
+    #[serde(default)]
+    pub deleted: bool,
+}
+
+/// A file as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The object that holds the bytes; below [`object_prefix`].
+    pub object: String,
+    /// How many bytes.
+    pub size: u64,
+    /// Their SHA-256 in lower-case hexadecimal.
+    pub hash: String,
+}
+
+/// Below what every object of a workspace's files is kept, so that erasing them needs no list.
+#[must_use]
+pub fn object_prefix(user: UserId, workspace: WorkspaceId) -> String {
+    format!("files/{user}/{workspace}/")
+}
+
+/// Bytes in object storage that nothing refers to any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discard {
+    /// The object, or with `all_below` the prefix of many.
+    pub object: String,
+    /// True if everything below it goes.
+    pub all_below: bool,
+    /// Since when nothing refers to it.
+    pub at: Timestamp,
+}
