@@ -4,11 +4,16 @@
 //! - [`keys`] and [`record`]: what is remembered and where.
 //! - [`operation`]: everything that changes the registry, each whole or not at all.
 //! - [`query`]: what may be asked of a [`View`] of one version.
+//! - [`dump`], [`check`]: what an operator does with all of it.
 
 mod by_slug;
+pub mod check;
+pub mod dump;
 pub mod keys;
+mod keyspace;
 pub mod operation;
 pub mod query;
+mod reader;
 pub mod record;
 mod registry;
 pub mod store;

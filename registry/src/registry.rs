@@ -59,6 +59,7 @@ impl Registry {
         let mut tx = Tx::new(store.begin().await?, Isolation::Serializable);
         loop {
             let found: Result<Epoch, StoreError> = async {
+                crate::dump::refuse_unfinished(&mut tx).await?;
                 if let Some(epoch) = tx.get(&keys::epoch()).await? {
                     return Ok(epoch);
                 }

@@ -43,6 +43,8 @@ fn number(value: &[u8]) -> Result<Value, StoreError> {
 fn decoder(pattern: &str) -> Option<Decoder> {
     Some(match pattern {
         "epoch" => record::<Epoch>,
+        "import" => record::<crate::dump::ImportState>,
+        "import/progress" => record::<crate::dump::Progress>,
         "account/{a}/profile" => record::<Account>,
         "account/{a}/credential" => record::<Credential>,
         "account/{a}/second_factor" => record::<SecondFactor>,
