@@ -1,14 +1,20 @@
 //! The cell's shards as Argo CD sees them.
 
+use std::time::Duration;
+
 use kube::{
     Api,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::looks::{self, LIMIT};
-use crate::{CELL, Cluster, Failure, Person, Product, Result, ensure, until};
+use crate::{CELL, Cluster, Failure, Person, Product, Result, World, ensure, until};
+
+/// How long an Application must stay as it is to be called quiet.
+const QUIET: Duration = Duration::from_secs(2);
 
 const REFRESH: &str = "argocd.argoproj.io/refresh";
 
@@ -34,6 +40,24 @@ pub(super) fn of(product: &Product, person: &Person) -> Result<String> {
     let shard = path.and_then(|path| path.split('/').nth(1));
     let none = || Failure::new(format!("Git has no file of {}", person.user));
     shard.map(str::to_owned).ok_or_else(none)
+}
+
+/// Waits until Argo CD leaves the Application of a person's shard as it is.
+pub(super) async fn quiet(world: &World, person: &Person) -> Result {
+    let applications = applications(&world.cluster);
+    let name = application(&of(&world.product, person)?);
+    until(format!("{name} to be quiet"), LIMIT, || async {
+        let before = applications.get(&name).await?;
+        sleep(QUIET).await;
+        let now = applications.get(&name).await?;
+        let is_synced = now.data["status"]["sync"]["status"] == "Synced";
+        ensure!(
+            is_synced && before.metadata.resource_version == now.metadata.resource_version,
+            "it changes"
+        );
+        Ok(())
+    })
+    .await
 }
 
 /// Has Argo CD compare a shard with Git and with the cluster, from the ground up, and waits until it has; gives the

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::sights::Sights;
+use super::{super::shards, sights::Sights};
 use crate::{Context, Length, Person, Result, Scenario, World, say};
 
 pub(in crate::scenario) const SCENARIO: Scenario = Scenario {
@@ -50,17 +50,20 @@ struct Took {
     live: Duration,
 }
 
-/// Changes of both kinds, a person each.
+/// Changes of both kinds, a person each, and each alone: the next begins when Argo CD has done with the one before,
+/// which it looks at twice more after it is live.
 pub(super) async fn measure(world: &World, people: &[Person]) -> Result {
     let sights = Sights::watch(&world.cluster.admin());
     let (first, second) = people.split_at(people.len() / 2);
     let mut by_person = Vec::new();
     for person in first {
+        shards::quiet(world, person).await?;
         by_person.push(by_plan(&sights, person).await?);
     }
     show("a person's change of plan", by_person);
     let mut by_policy = Vec::new();
     for person in second {
+        shards::quiet(world, person).await?;
         by_policy.push(by_rule(world, &sights, person).await?);
     }
     show("a change of the policy", by_policy);
