@@ -111,6 +111,14 @@ pub fn snapshots(
         .concat(),
     )
 }
+/// The time in a key of [`snapshot`].
+#[must_use]
+pub fn snapshot_time(key: &[u8]) -> Option<Timestamp> {
+    match super::parse(key).ok()?.parts.pop()? {
+        super::KeyPart::Number(at) => Timestamp::from_microsecond(i64::try_from(at).ok()?).ok(),
+        _ => None,
+    }
+}
 /// All of the workspace's files: metadata and snapshots.
 #[must_use]
 pub fn files(tenant: TenantId, user: UserId, workspace: WorkspaceId) -> KeyRange {

@@ -57,17 +57,15 @@ impl Operation for OpenLogin {
             rotated_at: self.at,
         };
         tx.put(&keys::login(self.account, self.login), &login)?;
-        if let Some((address, agent)) = &self.from {
-            let agent = agent
-                .as_ref()
-                .map(|agent| agent.chars().take(SignIn::LONGEST_AGENT).collect());
-            let sign_in = SignIn {
-                at: self.at,
-                address: *address,
-                agent,
-            };
-            tx.put(&keys::sign_in(self.account, self.login), &sign_in)?;
-        }
+        let (address, agent) = self.from.clone().unzip();
+        let sign_in = SignIn {
+            at: self.at,
+            address,
+            agent: agent
+                .flatten()
+                .map(|agent| agent.chars().take(SignIn::LONGEST_AGENT).collect()),
+        };
+        tx.put(&keys::sign_in(self.account, self.login), &sign_in)?;
         let expiring = Expiring::SignIn {
             account: self.account,
             login: self.login,

@@ -1,12 +1,24 @@
 //! Everything that changes the registry. Each operation touches all that belongs together, or nothing.
 
+mod account_deletion;
 mod activity;
 mod adopt;
+mod api_key;
+mod billing;
+mod burial;
+mod conversation;
+mod custody;
 mod deletion;
 mod email;
+mod erasure;
+mod expiry;
+mod file;
+mod forget;
 mod identity;
+mod invitation;
 mod lease;
 mod login;
+mod member;
 mod observer;
 mod plan;
 mod power;
@@ -15,22 +27,32 @@ mod provision;
 mod quarantine;
 mod renderer;
 mod restart;
+mod rollout;
 mod second_factor;
+mod session;
 mod sign_up;
 mod upkeep;
+mod usage;
 mod who;
 mod workspace;
 
+pub use account_deletion::{MarkAccount, RestoreAccount};
 pub use activity::{Keep, NoteActivity};
 pub use adopt::AdoptUser;
-pub use deletion::{
-    DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount, MarkWorkspace, RestoreAccount,
-    RestoreWorkspace,
-};
+pub use api_key::{IssueApiKey, RevokeApiKey, TouchApiKey};
+pub use billing::{Applied, ApplyStripeEvent, LinkCustomer, Subscription};
+pub use conversation::{AppendMessage, DeleteConversation, LONGEST_MESSAGE};
+pub use custody::{HandOver, Heir};
+pub use deletion::{DeleteWorkspace, MarkWorkspace, RestoreWorkspace};
 pub use email::{ConfirmEmail, RequestEmail, RequestPasswordReset, ResetPassword};
+pub use erasure::{DeleteAccount, DeleteUser, Receipt, ReplayErasure};
+pub use expiry::{ForgetExpired, TrimRevocations};
+pub use file::{FILES_AT_ONCE, FileContent, FileReport, ForgetFile, NoteDiscarded, PutFiles};
 pub use identity::{EnterByIdentity, Entered, LinkIdentity, UnlinkIdentity};
+pub use invitation::{AcceptInvitation, DeclineInvitation, Invite, Joined, RevokeInvitation};
 pub use lease::{Acquire, AcquireLease, ReleaseLease};
 pub use login::{EndLogin, EndOtherLogins, OpenLogin, RotateRefresh, Rotation, is_live};
+pub use member::{ChangeRole, RemoveMember};
 pub use observer::{NoteCell, NoteReaped, NoteStatus, STATUSES_AT_ONCE, TrimPower};
 pub use plan::SetPlan;
 pub use power::{Meter, Suspend, month_of};
@@ -38,11 +60,14 @@ pub use profile::{ChangePassword, ChangeProfile};
 pub use quarantine::{LiftQuarantine, PutQuarantine, ResolveQuarantine};
 pub use renderer::{BuryMissing, NoteCommitted, Raise, TrimFeed};
 pub use restart::{NoteRestart, StartRestart, StopRestart};
+pub use rollout::PutRollout;
 pub use second_factor::{
     ConfirmSecondFactor, OfferSecondFactor, RemoveSecondFactor, SecondProof, UseSecondFactor,
 };
+pub use session::{EndSession, OpenSession, TouchSession, UpdateSession};
 pub use sign_up::{
     ClaimSignIn, CompleteRegistration, Placement, Provisioned, Register, Verification,
 };
 pub use upkeep::{BeginEpoch, BuryDue, ForgetRegistrations, ForgetRequests};
+pub use usage::RecordUsage;
 pub use workspace::{CreateWorkspace, RenameWorkspace, SetPower};

@@ -42,6 +42,7 @@ pub(super) async fn provision(
             display_name: person.display_name.clone(),
             created_at: at,
             revision: 1,
+            mark: None,
         },
     )?;
     if let Some(password_hash) = person.password_hash {

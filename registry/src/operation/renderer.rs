@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use coditect_core::{CellName, UserId, Version, WorkspaceId};
 use jiff::Timestamp;
 
-use super::deletion::{
-    bury_user, bury_workspace, forget_person, write_user_tombstone, write_workspace_tombstone,
+use super::{
+    burial::{bury_user, bury_workspace, write_user_tombstone, write_workspace_tombstone},
+    erasure::note_requested,
 };
 use crate::{
     keys,
@@ -236,13 +237,9 @@ impl Operation for BuryMissing {
                             "there is no user of that id",
                         )
                         .await?;
-                    bury_user(tx, &place, *id, self.requested, None, self.at).await?;
-                    let others = tx
-                        .scan::<UserId>(&keys::memberships(user.account), 1)
-                        .await?
-                        .0;
-                    if self.requested && others.is_empty() {
-                        forget_person(tx, user.account).await?;
+                    let buried = bury_user(tx, &place, *id, self.requested, None, self.at).await?;
+                    if self.requested {
+                        note_requested(tx, user.account, buried, self.at).await?;
                     }
                 }
                 None if tx

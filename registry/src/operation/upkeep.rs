@@ -1,14 +1,20 @@
 //! What the passing of time does, and what an operator does to a whole registry.
 
 use async_trait::async_trait;
-use coditect_core::{Epoch, Error, RegistrationId, RequestId, Version};
+use coditect_core::{
+    AccountId, Epoch, ErasureId, Error, RegistrationId, RequestId, UserId, Version, WorkspaceId,
+};
 use jiff::Timestamp;
 
-use super::deletion::{bury_user, bury_workspace, forget_person};
+use super::{
+    burial::{bury_user, bury_workspace},
+    erasure::{erase, note_requested},
+};
 use crate::{
     keys,
     record::{
-        Grace, Mark, Registration, RegistrationState, User, UserPlace, Workspace, WorkspacePlace,
+        Account, Grace, Mark, Registration, RegistrationState, User, UserPlace, Workspace,
+        WorkspacePlace,
     },
     registry::Operation,
     tx::{Abort, Tx},
@@ -36,52 +42,9 @@ impl Operation for BuryDue {
         for (key, grace) in &due {
             tx.clear(key);
             match grace {
-                Grace::User { user } => {
-                    let Some(place) = tx.get::<UserPlace>(&keys::user_place(*user)).await? else {
-                        continue;
-                    };
-                    let record: User = tx
-                        .require(
-                            &keys::user(place.tenant, *user),
-                            "there is no user of that id",
-                        )
-                        .await?;
-                    let Some(Mark { requested, .. }) = record.mark else {
-                        continue;
-                    };
-                    bury_user(tx, &place, *user, requested, None, self.at).await?;
-                    if requested
-                        && tx
-                            .scan::<coditect_core::UserId>(&keys::memberships(record.account), 1)
-                            .await?
-                            .0
-                            .is_empty()
-                    {
-                        forget_person(tx, record.account).await?;
-                    }
-                }
-                Grace::Workspace { workspace } => {
-                    let Some(place) = tx
-                        .get::<WorkspacePlace>(&keys::workspace_place(*workspace))
-                        .await?
-                    else {
-                        continue;
-                    };
-                    let key = keys::workspace(
-                        place.tenant,
-                        place.user,
-                        *workspace,
-                        keys::WorkspacePart::Profile,
-                    );
-                    let Some(Mark { requested, .. }) = tx
-                        .get::<Workspace>(&key)
-                        .await?
-                        .and_then(|record| record.mark)
-                    else {
-                        continue;
-                    };
-                    bury_workspace(tx, &place, *workspace, requested, self.at).await?;
-                }
+                Grace::Account { account } => self.bury_account(tx, *account).await?,
+                Grace::User { user } => self.bury_user(tx, *user).await?,
+                Grace::Workspace { workspace } => self.bury_workspace(tx, *workspace).await?,
             }
         }
         Ok(due.len())
@@ -89,6 +52,63 @@ impl Operation for BuryDue {
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+impl BuryDue {
+    /// An account of which users, or at least the profile, are left.
+    async fn bury_account(&self, tx: &mut Tx, account: AccountId) -> Result<(), Abort> {
+        let marked = tx
+            .get::<Account>(&keys::account(account))
+            .await?
+            .is_some_and(|record| record.mark.is_some());
+        if marked {
+            erase(tx, ErasureId::random(), account, self.at).await?;
+        }
+        Ok(())
+    }
+
+    async fn bury_user(&self, tx: &mut Tx, user: UserId) -> Result<(), Abort> {
+        let Some(place) = tx.get::<UserPlace>(&keys::user_place(user)).await? else {
+            return Ok(());
+        };
+        let record: User = tx
+            .require(
+                &keys::user(place.tenant, user),
+                "there is no user of that id",
+            )
+            .await?;
+        let Some(Mark { requested, .. }) = record.mark else {
+            return Ok(());
+        };
+        let buried = bury_user(tx, &place, user, requested, None, self.at).await?;
+        if requested {
+            note_requested(tx, record.account, buried, self.at).await?;
+        }
+        Ok(())
+    }
+
+    async fn bury_workspace(&self, tx: &mut Tx, workspace: WorkspaceId) -> Result<(), Abort> {
+        let Some(place) = tx
+            .get::<WorkspacePlace>(&keys::workspace_place(workspace))
+            .await?
+        else {
+            return Ok(());
+        };
+        let key = keys::workspace(
+            place.tenant,
+            place.user,
+            workspace,
+            keys::WorkspacePart::Profile,
+        );
+        let Some(Mark { requested, .. }) = tx
+            .get::<Workspace>(&key)
+            .await?
+            .and_then(|record| record.mark)
+        else {
+            return Ok(());
+        };
+        bury_workspace(tx, &place, workspace, requested, self.at).await
     }
 }
 

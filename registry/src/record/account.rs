@@ -4,6 +4,8 @@ use coditect_core::{AccountId, DisplayName, Email, TenantId, UserId, WorkspaceId
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Mark;
+
 /// A person's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -15,6 +17,9 @@ pub struct Account {
     pub created_at: Timestamp,
     /// Grows with every change; the entity tag of `/me`.
     pub revision: u64,
+    /// Set while the account is on its way out by its person's request.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 /// How the person proves who they are.

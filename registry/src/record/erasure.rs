@@ -44,8 +44,8 @@ pub struct Kept {
     pub what: String,
     /// Why.
     pub why: String,
-    /// How many of them.
-    pub count: u64,
+    /// How many of them, if that was counted.
+    pub count: Option<u64>,
     /// Until when; none: for ever.
     pub until: Option<Timestamp>,
 }

@@ -55,8 +55,8 @@ pub struct PasswordReset {
 pub struct SignIn {
     /// When.
     pub at: Timestamp,
-    /// The network address.
-    pub address: IpAddr,
+    /// The network address, if it was known.
+    pub address: Option<IpAddr>,
     /// What the browser calls itself, at most [`SignIn::LONGEST_AGENT`] characters.
     pub agent: Option<String>,
 }

@@ -110,6 +110,11 @@ pub struct WorkspacePlace {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Grace {
+    /// An account, with whatever users it still has.
+    Account {
+        /// The account.
+        account: AccountId,
+    },
     /// A user with all their workspaces.
     User {
         /// The user.

@@ -7,13 +7,18 @@ use super::At;
 use crate::{
     keys::{self, KeyPart, WorkspacePart},
     record::{
-        Grace, Mark, Registration, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace,
+        Account, Grace, Mark, Registration, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace,
     },
     store::StoreError,
 };
 
 pub(super) async fn grace(at: &mut At<'_, '_>) -> Result<(), StoreError> {
     let (other, mark) = match at.record()? {
+        Grace::Account { account } => {
+            let key = keys::account(account);
+            let mark = at.get::<Account>(&key).await?.and_then(|found| found.mark);
+            (key, mark)
+        }
         Grace::User { user } => {
             let place = keys::user_place(user);
             match at.get::<UserPlace>(&place).await? {
