@@ -1,0 +1,19 @@
+//! What may be asked of a view, by subject.
+
+mod billing;
+mod cell;
+mod conversation;
+mod erasure;
+mod feed;
+mod file;
+mod observer;
+mod person;
+mod session;
+mod tenant;
+mod workspace;
+
+pub use billing::Usage;
+pub use cell::Complete;
+pub use feed::{Changes, Revocations};
+pub use observer::{PowerChanges, UserRuntime, WorkspaceRuntime};
+pub use workspace::WorkspaceView;

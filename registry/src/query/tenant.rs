@@ -1,0 +1,128 @@
+//! A tenant: who belongs to it, who may, what was decided.
+
+use coditect_core::{Email, InvitationId, Result, TenantId, UserId};
+
+use crate::{
+    keys,
+    record::{AuditEntry, Invitation, Tenant, User, UserPlace},
+    registry::View,
+    store::KeyRange,
+    tx::trailing_uuid,
+};
+
+impl View {
+    /// A tenant.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn tenant(&mut self, tenant: TenantId) -> Result<Option<Tenant>> {
+        Ok(self.tx.get(&keys::tenant(tenant)).await?)
+    }
+
+    /// A user with its tenant.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn user(&mut self, user: UserId) -> Result<Option<(TenantId, User)>> {
+        let Some(place) = self.tx.get::<UserPlace>(&keys::user_place(user)).await? else {
+            return Ok(None);
+        };
+        Ok(self
+            .tx
+            .get(&keys::user(place.tenant, user))
+            .await?
+            .map(|user| (place.tenant, user)))
+    }
+
+    /// The newest entries of a tenant's audit, newest first.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn audit(&mut self, tenant: TenantId, limit: usize) -> Result<Vec<AuditEntry>> {
+        let found = self
+            .tx
+            .scan_back(&KeyRange::below(&keys::audit(tenant)), limit)
+            .await?;
+        Ok(found.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// At most `limit` users of a tenant behind `after`, in order of id, and whether there are more.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn members_after(
+        &mut self,
+        tenant: TenantId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<(Vec<(UserId, User)>, bool)> {
+        let mut range = keys::members(tenant);
+        if let Some(after) = after {
+            range = range.after(&keys::member(tenant, after));
+        }
+        let (found, more) = self
+            .tx
+            .scan::<coditect_core::AccountId>(&range, limit)
+            .await?;
+        let mut members = Vec::with_capacity(found.len());
+        for (key, _) in found {
+            let id = UserId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+            if let Some(user) = self.tx.get(&keys::user(tenant, id)).await? {
+                members.push((id, user));
+            }
+        }
+        Ok((members, more))
+    }
+
+    /// A tenant's open invitations.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn invitations(
+        &mut self,
+        tenant: TenantId,
+    ) -> Result<Vec<(InvitationId, Invitation)>> {
+        let found = self.tx.scan_all(&keys::invitations(tenant)).await?;
+        found
+            .into_iter()
+            .map(|(key, record)| {
+                let id = InvitationId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+                Ok((id, record))
+            })
+            .collect()
+    }
+
+    /// One invitation, if it is open.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn invitation(
+        &mut self,
+        tenant: TenantId,
+        invitation: InvitationId,
+    ) -> Result<Option<Invitation>> {
+        Ok(self.tx.get(&keys::invitation(tenant, invitation)).await?)
+    }
+
+    /// The open invitations of an address.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn invitations_of(
+        &mut self,
+        email: &Email,
+    ) -> Result<Vec<(TenantId, InvitationId, Invitation)>> {
+        let found = self
+            .tx
+            .scan_all::<TenantId>(&keys::address_invitations(email))
+            .await?;
+        let mut invitations = Vec::with_capacity(found.len());
+        for (key, tenant) in found {
+            let id = InvitationId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+            if let Some(record) = self.tx.get(&keys::invitation(tenant, id)).await? {
+                invitations.push((tenant, id, record));
+            }
+        }
+        Ok(invitations)
+    }
+}
