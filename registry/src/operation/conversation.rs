@@ -186,7 +186,7 @@ mod tests {
         #[test]
         fn parts_make_the_text_again_and_none_is_too_long(text in "(?s).{0,400}", most in 8_usize..64) {
             let parts = cut(&text, most);
-            prop_assert_eq!(parts.concat(), text);
+            prop_assert_eq!(&parts.concat(), &text);
             for part in parts {
                 let json = serde_json::to_string(part).unwrap();
                 prop_assert!(json.len() <= most + 2, "{} bytes", json.len());

@@ -144,6 +144,10 @@ impl Store for FaultyStore {
     fn description(&self) -> String {
         format!("{}, with faults", self.below.description())
     }
+
+    async fn message(&self) -> Option<String> {
+        self.below.message().await
+    }
 }
 
 async fn begin_faults(plan: &Plan) -> Result<(), StoreError> {

@@ -69,13 +69,13 @@ impl Transaction {
         if self.read_too_much {
             return;
         }
-        self.bytes += named(&range);
+        self.bytes += limits::read_bytes(&range);
         self.reads.push(range);
         if self.bytes > limits::TRANSACTION_BYTES {
             // A loop over the same keys takes no more than they do.
-            self.bytes -= self.reads.iter().map(named).sum::<usize>();
+            self.bytes -= self.reads.iter().map(limits::read_bytes).sum::<usize>();
             self.reads = disjoint(std::mem::take(&mut self.reads));
-            self.bytes += self.reads.iter().map(named).sum::<usize>();
+            self.bytes += self.reads.iter().map(limits::read_bytes).sum::<usize>();
             self.read_too_much = self.bytes > limits::TRANSACTION_BYTES;
         }
     }
@@ -92,7 +92,7 @@ impl Transaction {
         } else if first == Some(&limits::FIRST_FORBIDDEN_BYTE) {
             "keys that begin with 0xff belong to the store itself".to_owned()
         } else {
-            self.bytes = self.bytes.saturating_add(key + value);
+            self.bytes = self.bytes.saturating_add(limits::write_bytes(key, value));
             if self.bytes <= limits::TRANSACTION_BYTES {
                 return true;
             }
@@ -330,11 +330,6 @@ fn cover(
     } else {
         (low, Some(high))
     })
-}
-
-/// What a range counts towards the size of a transaction.
-fn named(range: &KeyRange) -> usize {
-    range.begin.len() + range.end.len()
 }
 
 /// The same keys as sorted ranges that neither overlap nor touch.
