@@ -17,6 +17,7 @@
 mod conflicts;
 pub mod embedded;
 pub mod faulty;
+pub mod fdb;
 pub mod limits;
 pub mod memory;
 pub mod optimistic;
@@ -159,6 +160,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the store is and how it fares ("embedded, 12 MB"), for health pages.
     fn description(&self) -> String;
+
+    /// What a cluster below says of itself, within a few seconds; `None` where there is none. For health pages.
+    async fn message(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One transaction. Dropped without `commit`, it changes nothing.
