@@ -45,10 +45,13 @@ pub(super) async fn seed(data: &Path, cell: &str, people: usize) -> Result<Vec<S
     ) else {
         return Err(Failure::new("the policy has no such cell, or no plan"));
     };
+    // However many the policy lets in now: a cell may be fuller than its policy once meant.
+    let mut cell = cell.clone();
+    cell.capacity = cell.capacity.max(u32::try_from(people)?);
     let placement = Placement {
         plan: plan.name.clone(),
         limits: plan.limits,
-        cells: vec![cell.clone()],
+        cells: vec![cell],
     };
     let hash = Argon2::default().hash_password_with_salt(PASSWORD.as_bytes(), &[7; 16]);
     let hash = hash.map_err(|error| Failure::new(error.to_string()))?;
