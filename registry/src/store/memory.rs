@@ -16,16 +16,19 @@ use super::{
     Key, KeyRange, Page, Store, StoreError, Value,
     conflicts::Written,
     limits,
-    optimistic::{self, CommitRequest, Engine, Mutation, Snapshot, add, stamped},
+    optimistic::{self, CommitRequest, Engine, Mutation, Snapshot, add, stamped_in_batch},
     watches::Watches,
 };
 
 /// The history of one key: what it was set to at which version, oldest first.
 type History = Vec<(Version, Option<Value>)>;
 
+/// Every version of every key.
 #[derive(Default)]
-struct Versions {
+pub(super) struct Versions {
     newest: Version,
+    /// Which of the transactions of the newest version was the last, from 0.
+    batch: u16,
     keys: BTreeMap<Key, History>,
     /// Ranges that were cleared, whether they held anything or not: who saw that they did not has read.
     cleared: Vec<(Version, KeyRange)>,
@@ -43,9 +46,10 @@ struct MemoryEngine {
     watches: Watches,
 }
 
-struct MemorySnapshot {
-    versions: Arc<RwLock<Versions>>,
-    version: Version,
+/// What the store held at one version.
+pub(super) struct MemorySnapshot {
+    pub(super) versions: Arc<RwLock<Versions>>,
+    pub(super) version: Version,
 }
 
 impl MemoryStore {
@@ -79,11 +83,11 @@ impl Store for MemoryStore {
     }
 }
 
-fn read(versions: &RwLock<Versions>) -> RwLockReadGuard<'_, Versions> {
+pub(super) fn read(versions: &RwLock<Versions>) -> RwLockReadGuard<'_, Versions> {
     versions.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(versions: &RwLock<Versions>) -> RwLockWriteGuard<'_, Versions> {
+pub(super) fn write(versions: &RwLock<Versions>) -> RwLockWriteGuard<'_, Versions> {
     versions.write().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -96,6 +100,41 @@ fn at(history: &History, version: Version) -> Option<&Value> {
 }
 
 impl Versions {
+    /// The version of the last commit.
+    pub(super) fn newest(&self) -> Version {
+        self.newest
+    }
+
+    /// Commits at `version`: a newer one than before, or once more the newest, which then holds a batch of
+    /// transactions. Says what was written.
+    ///
+    /// # Errors
+    /// `Conflict` if something that the transaction read has changed since.
+    pub(super) fn commit(
+        &mut self,
+        request: CommitRequest,
+        version: Version,
+    ) -> Result<Written, StoreError> {
+        if request
+            .reads
+            .iter()
+            .any(|read| self.changed(read, request.read_version))
+        {
+            return Err(StoreError::Conflict);
+        }
+        self.batch = if version == self.newest {
+            self.batch.wrapping_add(1)
+        } else {
+            0
+        };
+        self.newest = version;
+        let (mut place, mut written) = (0, Written::default());
+        for mutation in request.mutations {
+            self.apply(mutation, &mut place, &mut written);
+        }
+        Ok(written)
+    }
+
     fn write(&mut self, key: &[u8], value: Option<Value>) {
         let newest = self.newest;
         let history = self.keys.entry(key.to_vec()).or_default();
@@ -164,7 +203,7 @@ impl Versions {
                 written.keys.push(key);
             }
             Mutation::Append(prefix, value) => {
-                let key = stamped(&prefix, self.newest, *place);
+                let key = stamped_in_batch(&prefix, self.newest, self.batch, *place);
                 *place = place.wrapping_add(1);
                 self.write(&key, Some(value));
                 written.keys.push(key);
@@ -184,22 +223,10 @@ impl Engine for MemoryEngine {
     }
 
     async fn commit(&self, request: CommitRequest) -> Result<Version, StoreError> {
-        let mut written = Written::default();
-        let version = {
+        let (version, written) = {
             let mut versions = write(&self.versions);
-            if request
-                .reads
-                .iter()
-                .any(|read| versions.changed(read, request.read_version))
-            {
-                return Err(StoreError::Conflict);
-            }
-            versions.newest.0 += 1;
-            let mut place = 0;
-            for mutation in request.mutations {
-                versions.apply(mutation, &mut place, &mut written);
-            }
-            versions.newest
+            let version = Version(versions.newest.0 + 1);
+            (version, versions.commit(request, version)?)
         };
         self.watches.wake(&written);
         Ok(version)

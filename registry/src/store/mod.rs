@@ -22,6 +22,7 @@ pub mod limits;
 pub mod memory;
 pub mod optimistic;
 pub mod remote;
+pub mod simulated;
 mod watches;
 
 use std::fmt;

@@ -4,15 +4,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod basics;
 mod bench;
 mod child;
+#[cfg(feature = "fdb")]
+mod cluster;
 mod conflicts;
+#[cfg(feature = "fdb")]
+mod fdb;
+mod damage;
 mod feed;
+mod histories;
 mod kill;
 mod limits;
+mod linearizable;
 mod model;
 mod operations;
 mod processes;
 mod serial;
+#[path = "../operations/support.rs"]
+#[allow(dead_code, reason = "what the operations' tests are written with, of which histories need a part")]
+mod support;
 mod watch;

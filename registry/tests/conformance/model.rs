@@ -9,7 +9,7 @@ use coditect_registry::store::{
 use proptest::{collection::vec, prelude::*};
 
 use crate::{
-    bench::{everything, pages},
+    access::{everything, pages},
     operations::{Operation, Seen, operation},
 };
 
@@ -129,7 +129,8 @@ async fn agree(steps: Vec<Step>, with_remote: bool) -> Result<(), TestCaseError>
                 false,
                 coditect_registry::store::Isolation::Snapshot,
             )
-            .await,
+            .await
+            .unwrap(),
         );
     }
     prop_assert_eq!(&all[0], &all[1]);

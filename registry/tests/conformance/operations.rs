@@ -8,7 +8,7 @@ use coditect_registry::store::{
 };
 use proptest::{collection::vec, prelude::*};
 
-use crate::bench::pages;
+use crate::access::pages;
 
 /// One operation of a transaction.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Operation {
                 reverse,
             } => {
                 return Ok(Seen::Entries(
-                    pages(transaction, range, *limit, *reverse, Serializable).await,
+                    pages(transaction, range, *limit, *reverse, Serializable).await?,
                     false,
                 ));
             }

@@ -261,7 +261,7 @@ async fn greedy(place: OsString) {
     let reads = held.into_iter().map(|mut transaction| async move {
         loop {
             let _ = transaction
-                .range(&crate::bench::everything(), 1_000, false, Snapshot)
+                .range(&crate::access::everything(), 1_000, false, Snapshot)
                 .await;
         }
     });

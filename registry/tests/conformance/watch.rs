@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use coditect_registry::store::Isolation::Snapshot;
+use coditect_registry::store::{Isolation::Snapshot, StoreError};
 
-use crate::bench::{on_every_store, range};
+use crate::{access::range, bench::on_every_store};
 
 on_every_store! {
     async fn a_value_that_differs_already_is_told_at_once(bench) {
-        bench.put(&[("a", "2")]).await;
-        bench.store.changed(b"a", None).await.unwrap();
-        bench.store.changed(b"a", Some(b"1")).await.unwrap();
-        bench.store.changed(b"b", Some(b"1")).await.unwrap();
+        bench.put(&[("a", "2")]).await?;
+        bench.store.changed(b"a", None).await?;
+        bench.store.changed(b"a", Some(b"1")).await?;
+        bench.store.changed(b"b", Some(b"1")).await?;
     }
 
     async fn set_clear_range_add_and_append_wake(bench) {
@@ -26,9 +26,9 @@ on_every_store! {
                 2 => transaction.clear_range(&range("k", "l")),
                 _ => transaction.set(b"key", b"again"),
             })
-            .await;
-            waits.await.unwrap().unwrap();
-            seen = bench.begin().await.get(b"key", Snapshot).await.unwrap();
+            .await?;
+            waits.await.unwrap()?;
+            seen = bench.begin().await?.get(b"key", Snapshot).await?;
         }
     }
 
@@ -40,27 +40,28 @@ on_every_store! {
         let watcher = tokio::spawn(async move {
             let mut seen: Option<Vec<u8>> = None;
             while seen.as_deref() != Some(&LAST.to_be_bytes()) {
-                store.changed(b"n", seen.as_deref()).await.unwrap();
-                seen = store.begin().await.unwrap().get(b"n", Snapshot).await.unwrap();
+                store.changed(b"n", seen.as_deref()).await?;
+                seen = store.begin().await?.get(b"n", Snapshot).await?;
             }
+            Ok::<_, StoreError>(())
         });
         for n in 0..=LAST {
-            bench.write(|transaction| transaction.set(b"n", &n.to_be_bytes())).await;
+            bench.write(|transaction| transaction.set(b"n", &n.to_be_bytes())).await?;
         }
-        watcher.await.unwrap();
+        watcher.await.unwrap()?;
     }
 
     async fn many_wait_for_one_key(bench) {
         let waiters: Vec<_> = (0..50)
             .map(|_| {
                 let store = Arc::clone(&bench.store);
-                tokio::spawn(async move { store.changed(b"key", None).await.unwrap() })
+                tokio::spawn(async move { store.changed(b"key", None).await })
             })
             .collect();
         tokio::task::yield_now().await;
-        bench.put(&[("key", "1")]).await;
+        bench.put(&[("key", "1")]).await?;
         for waiter in waiters {
-            waiter.await.unwrap();
+            waiter.await.unwrap()?;
         }
     }
 }

@@ -18,8 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     super::{StoreError, conflicts::RecentWrites, limits, optimistic::CommitRequest},
-    Shared, file,
+    Shared,
+    file::{self, Opened},
     snapshot::EmbeddedSnapshot,
+    watermark::Watermark,
     write,
 };
 
@@ -71,6 +73,7 @@ pub(super) struct Committer {
     path: PathBuf,
     shared: Arc<Shared>,
     database: Option<Database>,
+    watermark: Watermark,
     version: Version,
     recent: RecentWrites,
     /// Versions that are no longer the newest, and since when.
@@ -85,13 +88,18 @@ impl Committer {
     pub(super) fn new(
         path: PathBuf,
         shared: Arc<Shared>,
-        database: Database,
-        version: Version,
+        opened: Opened,
     ) -> Result<Self, StoreError> {
+        let Opened {
+            database,
+            version,
+            watermark,
+        } = opened;
         let mut committer = Self {
             path,
             shared,
             database: None,
+            watermark,
             version,
             recent: RecentWrites::since(version),
             superseded: VecDeque::new(),
@@ -205,6 +213,7 @@ impl Committer {
             .collect();
         if newest > before {
             write::durably(database, &accepted, newest)?;
+            self.watermark.note(newest);
             let snapshot = EmbeddedSnapshot::take(database, newest, Arc::clone(&self.suspect))?;
             self.version = newest;
             self.publish(snapshot);
@@ -255,10 +264,15 @@ impl Committer {
 
     /// Opens the file and lets everybody read it.
     fn open(&mut self) -> Result<(), StoreError> {
-        let (database, version) = file::reopen(&self.path)?;
+        let Opened {
+            database,
+            version,
+            watermark,
+        } = file::reopen(&self.path)?;
         let snapshot = EmbeddedSnapshot::take(&database, version, Arc::clone(&self.suspect));
         let snapshot = snapshot.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         self.version = version;
+        self.watermark = watermark;
         self.recent = RecentWrites::since(version);
         self.database = Some(database);
         self.publish(snapshot);
@@ -303,8 +317,12 @@ impl Committer {
         let Some(database) = self.database.take() else {
             return Err(StoreError::Unavailable("its file is not open".to_owned()));
         };
+        let before = file::size(&self.path);
         let rewritten = file::rewrite(&self.path, &database);
         drop(database);
+        let after = file::size(&self.path);
+        tracing::info!(before, after, "the registry's file has been compacted");
+        metrics::counter!("coditect_registry_compactions_total").increment(1);
         match self.open() {
             Ok(()) => self.shared.watches.wake_all(),
             Err(error) => self.recover(&error.to_string()),

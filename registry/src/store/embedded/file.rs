@@ -1,37 +1,37 @@
-//! The store's file: its tables, its format, and how it comes to be.
+//! The store's file: how it comes to be, is opened, and what is said of one that cannot be.
 
 use std::{
-    cell::Cell,
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use coditect_core::Version;
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError,
-    TableDefinition, backends::FileBackend,
+    backends::FileBackend,
 };
 
-use super::super::StoreError;
-
-/// Every key and value of the registry.
-pub(super) const DATA: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("data");
-/// What the store knows of itself.
-pub(super) const ABOUT: TableDefinition<'static, &str, u64> = TableDefinition::new("about");
-/// In [`ABOUT`]: the newest version.
-pub(super) const VERSION: &str = "version";
-/// In [`ABOUT`]: how the tables are laid out.
-const FORMAT: &str = "format";
-/// The layout this program writes and reads.
-const OUR_FORMAT: u64 = 1;
+use super::{
+    super::StoreError,
+    format::{self, ABOUT, DATA},
+    holder,
+    watermark::Watermark,
+};
 
 /// Memory for pages. The operating system caches the file as well, so more buys little.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// Opens the file, making an empty store if there is none, and says which version it holds.
-pub(super) fn open(path: &Path) -> Result<(Database, Version), StoreError> {
+/// An open file that holds what was promised.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) version: Version,
+    pub(super) watermark: Watermark,
+}
+
+/// Opens the file, making an empty store if there is none.
+pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     if !path
         .try_exists()
         .map_err(|error| not_opened(path, &error))?
@@ -42,32 +42,29 @@ pub(super) fn open(path: &Path) -> Result<(Database, Version), StoreError> {
 }
 
 /// Opens the file, which must exist.
-pub(super) fn reopen(path: &Path) -> Result<(Database, Version), StoreError> {
+pub(super) fn reopen(path: &Path) -> Result<Opened, StoreError> {
+    let in_order = closed_in_order(path).map_err(|error| not_opened(path, &error))?;
     let database = database(path, false).map_err(|error| explain(path, error))?;
-    let damaged = |error: redb::Error| StoreError::Corrupt(format!("{}: {error}", path.display()));
-    let about = database
-        .begin_read()
-        .map_err(|error| damaged(error.into()))?;
-    let about = about
-        .open_table(ABOUT)
-        .map_err(|error| damaged(error.into()))?;
-    let number = |name| match about.get(name) {
-        Ok(Some(number)) => Ok(number.value()),
-        Ok(None) => Err(StoreError::Corrupt(format!(
-            "{} does not say its {name}",
-            path.display()
-        ))),
-        Err(error) => Err(damaged(error.into())),
-    };
-    let format = number(FORMAT)?;
-    if format > OUR_FORMAT {
-        return Err(StoreError::NotOpened(format!(
-            "{} has format {format}, and this program knows formats up to {OUR_FORMAT}: a newer coditect wrote it; run that one",
-            path.display()
-        )));
+    let found = format::identify(&database, path)?;
+    let watermark = Watermark::check(path, found, in_order)?;
+    Ok(Opened {
+        database,
+        version: found.version,
+        watermark,
+    })
+}
+
+/// Whether redb says that the file was closed after its last write: in the header's tenth byte, behind the
+/// magic number, the second bit asks for recovery
+/// (<https://github.com/cberner/redb/blob/master/docs/design.md>).
+fn closed_in_order(path: &Path) -> io::Result<bool> {
+    const RECOVERY_REQUIRED: u8 = 2;
+    let mut header = [0; 10];
+    match File::open(path)?.read_exact_at(&mut header, 0) {
+        // Too short for a registry, which opening it will say.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| header[9] & RECOVERY_REQUIRED == 0),
     }
-    let version = Version(number(VERSION)?);
-    Ok((database, version))
 }
 
 fn database(path: &Path, create: bool) -> Result<Database, DatabaseError> {
@@ -85,14 +82,21 @@ fn database(path: &Path, create: bool) -> Result<Database, DatabaseError> {
     #[cfg(test)]
     let disk = super::disk::Disk::new(disk, path);
     let shown = path.display().to_string();
-    let told = Cell::new(false);
+    let in_order = closed_in_order(path)?;
     Builder::new()
         .set_cache_size(CACHE_BYTES)
-        .set_repair_callback(move |_| {
-            if !told.replace(true) {
+        // Reads the whole file: a byte that the disk has changed is found now, not when somebody asks for it.
+        .set_check_integrity_on_open(true)
+        .set_repair_callback(move |check| {
+            if check.progress() == 0.0 && !in_order {
                 tracing::info!(
                     path = shown,
                     "the registry was not closed in order; checking it"
+                );
+            } else if check.progress() == 0.3 {
+                tracing::warn!(
+                    path = shown,
+                    "the registry's last commit is not whole; going back to the one before"
                 );
             }
         })
@@ -113,20 +117,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         opened => opened,
     }
     .map_err(|error| explain(&unfinished, error))?;
-    let fill = || -> Result<(), redb::Error> {
-        let write = database.begin_write()?;
-        write.open_table(DATA)?;
-        {
-            let mut about = write.open_table(ABOUT)?;
-            about.insert(FORMAT, OUR_FORMAT)?;
-            // A store that was opened by another program meanwhile keeps its version.
-            if about.get(VERSION)?.is_none() {
-                about.insert(VERSION, 0)?;
-            }
-        }
-        Ok(write.commit()?)
-    };
-    fill().map_err(|error| not_opened(path, &error))?;
+    format::found(&database).map_err(|error| not_opened(path, &error))?;
     database.close().map_err(|error| explain(path, error))?;
     // A link, unlike a rename, never replaces what another process has put there first.
     let placed = match fs::hard_link(&unfinished, path) {
@@ -210,12 +201,20 @@ fn explain(path: &Path, error: DatabaseError) -> StoreError {
     let shown = path.display();
     match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            let process = holder::of(path).map_or_else(String::new, |id| format!(" ({id})"));
             StoreError::NotOpened(format!(
-                "another process has {shown} open; talk to the registry through that process's socket, or stop it first"
+                "another process{process} has {shown} open; talk to the registry through that process's socket, or stop it first"
             ))
         }
         DatabaseError::Storage(StorageError::Corrupted(why)) => {
             StoreError::Corrupt(format!("{shown}: {why}; restore it from a backup"))
+        }
+        DatabaseError::Storage(StorageError::Io(error))
+            if error.kind() == io::ErrorKind::UnexpectedEof =>
+        {
+            StoreError::Corrupt(format!(
+                "{shown} is shorter than it says; restore it from a backup"
+            ))
         }
         DatabaseError::Storage(StorageError::Io(error))
             if error.kind() == io::ErrorKind::InvalidData =>

@@ -8,9 +8,12 @@ mod committer;
 #[cfg(test)]
 mod disk;
 mod file;
+mod format;
+mod holder;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod watermark;
 mod write;
 
 use std::{
@@ -52,6 +55,22 @@ struct EmbeddedEngine {
     room: Arc<Semaphore>,
 }
 
+/// How a store's file is used, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// What the file takes on disk.
+    pub file_bytes: u64,
+    /// Keys and values.
+    pub stored_bytes: u64,
+    /// What the pages that hold them take beside: numbers, lengths, gaps.
+    pub overhead_bytes: u64,
+    /// What is left: pages that are free to be used again, and those of versions that may still be read.
+    /// [`EmbeddedStore::compact`] gives nearly all of it back.
+    pub unused_bytes: u64,
+    /// How many keys there are.
+    pub keys: u64,
+}
+
 /// What the committer shares with everyone.
 struct Shared {
     newest: RwLock<Result<Arc<EmbeddedSnapshot>, String>>,
@@ -59,6 +78,13 @@ struct Shared {
 }
 
 impl Shared {
+    fn newest(&self) -> Result<Arc<EmbeddedSnapshot>, StoreError> {
+        match &*self.newest.read().unwrap_or_else(PoisonError::into_inner) {
+            Ok(snapshot) => Ok(Arc::clone(snapshot)),
+            Err(why) => Err(StoreError::Unavailable(why.clone())),
+        }
+    }
+
     fn publish(&self, newest: Result<Arc<EmbeddedSnapshot>, String>) {
         *self.newest.write().unwrap_or_else(PoisonError::into_inner) = newest;
     }
@@ -72,12 +98,12 @@ impl EmbeddedStore {
     /// file system refuses; `Corrupt` if it is damaged. Both name the file and what to do.
     pub fn open(path: impl AsRef<Path>) -> Result<Arc<Self>, StoreError> {
         let path = path.as_ref().to_owned();
-        let (database, version) = file::open(&path)?;
+        let opened = file::open(&path)?;
         let shared = Arc::new(Shared {
             newest: RwLock::new(Err("it is being opened".to_owned())),
             watches: Watches::default(),
         });
-        let committer = Committer::new(path.clone(), Arc::clone(&shared), database, version)?;
+        let committer = Committer::new(path.clone(), Arc::clone(&shared), opened)?;
         let (commands, received) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("registry-commit".to_owned())
@@ -107,6 +133,22 @@ impl EmbeddedStore {
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         file::size(&self.path)
+    }
+
+    /// How the file is used. Reads all of it, blocking: for an operator's question, not for a dashboard.
+    ///
+    /// # Errors
+    /// As a read of the store.
+    pub fn figures(&self) -> Result<Figures, StoreError> {
+        let (keys, stored_bytes, overhead_bytes) = self.engine.shared.newest()?.usage()?;
+        let file_bytes = self.size_bytes();
+        Ok(Figures {
+            file_bytes,
+            stored_bytes,
+            overhead_bytes,
+            unused_bytes: file_bytes.saturating_sub(stored_bytes + overhead_bytes),
+            keys,
+        })
     }
 
     /// Gives space that is no longer used back to the file system. Transactions that are open become too
@@ -165,15 +207,7 @@ impl Store for EmbeddedStore {
 #[async_trait]
 impl Engine for EmbeddedEngine {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        match &*self
-            .shared
-            .newest
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            Ok(snapshot) => Ok(Arc::clone(snapshot) as Arc<dyn Snapshot>),
-            Err(why) => Err(StoreError::Unavailable(why.clone())),
-        }
+        Ok(self.shared.newest()?)
     }
 
     async fn commit(&self, request: CommitRequest) -> Result<Version, StoreError> {

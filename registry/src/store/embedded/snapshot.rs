@@ -7,11 +7,11 @@ use std::sync::{
 
 use async_trait::async_trait;
 use coditect_core::Version;
-use redb::{Database, ReadOnlyTable, ReadableDatabase, StorageError};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, StorageError};
 
 use super::{
     super::{KeyRange, Page, StoreError, Value, limits, optimistic::Snapshot},
-    file::DATA,
+    format::DATA,
 };
 
 type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -54,6 +54,19 @@ impl EmbeddedSnapshot {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
             .ok_or(StoreError::TooOld)
+    }
+
+    /// How many keys there are, the bytes of keys and values, and those of the pages around them. Reads all of
+    /// the tree.
+    pub(super) fn usage(&self) -> Result<(u64, u64, u64), StoreError> {
+        let table = self.table()?;
+        let count = table.len().map_err(|error| self.explain(error))?;
+        let stats = table.stats().map_err(|error| self.explain(error))?;
+        Ok((
+            count,
+            stats.stored_bytes(),
+            stats.metadata_bytes() + stats.fragmented_bytes(),
+        ))
     }
 
     fn explain(&self, error: StorageError) -> StoreError {

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use redb::{ReadableDatabase, ReadableTable};
+
 use super::{
     super::{Isolation::Snapshot, KeyRange, limits},
     *,
@@ -79,11 +81,16 @@ async fn the_file_is_its_owners_alone() {
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    let names: Vec<_> = fs::read_dir(folder.path())
+    let mut names: Vec<_> = fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(names, ["registry"], "nothing is left of making it");
+    names.sort();
+    assert_eq!(
+        names,
+        ["registry", "registry.watermark"],
+        "nothing is left of making it"
+    );
 }
 
 #[test]
@@ -113,9 +120,9 @@ fn a_newer_format_is_refused() {
     let database = redb::Database::open(&path).unwrap();
     let write = database.begin_write().unwrap();
     write
-        .open_table(file::ABOUT)
+        .open_table(format::ABOUT)
         .unwrap()
-        .insert("format", 2)
+        .insert("format", format::OURS + 1)
         .unwrap();
     write.commit().unwrap();
     drop(database);
@@ -123,6 +130,109 @@ fn a_newer_format_is_refused() {
     assert!(
         matches!(&refused, StoreError::NotOpened(why) if why.contains("newer")),
         "{refused}"
+    );
+}
+
+/// A file as the first format had it.
+pub(super) fn of_format_1(path: &Path) {
+    let database = redb::Database::create(path).unwrap();
+    let write = database.begin_write().unwrap();
+    {
+        let mut data = write.open_table(format::DATA).unwrap();
+        data.insert(&b"a"[..], &b"1"[..]).unwrap();
+        let mut about = write.open_table(format::ABOUT).unwrap();
+        about.insert("format", 1).unwrap();
+        about.insert("version", 7).unwrap();
+    }
+    write.commit().unwrap();
+}
+
+/// What the file says of itself.
+pub(super) fn about(path: &Path) -> std::collections::BTreeMap<String, u64> {
+    let database = redb::Database::open(path).unwrap();
+    let about = database.begin_read().unwrap();
+    let about = about.open_table(format::ABOUT).unwrap();
+    about
+        .iter()
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|(name, number)| (name.value().to_owned(), number.value()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_format_is_brought_up_once() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    of_format_1(&path);
+    let store = EmbeddedStore::open(&path).unwrap();
+    assert_eq!(get(&store, b"a").await, Some(b"1".to_vec()));
+    let version = put(&store, b"b", b"2").await.unwrap();
+    assert_eq!(version, Version(8), "versions go on");
+    drop(store);
+    let upgraded = about(&path);
+    assert_eq!(
+        (upgraded["format"], upgraded["version"]),
+        (format::OURS, version.0)
+    );
+    let store = EmbeddedStore::open(&path).unwrap();
+    store.compact().await.unwrap();
+    drop(store);
+    assert_eq!(
+        about(&path),
+        upgraded,
+        "the id stays, also where all is written anew"
+    );
+}
+
+#[test]
+fn another_format_of_the_library_is_refused_by_name() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    drop(EmbeddedStore::open(&path).unwrap());
+    let whole = fs::read(&path).unwrap();
+    // Each of the header's two commit slots begins with the number (redb's design.md).
+    for (number, says) in [(2, "older database library"), (4, "backup")] {
+        let mut other = whole.clone();
+        (other[64], other[192]) = (number, number);
+        fs::write(&path, &other).unwrap();
+        let refused = EmbeddedStore::open(&path)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains(says) && refused.contains(path.to_str().unwrap()),
+            "{refused}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), other, "it is left alone");
+    }
+}
+
+#[tokio::test]
+async fn a_store_says_how_its_file_is_used() {
+    let folder = folder();
+    let store = EmbeddedStore::open(folder.path().join("registry")).unwrap();
+    for n in 0..100_u8 {
+        put(&store, &[n], &vec![n; 10_000]).await.unwrap();
+    }
+    let mut clears = store.begin().await.unwrap();
+    clears.clear_range(&KeyRange {
+        begin: vec![10],
+        end: vec![0xff],
+    });
+    clears.commit().await.unwrap();
+    let before = store.figures().unwrap();
+    assert_eq!((before.keys, before.stored_bytes), (10, 10 * 10_001));
+    assert!(before.unused_bytes > 90 * 10_000, "{before:?}");
+    store.compact().await.unwrap();
+    let after = store.figures().unwrap();
+    assert_eq!((after.keys, after.stored_bytes), (10, 10 * 10_001));
+    assert!(after.unused_bytes < before.unused_bytes / 4, "{after:?}");
+    assert!(after.file_bytes >= after.stored_bytes + after.overhead_bytes);
+    assert!(
+        store.description().starts_with("embedded, "),
+        "{}",
+        store.description()
     );
 }
 

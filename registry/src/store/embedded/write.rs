@@ -8,7 +8,7 @@ use super::{
         conflicts::Written,
         optimistic::{Mutation, add, stamped},
     },
-    file::{ABOUT, DATA, VERSION},
+    format::{ABOUT, DATA, VERSION},
 };
 
 /// The keys that a transaction writes at `version`.

@@ -109,12 +109,17 @@ pub fn add(existing: Option<&[u8]>, delta: i64) -> Value {
 /// (<https://github.com/apple/foundationdb/blob/main/design/tuple.md>).
 #[must_use]
 pub fn stamped(prefix: &[u8], version: Version, place: u16) -> Key {
+    // Engines of our own give every transaction a version of its own: its place among them is 0.
+    stamped_in_batch(prefix, version, 0, place)
+}
+
+/// As [`stamped`], of the transaction at place `batch` among those of one version.
+pub(super) fn stamped_in_batch(prefix: &[u8], version: Version, batch: u16, place: u16) -> Key {
     let mut key = Vec::with_capacity(prefix.len() + 13);
     key.extend_from_slice(prefix);
     key.push(0x33);
     key.extend_from_slice(&version.0.to_be_bytes());
-    // Engines of our own give every transaction a version of its own: its place among them is 0.
-    key.extend_from_slice(&[0, 0]);
+    key.extend_from_slice(&batch.to_be_bytes());
     key.extend_from_slice(&place.to_be_bytes());
     key
 }

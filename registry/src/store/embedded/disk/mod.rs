@@ -1,6 +1,7 @@
 //! A disk for tests that breaks when told to, and knows what a power cut would leave. It is found by its
 //! path, so that the store above needs no door for it.
 
+mod group;
 mod tests;
 
 use std::{

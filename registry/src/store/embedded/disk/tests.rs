@@ -12,11 +12,12 @@ use proptest::prelude::*;
 use super::{
     super::{
         COMMIT_OVERHEAD, EmbeddedStore, QUEUE_BYTES, Store, StoreError,
-        tests::{folder, get, put},
+        tests::{about, folder, get, of_format_1, put},
+        watermark::beside,
     },
     Part, State, below,
 };
-use crate::store::Isolation::Snapshot;
+use crate::store::{Isolation::Snapshot, Key, KeyRange, Transaction, Value};
 
 /// Tries until the disk's trouble is over.
 async fn put_at_last(store: &EmbeddedStore, key: &[u8], value: &[u8]) {
@@ -189,6 +190,26 @@ fn copied(folder: &tempfile::TempDir) -> PathBuf {
     copy
 }
 
+/// Everything that a transaction sees.
+pub(super) async fn all_of(transaction: &mut dyn Transaction) -> Vec<(Key, Value)> {
+    let everything = KeyRange {
+        begin: vec![],
+        end: vec![0xff],
+    };
+    let (mut all, mut rest) = (Vec::new(), everything.clone());
+    loop {
+        let page = transaction
+            .range(&rest, 1_000, false, Snapshot)
+            .await
+            .unwrap();
+        all.extend(page.entries);
+        match all.last() {
+            Some((last, _)) if page.more => rest = everything.after(last),
+            _ => return all,
+        }
+    }
+}
+
 /// Cuts the power under eight writers once `until` commits have been acknowledged.
 async fn power_cut(until: usize, choices: u64) {
     let folder = folder();
@@ -214,6 +235,12 @@ async fn power_cut(until: usize, choices: u64) {
     while acknowledged.len() < until {
         acknowledged.push(said.recv().await.unwrap());
     }
+    // Whoever looks now has seen it before the power goes, acknowledged or not.
+    let mut reader = store.begin().await.unwrap();
+    let seen = all_of(&mut *reader).await;
+    let left = folder.path().join("left");
+    // What is promised by now is on disk by now, and more may be promised until the power is gone.
+    fs::copy(beside(&path), beside(&left)).unwrap();
     // splitmix64: the same choices give the same disk.
     let mut seed = choices;
     let image = below(&path).after_power_cut(|| {
@@ -221,10 +248,15 @@ async fn power_cut(until: usize, choices: u64) {
         let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (mixed ^ (mixed >> 27)) & 1 == 0
     });
-    let left = folder.path().join("left");
     fs::write(&left, image).unwrap();
     let store = EmbeddedStore::open(&left).unwrap();
     let mut transaction = store.begin().await.unwrap();
+    let kept = all_of(&mut *transaction).await;
+    assert!(
+        seen.iter()
+            .all(|(key, _)| kept.iter().any(|(other, _)| other == key)),
+        "seen and lost"
+    );
     for (writer, n) in acknowledged {
         assert!(
             transaction
@@ -246,6 +278,32 @@ async fn power_cut(until: usize, choices: u64) {
         transaction.get(b"total", Snapshot).await.unwrap().unwrap(),
         total.to_le_bytes()
     );
+}
+
+/// An upgrade is one commit: wherever it is interrupted, the file has the old format or ours.
+#[tokio::test]
+async fn an_upgrade_that_is_interrupted_is_begun_anew() {
+    let mut refused = 0;
+    for part in [Part::Write, Part::Sync] {
+        for after in 0..12 {
+            let folder = folder();
+            let path = folder.path().join("registry");
+            of_format_1(&path);
+            below(&path).breaks(part, after);
+            match EmbeddedStore::open(&path) {
+                Ok(_) => {}
+                Err(StoreError::NotOpened(_) | StoreError::Unavailable(_)) => refused += 1,
+                Err(other) => panic!("{other}"),
+            }
+            below(&path).heals();
+            let store = EmbeddedStore::open(&path).unwrap();
+            assert_eq!(get(&store, b"a").await, Some(b"1".to_vec()));
+            put(&store, b"b", b"2").await.unwrap();
+            drop(store);
+            assert_eq!(about(&path)["version"], 8);
+        }
+    }
+    assert!(refused > 5, "the disk hardly ever broke: {refused}");
 }
 
 proptest! {
