@@ -4,11 +4,12 @@
 //! - [`keys`] and [`record`]: what is remembered and where.
 //! - [`operation`]: everything that changes the registry, each whole or not at all.
 //! - [`query`]: what may be asked of a [`View`] of one version.
-//! - [`dump`], [`check`]: what an operator does with all of it.
+//! - [`dump`], [`check`], [`stats`]: what an operator does with all of it; [`janitor`]: what time does.
 
 mod by_slug;
 pub mod check;
 pub mod dump;
+pub mod janitor;
 pub mod keys;
 mod keyspace;
 pub mod operation;
@@ -16,6 +17,7 @@ pub mod query;
 mod reader;
 pub mod record;
 mod registry;
+pub mod stats;
 pub mod store;
 mod tx;
 

@@ -166,7 +166,8 @@ pub(super) fn write(
 fn one_line(json: &[u8]) -> Option<&RawValue> {
     let text = std::str::from_utf8(json).ok()?;
     let raw: &RawValue = serde_json::from_str(text).ok()?;
-    (raw.get().len() == text.len() && !text.contains(['\n', '\r'])).then_some(raw)
+    let one_line = !json.contains(&b'\n') && !json.contains(&b'\r');
+    (one_line && raw.get().len() == text.len()).then_some(raw)
 }
 
 /// The record in this line.

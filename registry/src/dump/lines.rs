@@ -73,11 +73,6 @@ impl<'file> Lines<'file> {
         Ok(lines)
     }
 
-    /// The number of the line read last, from 1.
-    pub(super) const fn number(&self) -> u64 {
-        self.number
-    }
-
     /// The next record; none behind the last, when the whole file has proved to be whole.
     pub(super) fn next(&mut self) -> Result<Option<Record>> {
         if self.end.is_some() {

@@ -1,0 +1,148 @@
+//! What has had its time goes, and nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use coditect_core::{RequestId, TenantId};
+use coditect_registry::{
+    Registry,
+    janitor::{Janitor, REGISTRATIONS, REQUESTS, Retention},
+    keys,
+    operation::BeginEpoch,
+    record::{Action, AuditEntry, Registration, RegistrationState, encode},
+    store::{Isolation, KeyRange, Store, memory::MemoryStore},
+};
+use jiff::{SignedDuration, Timestamp};
+
+fn at(hours: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + 3_600 * hours).unwrap()
+}
+
+async fn world(retention: Retention) -> (Arc<dyn Store>, Registry, Janitor) {
+    let store = MemoryStore::new() as Arc<dyn Store>;
+    let registry = Registry::open(Arc::clone(&store)).await.unwrap();
+    let janitor = Janitor::new(registry.clone(), retention);
+    (store, registry, janitor)
+}
+
+async fn count(store: &Arc<dyn Store>, range: &KeyRange) -> usize {
+    let mut transaction = store.begin().await.unwrap();
+    let (mut rest, mut count) = (range.clone(), 0);
+    loop {
+        let page = transaction
+            .range(&rest, 1_000, false, Isolation::Snapshot)
+            .await
+            .unwrap();
+        count += page.entries.len();
+        match page.entries.last() {
+            Some((last, _)) if page.more => rest = rest.after(last),
+            _ => return count,
+        }
+    }
+}
+
+fn whole() -> KeyRange {
+    KeyRange {
+        begin: vec![0],
+        end: vec![0xff],
+    }
+}
+
+#[tokio::test]
+async fn sign_ups_are_forgotten_when_their_day_is_over() {
+    let (store, registry, mut janitor) = world(Retention::default()).await;
+    let before = count(&store, &whole()).await;
+    // More than one transaction takes.
+    for _ in 0..120 {
+        let id = coditect_core::RegistrationId::random();
+        let pending = Registration {
+            at: at(0),
+            state: RegistrationState::Void,
+        };
+        let mut transaction = store.begin().await.unwrap();
+        transaction.set(&keys::registration(id), &encode(&pending).unwrap());
+        transaction.set(&keys::registration_age(at(0), id), &encode(&id).unwrap());
+        transaction.commit().await.unwrap();
+    }
+    let day = REGISTRATIONS.as_hours();
+    assert_eq!(janitor.pass(at(day)).await.unwrap().len(), 0);
+    let removed = janitor.pass(at(day + 1)).await.unwrap();
+    assert_eq!(removed["registrations"], 120);
+    assert_eq!(count(&store, &whole()).await, before);
+    assert_eq!(janitor.pass(at(day + 1)).await.unwrap().len(), 0);
+    drop(registry);
+}
+
+#[tokio::test]
+async fn answers_are_kept_as_long_as_a_client_may_ask_again() {
+    let (store, registry, mut janitor) = world(Retention::default()).await;
+    let mut first = None;
+    for _ in 0..70 {
+        let request = RequestId::random();
+        first.get_or_insert(request);
+        // Any operation that is not idempotent leaves an answer; this is what one leaves.
+        let mut transaction = store.begin().await.unwrap();
+        let answer = coditect_registry::record::TransactionRecord {
+            at: at(0),
+            operation: "anything".to_owned(),
+            output: serde_json::Value::Null,
+        };
+        transaction.set(&keys::transaction(request), &encode(&answer).unwrap());
+        transaction.set(
+            &keys::transaction_age(at(0), request),
+            &encode(&coditect_core::Version::default()).unwrap(),
+        );
+        transaction.commit().await.unwrap();
+    }
+    let day = REQUESTS.as_hours();
+    assert_eq!(janitor.pass(at(day)).await.unwrap().len(), 0);
+    assert_eq!(janitor.pass(at(day + 1)).await.unwrap()["requests"], 70);
+    let mut transaction = store.begin().await.unwrap();
+    let key = keys::transaction(first.unwrap());
+    assert_eq!(
+        transaction.get(&key, Isolation::Snapshot).await.unwrap(),
+        None
+    );
+    // An idempotent operation leaves none.
+    let begin = BeginEpoch {
+        epoch: coditect_core::Epoch::random(),
+        at: at(0),
+    };
+    let before = count(&store, &whole()).await;
+    registry.apply(RequestId::random(), &begin).await.unwrap();
+    assert_eq!(count(&store, &whole()).await, before);
+}
+
+#[tokio::test]
+async fn an_audit_is_kept_for_ever_or_as_long_as_the_operator_says() {
+    let tenants: Vec<TenantId> = (0..30).map(|_| TenantId::random()).collect();
+    for (retention, days, left_each) in [(None, 400, 20), (Some(90), 400, 0), (Some(90), 100, 10)] {
+        let (store, _registry, mut janitor) = world(Retention {
+            audit: retention.map(|days| SignedDuration::from_hours(24 * days)),
+        })
+        .await;
+        for tenant in &tenants {
+            let mut transaction = store.begin().await.unwrap();
+            // Ten decisions of day 0, ten of day 50.
+            for day in (0..20).map(|number| number / 10 * 50) {
+                let entry = AuditEntry {
+                    at: at(24 * day),
+                    actor: None,
+                    action: Action::ProfileChanged,
+                };
+                transaction.append(&keys::audit(*tenant), &encode(&entry).unwrap());
+            }
+            transaction.commit().await.unwrap();
+        }
+        let removed = janitor.pass(at(24 * days)).await.unwrap();
+        let gone = 30 * (20 - left_each);
+        assert_eq!(removed.get("audit").copied().unwrap_or(0), gone as u64);
+        for tenant in &tenants {
+            let left = count(&store, &KeyRange::below(&keys::audit(*tenant))).await;
+            assert_eq!(left, left_each, "kept {retention:?}, after {days} days");
+        }
+        // The next round begins a day later, and finds no more.
+        assert_eq!(janitor.pass(at(24 * days)).await.unwrap().len(), 0);
+    }
+}
