@@ -32,7 +32,7 @@ pub struct BuryDue {
 impl Operation for BuryDue {
     const NAME: &'static str = "bury_due";
     const IDEMPOTENT: bool = true;
-    /// How many tombstones were written.
+    /// How many marks were dealt with, whether or not they still held.
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {

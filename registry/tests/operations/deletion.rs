@@ -173,7 +173,8 @@ async fn what_is_due_is_buried_and_only_that() {
             )
             .await
             .unwrap(),
-        1
+        2,
+        "the user and the account"
     );
     let mut view = world.registry.view().await.unwrap();
     assert!(view.user(bob.user).await.unwrap().is_none());

@@ -2,11 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api_keys;
+mod billing;
+mod cast;
+mod conversations;
+mod corpus;
 mod deletion;
+mod document;
+mod email;
+mod erasure;
+mod expiry;
 mod feeds;
+mod files;
+mod identity;
+mod layout;
+mod members;
 mod metering;
 mod observer;
+mod races;
 mod reaping;
+mod second_factor;
+mod sessions;
+mod sign_ins;
 mod sign_up;
 mod support;
 mod workspaces;

@@ -32,13 +32,6 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) async fn refused<O: Operation>(&self, operation: &O) -> Kind {
-        match self.registry.apply(RequestId::random(), operation).await {
-            Ok(_) => panic!("{} is not refused", O::NAME),
-            Err(error) => error.kind().clone(),
-        }
-    }
-
     pub(crate) async fn workspace(&self, person: &Provisioned) -> WorkspaceView {
         let mut view = self.registry.view().await.unwrap();
         view.workspace(person.account, person.workspace)

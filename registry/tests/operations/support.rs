@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use coditect_core::{
-    CellSummary, Entitlement, Limits, PlanName, PodSize, RegistrationId, RequestId, UserId,
-    WorkspaceId,
+    CellSummary, Entitlement, Kind, Limits, PlanName, PodSize, RegistrationId, RequestId, Result,
+    UserId, WorkspaceId,
 };
 use coditect_registry::{
-    Registry,
+    Operation, Registry, View,
+    keys::{self, OnErasure},
     operation::{CreateWorkspace, Placement, Provisioned, Register, Verification},
-    record::RegistrationState,
-    store::{Isolation, KeyRange, Store, faulty::FaultyStore, memory::MemoryStore},
+    record::{IdentityKey, RegistrationState},
+    store::{
+        Isolation, KeyRange, Store,
+        faulty::{Fault, FaultyStore},
+        memory::MemoryStore,
+    },
 };
 use jiff::Timestamp;
+use uuid::Uuid;
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
@@ -32,6 +38,10 @@ pub(crate) const LIMITS: Limits = Limits {
         pids: 512,
     },
 };
+
+pub(crate) fn identity_key() -> IdentityKey {
+    IdentityKey::new(&[7; 32])
+}
 
 pub(crate) fn cell(name: &str, capacity: u32) -> CellSummary {
     CellSummary {
@@ -73,6 +83,19 @@ impl World {
             .await
             .unwrap();
         Self { registry, store }
+    }
+
+    /// With a key for the hashes of erased identities.
+    pub(crate) async fn with_identity_key() -> Self {
+        let world = Self::new().await;
+        Self {
+            registry: world.registry.with_identity_key(identity_key()),
+            ..world
+        }
+    }
+
+    pub(crate) async fn view(&self) -> View {
+        self.registry.view().await.unwrap()
     }
 
     pub(crate) fn register(email: &str) -> Register {
@@ -123,11 +146,7 @@ impl World {
         }
     }
 
-    pub(crate) async fn create(
-        &self,
-        person: &Provisioned,
-        name: &str,
-    ) -> coditect_core::Result<WorkspaceId> {
+    pub(crate) async fn create(&self, person: &Provisioned, name: &str) -> Result<WorkspaceId> {
         let create = CreateWorkspace {
             account: person.account,
             user: person.user,
@@ -139,29 +158,105 @@ impl World {
         self.registry.apply(RequestId::random(), &create).await
     }
 
-    /// Every key and value of the store in one heap of bytes.
-    pub(crate) async fn bytes(&self) -> Vec<u8> {
+    /// Does something as a hard life would have it: its commit's result is unknown, and the client sends it again.
+    /// Neither changes anything twice.
+    pub(crate) async fn once<O: Operation>(&self, operation: &O) -> Result<O::Output> {
+        let request = RequestId::random();
+        // An operation that is idempotent by itself is told what it finds, so its first answer counts.
+        if !O::IDEMPOTENT {
+            self.store.inject(Fault::CommitThenUnknown, 1);
+        }
+        let first = self.registry.apply(request, operation).await;
+        self.store.heal();
+        if let Ok(first) = &first {
+            let before = self.bytes().await;
+            let again = self.registry.apply(request, operation).await.unwrap();
+            assert!(
+                self.bytes().await == before,
+                "{} sent again changes something",
+                O::NAME
+            );
+            if !O::IDEMPOTENT {
+                assert_eq!(
+                    serde_json::to_value(first).unwrap(),
+                    serde_json::to_value(&again).unwrap(),
+                    "{} sent again answers otherwise",
+                    O::NAME
+                );
+            }
+        }
+        first
+    }
+
+    /// As [`World::once`], of what must be done.
+    pub(crate) async fn done<O: Operation>(&self, operation: &O) -> O::Output {
+        match self.once(operation).await {
+            Ok(output) => output,
+            Err(error) => panic!("{}: {error:?}", O::NAME),
+        }
+    }
+
+    /// As [`World::once`], of what must be refused, and change nothing.
+    pub(crate) async fn refused<O: Operation>(&self, operation: &O) -> Kind {
+        let before = self.bytes().await;
+        match self.once(operation).await {
+            Ok(_) => panic!("{} is not refused", O::NAME),
+            Err(error) => {
+                assert!(
+                    self.bytes().await == before,
+                    "{} is refused and changes something",
+                    O::NAME
+                );
+                error.kind().clone()
+            }
+        }
+    }
+
+    /// Every key and value of the store.
+    pub(crate) async fn entries(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut transaction = self.store.begin().await.unwrap();
-        let all = KeyRange {
+        let mut rest = KeyRange {
             begin: vec![0],
             end: vec![0xff],
         };
-        let mut bytes = Vec::new();
-        let mut rest = all.clone();
+        let mut entries = Vec::new();
         loop {
             let page = transaction
                 .range(&rest, 1_000, false, Isolation::Snapshot)
                 .await
                 .unwrap();
             let Some((last, _)) = page.entries.last() else {
-                return bytes;
+                return entries;
             };
-            rest = all.after(last);
-            for (key, value) in page.entries {
-                bytes.extend(key);
-                bytes.extend(value);
+            rest = rest.after(last);
+            entries.extend(page.entries);
+        }
+    }
+
+    /// Every key that holds the id in any place, but for those of which the layout says that they outlive the person.
+    pub(crate) async fn traces(&self, id: Uuid) -> Vec<String> {
+        let text = id.to_string();
+        let mut found = Vec::new();
+        for (key, value) in self.entries().await {
+            let parsed = keys::parse(&key).unwrap();
+            let holds = key.windows(16).any(|bytes| bytes == id.as_bytes())
+                || holds(&key, &text)
+                || holds(&value, &text);
+            if holds && !matches!(parsed.kind.erasure, OnErasure::Kept(_)) {
+                found.push(parsed.to_string());
             }
         }
+        found
+    }
+
+    /// Every key and value of the store in one heap of bytes.
+    pub(crate) async fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (key, value) in self.entries().await {
+            bytes.extend(key);
+            bytes.extend(value);
+        }
+        bytes
     }
 
     pub(crate) async fn generation(&self, user: UserId) -> u64 {
