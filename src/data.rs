@@ -9,12 +9,15 @@ use std::{
 };
 
 use clap::Args;
-use coditect_core::{CellName, Error, Result};
+use coditect_core::{CellName, Error, Result, health::Health};
 use coditect_registry::{
-    Registry,
-    store::{StoreError, embedded::EmbeddedStore, remote::RemoteStore},
+    Registry, keys,
+    store::{Isolation, Store, StoreError, embedded::EmbeddedStore, remote::RemoteStore},
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::{store::StoreOptions, waiting};
 
 /// How long a short command waits for an owner that has just started.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,9 +36,17 @@ pub(crate) struct Data {
         env = "CODITECT_DATA"
     )]
     folder: PathBuf,
+
+    #[command(flatten)]
+    store: StoreOptions,
 }
 
 impl Data {
+    /// Which store holds the registry.
+    pub(crate) const fn store(&self) -> &StoreOptions {
+        &self.store
+    }
+
     /// Makes the folder, readable by its owner alone, if it is not there.
     ///
     /// # Errors
@@ -109,21 +120,39 @@ impl Data {
         &self.folder
     }
 
-    /// Opens the store as its one owner.
+    /// Opens the embedded store as its one owner.
     ///
     /// # Errors
-    /// `Unavailable` if another process owns it or it cannot be read.
+    /// `Unavailable` if another process owns it or it cannot be read; `Invalid` if the registry is in a cluster, which
+    /// nobody has to himself.
     pub(crate) fn own(&self) -> Result<Arc<EmbeddedStore>> {
+        if self.store.is_cluster() {
+            return Err(Error::invalid(
+                "registry",
+                "is in a FoundationDB cluster; this is done to the embedded store's file alone",
+            ));
+        }
         self.create()?;
         Ok(EmbeddedStore::open(self.registry())?)
     }
 
-    /// Opens the registry for a short command: through its owner's socket if a process serves it, otherwise the
-    /// file itself.
+    /// Opens the registry for a short command: in its cluster, or through its owner's socket if a process serves it,
+    /// otherwise the file itself.
     ///
     /// # Errors
-    /// `NotFound` if there is no installation here; `Unavailable` if neither answers.
+    /// `NotFound` if there is no registry here; `Unavailable` if nothing answers.
     pub(crate) async fn open(&self) -> Result<Registry> {
+        if self.store.is_cluster() {
+            let store = self.store.connect().await?;
+            // To open an empty place would found a registry there.
+            if !founded(&store).await? {
+                return Err(Error::not_found(format!(
+                    "there is no registry in {}; name its place with --fdb-prefix or --fdb-directory",
+                    store.description()
+                )));
+            }
+            return Registry::open(store).await;
+        }
         if !self.registry().exists() {
             let folder = self.folder.display();
             let message = format!("there is no registry in {folder}; name the folder with --data");
@@ -145,10 +174,27 @@ impl Data {
     /// # Errors
     /// `Unavailable` if it can be neither opened nor made.
     pub(crate) async fn open_or_create(&self) -> Result<Registry> {
+        if self.store.is_cluster() {
+            return Registry::open(self.store.connect().await?).await;
+        }
         if self.registry().exists() {
             return self.open().await;
         }
         Registry::open(self.own()?).await
+    }
+
+    /// Opens the registry in its cluster for a process that stays, however long the cluster takes to answer; says in
+    /// `health` and in the log that it waits.
+    ///
+    /// # Errors
+    /// `Invalid` if no waiting helps; `Unavailable` if it is time to stop.
+    pub(crate) async fn in_cluster(
+        &self,
+        health: &Health,
+        stop: &CancellationToken,
+    ) -> Result<Registry> {
+        let open = async || Registry::open(self.store.connect().await?).await;
+        waiting::until_it_answers(open, health, stop).await
     }
 
     /// Opens the registry for a process that works beside the owner, never in its place: a renderer that took
@@ -167,4 +213,10 @@ impl Data {
             tokio::time::sleep(BETWEEN).await;
         }
     }
+}
+
+async fn founded(store: &Arc<dyn Store>) -> Result<bool, StoreError> {
+    let mut transaction = store.begin().await?;
+    let epoch = transaction.get(&keys::epoch(), Isolation::Snapshot).await?;
+    Ok(epoch.is_some())
 }

@@ -14,7 +14,9 @@ mod progress;
 mod sample;
 mod serving;
 mod stop;
+mod store;
 mod upkeep;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use coditect_registry::{
 };
 use coditect_renderer::{inputs::Inputs, watch::PolicyWatch};
 use serde::Serialize;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,7 +17,9 @@ use crate::{
     data::Data,
     exit::Exit,
     local_runtime::{self, Doors},
-    observability, output, stop, upkeep,
+    observability, output, stop,
+    upkeep::{self, Keep},
+    waiting,
 };
 
 /// Serve the HTTP API, and the registry to other processes of this machine.
@@ -79,6 +81,9 @@ pub(crate) struct Server {
     /// Switch rate limits off: for load tests.
     #[arg(long, env = "CODITECT_NO_RATE_LIMITS")]
     no_rate_limits: bool,
+
+    #[command(flatten)]
+    keep: Keep,
 }
 
 /// Whether anybody may sign up.
@@ -225,6 +230,7 @@ impl Server {
                 },
             ),
             ("trusted-proxy-hops", self.trusted_proxy_hops.to_string()),
+            ("audit-days", self.keep.described()),
             (
                 "rate-limits",
                 if self.no_rate_limits {
@@ -249,7 +255,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Opens the installation as its owner and serves API and registry.
+    /// Opens the installation and serves the API, and the registry if this process owns it.
     pub(crate) async fn start(
         data: &Data,
         server: &Server,
@@ -259,21 +265,28 @@ impl Running {
     ) -> Result<Self> {
         let metrics = observability::metrics()?;
         let health = Health::default();
-        let store = data.own()?;
-        let socket = remote::serve(store.engine(), data.socket()).await?;
-        let registry = Registry::open(store as Arc<dyn Store>).await?;
+        let owned = if data.store().is_cluster() {
+            data.create()?;
+            None
+        } else {
+            let store = data.own()?;
+            let socket = remote::serve(store.engine(), data.socket()).await?;
+            Some((Registry::open(store as Arc<dyn Store>).await?, socket))
+        };
         crate::sample::plant(&data.policy())?;
         let (policy, inputs) = PolicyWatch::own(data.policy(), health.clone()).await?;
-        let listener = TcpListener::bind(server.listen).await.map_err(|error| {
-            Error::unavailable(format!(
-                "cannot listen on {}; choose another with --listen",
-                server.listen
-            ))
-            .because(error)
-        })?;
+        let listener = super::bind(server.listen).await?;
         let address = listener
             .local_addr()
             .map_err(|error| Error::internal("a socket without address").because(error))?;
+        let (registry, socket) = match owned {
+            Some((registry, socket)) => (registry, Some(socket)),
+            None => {
+                let router = coditect_api::ops_router(health.clone(), metrics.clone(), None);
+                let opening = data.in_cluster(&health, &stop);
+                (waiting::answering(&listener, router, opening).await?, None)
+            }
+        };
         let url = format!("http://{address}");
         let keys = KeyRing::open(data.keys())?;
         let (catalogue, follow) = catalogues(inputs.clone());
@@ -287,14 +300,21 @@ impl Running {
         )?;
 
         let mut beside = JoinSet::new();
-        let closing = stop.clone();
-        beside.spawn(async move {
-            closing.cancelled().await;
-            socket.shutdown().await;
-        });
+        if let Some(socket) = socket {
+            let closing = stop.clone();
+            beside.spawn(async move {
+                closing.cancelled().await;
+                socket.shutdown().await;
+            });
+        }
         beside.spawn(policy.run(stop.clone()));
         beside.spawn(stopped_by(stop.clone(), follow));
-        beside.spawn(upkeep::run(registry.clone(), health.clone(), stop.clone()));
+        beside.spawn(upkeep::run(
+            registry.clone(),
+            server.keep,
+            health.clone(),
+            stop.clone(),
+        ));
         let closing = stop.clone();
         let serving = tokio::spawn(async move {
             match doors {

@@ -46,6 +46,8 @@ impl Config {
             ),
             setting("mirror-force", self.rendering.mirror_force.to_string()),
         ];
+        let store = self.data.store().settings();
+        settings.extend(store.into_iter().map(|(name, value)| setting(name, value)));
         settings.push(setting(
             "lease-seconds",
             self.rendering.lease_seconds.to_string(),

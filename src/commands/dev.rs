@@ -10,6 +10,7 @@ use coditect_core::{
     health::{Health, State},
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::api::{Running, Server};
 use crate::{
@@ -84,7 +85,7 @@ impl Dev {
             registry: running.registry.clone(),
             inputs: running.inputs.clone(),
             health: running.health.clone(),
-            known_as: Some(self.data.renderer_id()?),
+            known_as: self.lasting_id()?,
             cells: Vec::new(),
         };
         let serving = &self.rendering.serving;
@@ -135,6 +136,17 @@ impl Dev {
             }
         }
         running.until_stopped().await
+    }
+}
+
+impl Dev {
+    /// A name that outlives this process is safe where nobody else can have it: where the folder's store is this
+    /// process's alone.
+    fn lasting_id(&self) -> Result<Option<Uuid>> {
+        if self.data.store().is_cluster() {
+            return Ok(None);
+        }
+        self.data.renderer_id().map(Some)
     }
 }
 

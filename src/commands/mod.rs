@@ -17,13 +17,16 @@ mod restore;
 mod verify;
 mod workspace_stand_in;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use clap::Subcommand;
-use coditect_core::{Error, Result};
+use coditect_core::{Error, Result, health::Health};
 use coditect_registry::Registry;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Cli, data::Data, exit::Exit, output};
+use crate::{cli::Cli, data::Data, exit::Exit, output, stop, store, waiting};
 
 /// How long the process that has the registry may take to start.
 const OWNER: Duration = Duration::from_secs(60);
@@ -80,7 +83,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Error::unavailable("the process cannot start its threads").because(error)
     })?;
     let output = cli.output;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match cli.command {
             Command::Dev(dev) => dev.run(output).await,
             Command::Api(api) => api.run(output).await,
@@ -99,6 +102,57 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Completions(completions) => Ok(completions.run()),
             Command::WorkspaceStandIn(stand_in) => stand_in.run().await,
         }
+    });
+    // Whatever still used the store ends with the runtime.
+    drop(runtime);
+    store::close();
+    done
+}
+
+/// What a process needs that works beside the API: the registry, an address for its health, the sign to stop.
+struct Beside {
+    registry: Registry,
+    listener: TcpListener,
+    address: SocketAddr,
+    stop: CancellationToken,
+}
+
+impl Beside {
+    /// Opens the registry in its cluster, or through the process that has it, and listens. Says so if it must wait:
+    /// for a cluster at the address as well.
+    async fn start(
+        data: &Data,
+        listen: SocketAddr,
+        health: &Health,
+        metrics: &PrometheusHandle,
+    ) -> Result<Self> {
+        let (registry, listener, stop) = if data.store().is_cluster() {
+            let stop = stop::on_signal();
+            let listener = bind(listen).await?;
+            let router = coditect_api::ops_router(health.clone(), metrics.clone(), None);
+            let opening = data.in_cluster(health, &stop);
+            let registry = waiting::answering(&listener, router, opening).await?;
+            (registry, listener, stop)
+        } else {
+            let registry = beside_owner(data).await?;
+            (registry, bind(listen).await?, stop::on_signal())
+        };
+        Ok(Self {
+            registry,
+            address: listener
+                .local_addr()
+                .map_err(|error| Error::internal("a socket without address").because(error))?,
+            listener,
+            stop,
+        })
+    }
+}
+
+/// Listens where `--listen` says.
+async fn bind(listen: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        let why = format!("cannot listen on {listen}; choose another with --listen");
+        Error::unavailable(why).because(error)
     })
 }
 

@@ -1,21 +1,21 @@
-use std::{future::Future, net::SocketAddr};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use coditect_api::ServeLimits;
-use coditect_core::{CellName, Error, Result, health::Health};
+use coditect_core::{CellName, Result, health::Health};
 use coditect_renderer::watch::PolicyWatch;
 use serde::Serialize;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::api::catalogues;
-use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, observability, output, stop};
+use super::{Beside, api::catalogues};
+use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, observability, output};
 
 /// Watch cells' clusters: say what stands there, set power, suspend what nobody uses.
 ///
 /// Its only right to write is the scale of workspaces, 0 or 1 (deploy/access). A second one for the same cell does
 /// no harm and no good. The registry is the one of the installation in `--data`, through the socket of the process
-/// that has it open.
+/// that has it open, or a cluster's.
 #[derive(Debug, Args)]
 pub(crate) struct Observer {
     #[command(flatten)]
@@ -53,12 +53,16 @@ impl Observer {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let metrics = observability::metrics()?;
         let health = Health::default();
-        let registry = super::beside_owner(&self.data).await?;
+        let Beside {
+            registry,
+            listener,
+            address,
+            stop,
+        } = Beside::start(&self.data, self.listen, &health, &metrics).await?;
         let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
         let (catalogue, follow) = catalogues(inputs);
         let policy: Vec<CellName> = catalogue.borrow().cells.keys().cloned().collect();
         let cells = self.clusters.cells(policy)?;
-        let stop = stop::on_signal();
         let mut running = JoinSet::new();
         for cell in &cells {
             let client = self.clusters.client(cell).await?;
@@ -75,16 +79,6 @@ impl Observer {
         }
         running.spawn(watch.run(stop.clone()));
         running.spawn(until(stop.clone(), follow));
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
-            Error::unavailable(format!(
-                "cannot listen on {}; choose another with --listen",
-                self.listen
-            ))
-            .because(error)
-        })?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Error::internal("no address").because(error))?;
         match output {
             Output::Text => output::line(&format!(
                 "observes {} cell(s); health at http://{address}/health",
@@ -97,7 +91,7 @@ impl Observer {
         }
         let served = coditect_api::serve_router(
             listener,
-            coditect_api::ops_router(health, metrics),
+            coditect_api::ops_router(health, metrics, Some(Arc::clone(registry.store()))),
             ServeLimits::default(),
             stop.clone().cancelled_owned(),
         )

@@ -6,20 +6,21 @@ use coditect_core::{CellName, Error, Result, health::Health};
 use coditect_registry::Registry;
 use coditect_renderer::{inputs::Inputs, service::Service, watch::PolicyWatch};
 use serde::Serialize;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet};
 
+use super::Beside;
 use crate::{
     cells::{Renderers, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
-    observability, output, policy, progress, stop,
+    observability, output, policy, progress,
 };
 
 /// Render cells: keep their repositories what the registry wants.
 ///
 /// Any number may run for one cell: one holds the lease and works, the others stand by. The registry is the
-/// one of the installation in `--data`, through the socket of the process that has it open.
+/// one of the installation in `--data`, through the socket of the process that has it open, or a cluster's.
 #[derive(Debug, Args)]
 pub(crate) struct Renderer {
     #[command(flatten)]
@@ -58,10 +59,11 @@ impl Renderer {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let metrics = observability::metrics()?;
         let health = Health::default();
-        let registry = if self.once {
-            self.data.open().await?
+        let (registry, beside) = if self.once {
+            (self.data.open().await?, None)
         } else {
-            super::beside_owner(&self.data).await?
+            let beside = Beside::start(&self.data, self.listen, &health, &metrics).await?;
+            (beside.registry.clone(), Some(beside))
         };
         let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
         policy::has(&inputs.borrow(), &self.cells)?;
@@ -76,10 +78,16 @@ impl Renderer {
         } else {
             self.cells.clone()
         };
-        if self.once {
+        let Some(beside) = beside else {
             return self.once(&cells, &registry, &inputs, &health, output).await;
-        }
-        let stop = stop::on_signal();
+        };
+        let Beside {
+            listener,
+            address,
+            stop,
+            ..
+        } = beside;
+        let store = Arc::clone(registry.store());
         let renderers = Renderers {
             data: self.data.clone(),
             rendering: self.rendering.clone(),
@@ -100,16 +108,6 @@ impl Renderer {
         }
         running.spawn(renderers.run(stop.clone()));
         running.spawn(watch.run(stop.clone()));
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
-            Error::unavailable(format!(
-                "cannot listen on {}; choose another with --listen",
-                self.listen
-            ))
-            .because(error)
-        })?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Error::internal("no address").because(error))?;
         match output {
             Output::Text => {
                 output::line(&format!(
@@ -128,7 +126,7 @@ impl Renderer {
         }
         let served = coditect_api::serve_router(
             listener,
-            coditect_api::ops_router(health, metrics),
+            coditect_api::ops_router(health, metrics, Some(store)),
             ServeLimits::default(),
             stop.clone().cancelled_owned(),
         )

@@ -16,6 +16,8 @@ mod workspace_road;
 mod workspace_use;
 mod workspaces;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, Method, header},
@@ -23,6 +25,7 @@ use axum::{
     routing::get,
 };
 use coditect_core::health::Health;
+use coditect_registry::store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -121,8 +124,13 @@ pub fn router(state: ApiState) -> Router {
     outermost(routes, over_tls)
 }
 
-/// Health and metrics alone, for a process that serves nothing else (a renderer).
-pub fn ops_router(health: Health, metrics: PrometheusHandle) -> Router {
+/// Health and metrics alone, for a process that serves nothing else (a renderer), or nothing else yet: without a
+/// `store`, there is none that could be asked.
+pub fn ops_router(
+    health: Health,
+    metrics: PrometheusHandle,
+    store: Option<Arc<dyn Store>>,
+) -> Router {
     telemetry::describe();
     let board = health.clone();
     let routes = Router::new()
@@ -134,6 +142,7 @@ pub fn ops_router(health: Health, metrics: PrometheusHandle) -> Router {
             "/health/ready",
             get(move || operations::readiness(health.clone(), true)),
         )
+        .route("/health/fdb", get(move || operations::asked(store.clone())))
         .route(
             "/metrics",
             get(move || operations::exposition(metrics.clone())),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use coditect_core::health::{Health, State};
+use coditect_registry::{
+    keys,
+    store::{Isolation, Store},
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -124,7 +129,7 @@ pub(super) struct ReadyBody {
     responses((status = 200, description = "Ready", body = ReadyBody), (status = 503, description = "Not ready", body = ReadyBody)),
 )]
 pub(super) async fn ready(FromState(state): FromState<ApiState>) -> Response {
-    let serving = !state.stopping.is_cancelled() && read_registry(&state).await.is_ok();
+    let serving = !state.stopping.is_cancelled() && read(state.registry.store()).await.is_ok();
     readiness(state.health.clone(), serving).await
 }
 
@@ -149,6 +154,8 @@ pub(super) struct StoreBody {
     version: Option<u64>,
     /// Milliseconds that one read took.
     latency_ms: f64,
+    /// What the store's cluster says of itself, if it is one.
+    message: Option<String>,
 }
 
 /// A real read of the registry's store, and how long it took.
@@ -157,36 +164,55 @@ pub(super) struct StoreBody {
     responses((status = 200, description = "It answers", body = StoreBody), (status = 503, description = "It does not", body = StoreBody)),
 )]
 pub(super) async fn store(FromState(state): FromState<ApiState>) -> Response {
-    let started = Instant::now();
-    let version = read_registry(&state).await;
-    let latency_ms = started.elapsed().as_secs_f64() * 1_000.0;
-    let (code, status) = if version.is_ok() {
-        (StatusCode::OK, Fare::Ok)
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, Fare::Failing)
-    };
-    (
-        code,
-        Json(StoreBody {
-            status,
-            store: state.registry.store().description(),
-            version: version.ok(),
-            latency_ms,
-        }),
-    )
-        .into_response()
+    asked(Some(Arc::clone(state.registry.store()))).await
 }
 
-async fn read_registry(state: &ApiState) -> Result<u64, ()> {
+/// The store as a response; `None` while a process has none yet.
+pub(super) async fn asked(store: Option<Arc<dyn Store>>) -> Response {
+    let started = Instant::now();
+    let body = match store {
+        None => StoreBody {
+            status: Fare::Failing,
+            store: "not open yet".to_owned(),
+            version: None,
+            latency_ms: 0.0,
+            message: None,
+        },
+        Some(store) => {
+            let version = read(&store).await;
+            let latency_ms = started.elapsed().as_secs_f64() * 1_000.0;
+            StoreBody {
+                status: if version.is_ok() {
+                    Fare::Ok
+                } else {
+                    Fare::Failing
+                },
+                store: store.description(),
+                version: version.ok(),
+                latency_ms,
+                message: store.message().await,
+            }
+        }
+    };
+    let code = if body.status == Fare::Ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (code, Json(body)).into_response()
+}
+
+/// The store's newest version, after reading a record that every registry has.
+async fn read(store: &Arc<dyn Store>) -> Result<u64, ()> {
     let read = async {
-        let mut view = state.registry.view().await?;
-        view.epoch().await?;
-        view.version().await
+        let mut transaction = store.begin().await?;
+        transaction.get(&keys::epoch(), Isolation::Snapshot).await?;
+        transaction.read_version().await
     };
     match tokio::time::timeout(PATIENCE, read).await {
         Ok(Ok(version)) => Ok(version.0),
         Ok(Err(error)) => {
-            tracing::warn!(error = error.chain(), "the registry does not answer");
+            tracing::warn!(%error, "the registry does not answer");
             Err(())
         }
         Err(_) => {

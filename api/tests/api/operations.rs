@@ -2,7 +2,11 @@
 
 use coditect_api::{ServeLimits, ops_router, serve_router};
 use coditect_core::health::Health;
-use coditect_registry::store::{StoreError, faulty::Fault};
+use coditect_registry::store::{
+    StoreError,
+    faulty::{Fault, FaultyStore},
+    memory::MemoryStore,
+};
 use tokio::net::TcpListener;
 
 use crate::harness::{App, capture_log, captured_log, metrics_handle};
@@ -220,10 +224,11 @@ async fn a_renderer_answers_health_and_metrics_and_nothing_else() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let health = Health::default();
+    let store = FaultyStore::new(MemoryStore::new());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve_router(
         listener,
-        ops_router(health.clone(), metrics_handle()),
+        ops_router(health.clone(), metrics_handle(), Some(store.clone())),
         ServeLimits::default(),
         async {
             let _ = stopped.await;
@@ -238,6 +243,9 @@ async fn a_renderer_answers_health_and_metrics_and_nothing_else() {
     };
     assert_eq!(status("/health").await, 200);
     assert_eq!(status("/metrics").await, 200);
+    assert_eq!(status("/health/fdb").await, 200);
+    store.inject(Fault::Begin(StoreError::Unavailable("gone".into())), 1);
+    assert_eq!(status("/health/fdb").await, 503);
     health.failing("git", "the repository is read-only");
     assert_eq!(status("/health").await, 503);
     assert_eq!(status("/health/ready").await, 503);
