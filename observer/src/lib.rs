@@ -17,6 +17,7 @@ mod quarantine;
 pub mod reap;
 mod report;
 mod restart;
+mod restless;
 pub mod seen;
 mod tell;
 mod watch;

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cell::Cell, observe::status, power::Order, wish, world::Id};
+use crate::{cell::Cell, observe::status, power::Order, restless::Restless, wish, world::Id};
 
 /// Most users that are looked at in one view of the registry, which lives five seconds.
 const AT_ONCE: usize = 100;
@@ -30,7 +30,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5
 /// Tells until `stop`.
 pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
     let mut teller = Teller {
-        restless: BTreeSet::new(),
+        restless: Restless::default(),
         settled: BTreeMap::new(),
         cell,
     };
@@ -50,7 +50,7 @@ pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
             }
             _ = tick.tick() => {
                 cell.world().forget_old_drifts(Timestamp::now());
-                cell.touch_users(std::mem::take(&mut teller.restless));
+                cell.touch_users(teller.restless.take());
                 if Instant::now() >= rescan {
                     rescan = Instant::now() + cell.settings.rescan;
                     cell.look_at_all();
@@ -85,8 +85,7 @@ pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
 
 struct Teller {
     cell: Arc<Cell>,
-    /// Whose phase may change although nothing happens.
-    restless: BTreeSet<UserId>,
+    restless: Restless,
     /// Scales that were seen to be right: of which StatefulSet, which, and for which change of power.
     settled: BTreeMap<Id, (String, i32, Timestamp)>,
 }
