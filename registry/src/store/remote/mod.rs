@@ -14,3 +14,9 @@ mod wire;
 
 pub use client::RemoteStore;
 pub use server::{Server, serve};
+
+/// Whether a frame is a message, read as both sides of the socket do: for tests of hostile bytes.
+#[must_use]
+pub fn is_message(frame: &[u8]) -> bool {
+    message::Request::decode(frame).is_ok() || message::Response::decode(frame).is_ok()
+}
