@@ -8,15 +8,13 @@ use std::{
 };
 
 use coditect_core::Version;
-use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError,
-    backends::FileBackend,
-};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError};
 
 use super::{
     super::StoreError,
     format::{self, ABOUT, DATA},
     holder,
+    room::Room,
     watermark::Watermark,
 };
 
@@ -78,7 +76,7 @@ fn database(path: &Path, create: bool) -> Result<Database, DatabaseError> {
     if !create && file.metadata()?.len() == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty").into());
     }
-    let disk = FileBackend::new(file)?;
+    let disk = Room::new(file)?;
     #[cfg(test)]
     let disk = super::disk::Disk::new(disk, path);
     let shown = path.display().to_string();

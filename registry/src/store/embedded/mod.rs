@@ -10,6 +10,7 @@ mod disk;
 mod file;
 mod format;
 mod holder;
+mod room;
 mod snapshot;
 #[cfg(test)]
 mod tests;

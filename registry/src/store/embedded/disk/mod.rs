@@ -15,7 +15,9 @@ use std::{
     },
 };
 
-use redb::{BackendError, StorageBackend, backends::FileBackend};
+use redb::{BackendError, StorageBackend};
+
+use super::room::Room;
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,12 +141,12 @@ fn below(path: &Path) -> Arc<State> {
 /// The file below redb, with its state.
 #[derive(Debug)]
 pub(super) struct Disk {
-    file: FileBackend,
+    file: Room,
     state: Arc<State>,
 }
 
 impl Disk {
-    pub(super) fn new(file: FileBackend, path: &Path) -> Self {
+    pub(super) fn new(file: Room, path: &Path) -> Self {
         Self {
             file,
             state: below(path),
