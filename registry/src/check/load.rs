@@ -17,14 +17,17 @@ use crate::{
     tx::Tx,
 };
 
-/// The cells whose number is wrong.
-pub(super) async fn check(store: &Arc<dyn Store>) -> Result<Vec<(Key, Found)>> {
-    let mut wrong = Vec::new();
+/// The cells whose number is wrong, and those that could not be counted.
+pub(super) async fn check(store: &Arc<dyn Store>) -> Result<(Vec<(Key, Found)>, Vec<String>)> {
+    let (mut wrong, mut not_counted) = (Vec::new(), Vec::new());
     for cell in cells(store).await? {
         let mut tx = Tx::new(store.begin().await?, Isolation::Snapshot);
         let (load, users) = match both(&mut tx, &cell).await {
-            // Too large a cell to count in one transaction cannot be judged while people come and go.
-            Err(StoreError::TooOld) => continue,
+            // Too many to count at one version.
+            Err(StoreError::TooOld) => {
+                not_counted.push(cell.to_string());
+                continue;
+            }
             done => done?,
         };
         if load != users {
@@ -39,7 +42,7 @@ pub(super) async fn check(store: &Arc<dyn Store>) -> Result<Vec<(Key, Found)>> {
             ));
         }
     }
-    Ok(wrong)
+    Ok((wrong, not_counted))
 }
 
 /// Sets the number of this key's cell right, if it is still wrong.

@@ -1,6 +1,7 @@
 //! What must be true of one entry and its counterparts.
 
 mod cells;
+mod expiring;
 mod people;
 mod tenants;
 mod upkeep;
@@ -87,9 +88,24 @@ enum Rule {
     Registration,
     RegistrationAge,
     AddressOfRegistration,
+    AddressOfInvitation,
+    Invitation,
+    Session,
+    EmailChange,
+    PasswordReset,
+    Expiry,
 }
 
-const RULES: [(&str, Rule); 31] = [
+const RULES: [(&str, Rule); 37] = [
+    (
+        "address/{email}/invitation/{t}/{i}",
+        Rule::AddressOfInvitation,
+    ),
+    ("tenant/{t}/invitation/{i}", Rule::Invitation),
+    ("tenant/{t}/user/{u}/sessions/{s}", Rule::Session),
+    ("account/{a}/email_change", Rule::EmailChange),
+    ("account/{a}/password_reset", Rule::PasswordReset),
+    ("expiry/{hour}/{what}/{name}", Rule::Expiry),
     ("account/{a}/profile", Rule::Account),
     ("account/{a}/provider/{provider}", Rule::Provider),
     ("email/{email}", Rule::Email),
@@ -187,7 +203,16 @@ pub(super) async fn look(tx: &mut Tx, entry: Entry<'_>) -> Result<Vec<Found>, St
         Rule::StripeCustomer => tenants::stripe_customer(&mut at).await,
         Rule::Billing => tenants::billing(&mut at).await,
         Rule::ApiKeyHash => tenants::api_key_hash(&mut at).await,
-        Rule::ApiKey => tenants::api_key(&mut at).await,
+        Rule::ApiKey => match tenants::api_key(&mut at).await {
+            Ok(()) => expiring::api_key(&mut at).await,
+            failed => failed,
+        },
+        Rule::AddressOfInvitation => expiring::address_of_invitation(&mut at).await,
+        Rule::Invitation => expiring::invitation(&mut at).await,
+        Rule::Session => expiring::session(&mut at).await,
+        Rule::EmailChange => expiring::email_change(&mut at).await,
+        Rule::PasswordReset => expiring::password_reset(&mut at).await,
+        Rule::Expiry => expiring::listed(&mut at).await,
         Rule::Member => tenants::member(&mut at).await,
         Rule::User => tenants::user(&mut at).await,
         Rule::UserPlace => tenants::user_place(&mut at).await,
@@ -247,6 +272,11 @@ impl At<'_, '_> {
     /// The record at another key.
     async fn get<T: Record>(&mut self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.tx.get(key).await
+    }
+
+    /// Whether anything is at another key.
+    async fn is_there(&mut self, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.tx.get_bytes(key).await?.is_some())
     }
 
     /// The ids in the key, in their order. Its kind says how many there are.

@@ -7,7 +7,8 @@ use super::At;
 use crate::{
     keys::{self, KeyPart, WorkspacePart},
     record::{
-        Account, Grace, Mark, Registration, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace,
+        Account, Grace, Mark, Registration, TransactionRecord, User, UserPlace, Workspace,
+        WorkspacePlace,
     },
     store::StoreError,
 };
