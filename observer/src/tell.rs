@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use coditect_core::{Cause, CellSummary, Phase, RequestId, Result, UserId};
+use coditect_core::{Cause, CellSummary, Phase, RequestId, Result};
 use coditect_registry::{
     operation::{NoteStatus, STATUSES_AT_ONCE},
     query::{UserRuntime, WorkspaceRuntime},
