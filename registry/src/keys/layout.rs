@@ -79,8 +79,8 @@ static LAYOUT: &[KeyKind] = layout! {
     "account/{a}/email_change": "change of e-mail" => "change of e-mail"; "at most one an account"; "until proved, or its expiry"; Yes; OnErasure::Removed;
     "account/{a}/password_reset": "forgotten password" => "forgotten password"; "at most one an account"; "until used, or its expiry"; Yes; OnErasure::Removed;
     "account/{a}/provider/{provider}": "link, unlink" => "API"; "one a linked provider"; "until unlinked"; Yes; OnErasure::Removed;
-    "account/{a}/refresh/{family}": "sign-in, rotation" => "API"; "one a sign-in"; "until it ends; 30 days at most"; Yes; OnErasure::Removed;
-    "account/{a}/sign_in/{family}": "sign-in" => "API (list of sign-ins)"; "one a sign-in"; "30 days"; Yes; OnErasure::Removed;
+    "account/{a}/refresh/{family}": "sign-in, rotation" => "API"; "at most 100 an account"; "until it ends; 30 days at most"; Yes; OnErasure::Removed;
+    "account/{a}/sign_in/{family}": "sign-in" => "API (list of sign-ins)"; "the newest 100 an account"; "30 days"; Yes; OnErasure::Removed;
     "account/{a}/registration/{registration}": "sign-up" => "erasure, janitor"; "one an account"; "as the sign-up"; Yes; OnErasure::Removed;
 
     "registration/{registration}": "sign-up" => "API"; "one a sign-up"; "24 hours"; Yes; OnErasure::Removed;
@@ -108,7 +108,7 @@ static LAYOUT: &[KeyKind] = layout! {
 
     "tenant/{t}/user/{u}/profile": "sign-up, invitation, roles, deletion" => "all"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/usage/{month}/{kind}": "metering, LLM gateway (atomic add)" => "API, observer"; "up to four numbers a user and month"; "as long as the user"; Yes; OnErasure::Removed;
-    "tenant/{t}/user/{u}/sessions/{s}": "API, sidecar" => "API, sidecar"; "at most 100 a user"; "until ended; 30 days after its last use"; Yes; OnErasure::Removed;
+    "tenant/{t}/user/{u}/sessions/{s}": "API, sidecar" => "API, sidecar"; "at most 20 a user, up to 33 kB"; "until ended; 30 days after its last use"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/api_keys/{k}": "API keys" => "API"; "at most 50 a user"; "until revoked or expired"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/conversations/{conversation}": "LLM gateway" => "API"; "at most 1,000 a user"; "until the person deletes it"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/llm_history/{conversation}/messages/{n}": "LLM gateway" => "API"; "one a message, up to 90 kB"; "as the conversation"; Yes; OnErasure::Removed;

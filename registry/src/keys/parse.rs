@@ -173,6 +173,34 @@ mod tests {
     }
 
     #[test]
+    fn no_key_is_of_two_kinds() {
+        let parts = [
+            KeyPart::Number(1),
+            KeyPart::Id(Uuid::nil()),
+            KeyPart::Stamp([0; 12]),
+        ];
+        for kind in layout() {
+            let sample: Vec<_> = kind
+                .pattern
+                .split('/')
+                .map(|segment| {
+                    parts
+                        .iter()
+                        .find(|part| segment_fits(segment, part))
+                        .cloned()
+                        .unwrap_or_else(|| KeyPart::Text(segment.to_owned()))
+                })
+                .collect();
+            let of: Vec<_> = layout()
+                .iter()
+                .filter(|other| fits(&other.pattern.split('/').collect::<Vec<_>>(), &sample))
+                .map(|other| other.pattern)
+                .collect();
+            assert_eq!(of, [kind.pattern]);
+        }
+    }
+
+    #[test]
     fn nested_tuples_are_refused_however_deep() {
         assert_eq!(parse(&[0x05; 10_000]), Err(KeyError::Code(0x05)));
     }

@@ -22,7 +22,11 @@ const LONGEST_HOURS: i64 = 30 * 24;
 /// Seconds in which the token before the current one still yields the current one: two tabs, a lost answer.
 const GRACE_SECONDS: i64 = 10;
 
-/// Signs an account in.
+/// Most sign-ins of an account that are remembered, living or not: whoever signs in by a script every minute must
+/// not make an account that is too large to be erased in one transaction.
+const MOST: usize = 100;
+
+/// Signs an account in. The oldest of 100 sign-ins is ended and forgotten for it.
 pub struct OpenLogin {
     /// Who.
     pub account: AccountId,
@@ -51,6 +55,7 @@ impl Operation for OpenLogin {
                 return Err(Error::new(Kind::Unauthenticated, message).into());
             }
         }
+        self.make_room(tx).await?;
         let login = Login {
             counter: 0,
             created_at: self.at,
@@ -78,6 +83,26 @@ impl Operation for OpenLogin {
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+impl OpenLogin {
+    async fn make_room(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let range = keys::sign_ins(self.account);
+        let mut known = tx.scan_all::<SignIn>(&range).await?;
+        known.sort_by_key(|(_, sign_in)| sign_in.at);
+        let surplus = (known.len() + 1).saturating_sub(MOST);
+        for (key, sign_in) in known.into_iter().take(surplus) {
+            let login = LoginId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+            end(tx, self.account, login, self.at).await?;
+            tx.clear(&key);
+            let expiring = Expiring::SignIn {
+                account: self.account,
+                login,
+            };
+            tx.keep(&expiring, longest(sign_in.at));
+        }
+        Ok(())
     }
 }
 

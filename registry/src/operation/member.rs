@@ -88,16 +88,34 @@ pub(super) async fn users(tx: &mut Tx, tenant: TenantId) -> Result<Vec<(UserId, 
 
 /// A tenant has an owner who stays, always.
 async fn refuse_last_owner(tx: &mut Tx, tenant: TenantId, leaves: UserId) -> Result<(), Abort> {
-    let other = users(tx, tenant).await?.into_iter().any(|(id, user)| {
-        id != leaves && user.role == Role::Owner && user.mark.is_none() && user.custody.is_none()
-    });
-    if other {
+    if others_stay(tx, tenant, leaves, Role::Owner).await? {
         return Ok(());
     }
     Err(
         Error::conflict("this is the tenant's last owner; make somebody else an owner first")
             .into(),
     )
+}
+
+/// True if somebody else of at least this role stays in the tenant. Reads no further than to the first.
+async fn others_stay(
+    tx: &mut Tx,
+    tenant: TenantId,
+    leaves: UserId,
+    role: Role,
+) -> Result<bool, Abort> {
+    for (key, _) in tx.scan_all::<AccountId>(&keys::members(tenant)).await? {
+        let id = UserId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+        let user = tx.get::<User>(&keys::user(tenant, id)).await?;
+        if id != leaves
+            && user.is_some_and(|user| {
+                user.role >= role && user.mark.is_none() && user.custody.is_none()
+            })
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// As [`refuse_last_owner`], for a person who goes altogether: a tenant of their own may go with them.
@@ -110,14 +128,8 @@ pub(super) async fn refuse_ownerless(
         .get(&keys::user(tenant, leaves))
         .await?
         .ok_or_else(no_such_user)?;
-    if user.role != Role::Owner || user.custody.is_some() {
-        return Ok(());
-    }
-    let others = users(tx, tenant)
-        .await?
-        .into_iter()
-        .any(|(id, user)| id != leaves && user.mark.is_none() && user.custody.is_none());
-    if others {
+    let owns = user.role == Role::Owner && user.custody.is_none();
+    if owns && others_stay(tx, tenant, leaves, Role::Member).await? {
         refuse_last_owner(tx, tenant, leaves).await?;
     }
     Ok(())

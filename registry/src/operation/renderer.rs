@@ -168,11 +168,12 @@ impl Operation for Raise {
     }
 }
 
-/// Forgets the change feed up to and including a version that a published checkpoint covers.
+/// Forgets the change feed up to and including a version, as far as the newest published checkpoint that the
+/// registry was told of covers it.
 pub struct TrimFeed {
     /// Which cell.
     pub cell: CellName,
-    /// The checkpoint.
+    /// The version.
     pub until: Version,
     /// Now.
     pub at: Timestamp,
@@ -185,19 +186,16 @@ impl Operation for TrimFeed {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let floor = keys::feed_floor(&self.cell);
-        if tx
-            .get::<Version>(&floor)
-            .await?
-            .is_some_and(|have| have >= self.until)
-        {
+        // Whatever the caller believes: what no commit holds yet must stay to be found.
+        let published: Option<Version> = tx.get(&keys::published(&self.cell)).await?;
+        let until = self.until.min(published.unwrap_or_default());
+        let key = keys::feed_floor(&self.cell);
+        let floor: Option<Version> = tx.get(&key).await?;
+        if floor.unwrap_or_default() >= until {
             return Ok(());
         }
-        tx.clear_range(&keys::feed_until(
-            &keys::change_feed(&self.cell),
-            self.until,
-        ));
-        tx.put(&floor, &self.until)?;
+        tx.clear_range(&keys::feed_until(&keys::change_feed(&self.cell), until));
+        tx.put(&key, &until)?;
         Ok(())
     }
 

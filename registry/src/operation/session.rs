@@ -1,7 +1,7 @@
 //! Sessions: what a user has open in a workspace, shared by browser tabs.
 
 use async_trait::async_trait;
-use coditect_core::{AccountId, Error, Kind, SessionId, TenantId, UserId, WorkspaceId};
+use coditect_core::{AccountId, Error, SessionId, TenantId, UserId, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{who, workspace::owned};
@@ -12,8 +12,8 @@ use crate::{
     tx::{Abort, Tx, trailing_uuid},
 };
 
-/// Most sessions of one user.
-const MOST: usize = 100;
+/// Most sessions of one user. With the largest state each, reading them all stays below one megabyte.
+const MOST: usize = 20;
 /// Signs of life closer together than this are one.
 const SEEN_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -29,7 +29,7 @@ fn check(state: &serde_json::Value) -> Result<(), Abort> {
     Ok(())
 }
 
-/// Opens a session.
+/// Opens a session. Of 20 sessions the one that nobody was in for longest is ended for it.
 pub struct OpenSession {
     /// Who asks; must be the workspace's.
     pub account: AccountId,
@@ -55,12 +55,7 @@ impl Operation for OpenSession {
         if tx.get::<Session>(&key).await?.is_some() {
             return Err(Error::conflict("a session of that id is open").into());
         }
-        let range = keys::sessions(place.tenant, place.user);
-        let (open, _) = tx.scan::<Session>(&range, MOST).await?;
-        if open.len() >= MOST {
-            let message = format!("at most {MOST} sessions may be open; close some");
-            return Err(Error::new(Kind::LimitReached { limit: "sessions" }, message).into());
-        }
+        make_room(tx, place.tenant, place.user).await?;
         let session = Session {
             workspace: self.workspace,
             opened_at: self.at,
@@ -79,6 +74,20 @@ impl Operation for OpenSession {
     fn at(&self) -> Timestamp {
         self.at
     }
+}
+
+async fn make_room(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<(), Abort> {
+    let mut open = tx
+        .scan_all::<Session>(&keys::sessions(tenant, user))
+        .await?;
+    open.sort_by_key(|(_, session)| session.seen_at);
+    let surplus = (open.len() + 1).saturating_sub(MOST);
+    for (key, session) in open.into_iter().take(surplus) {
+        let id = SessionId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+        tx.clear(&key);
+        tx.keep(&expiring(tenant, user, id), session.expires_at());
+    }
+    Ok(())
 }
 
 fn expiring(tenant: TenantId, user: UserId, session: SessionId) -> Expiring {

@@ -24,8 +24,9 @@ pub struct Session {
 impl Session {
     /// A session nobody was in for this long is forgotten: whoever comes back after a holiday finds their tabs.
     pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-    /// Largest state in bytes of JSON, so that the record stays below the store's limit of a value.
-    pub const LARGEST_STATE: usize = 64 * 1024;
+    /// Largest state in bytes of JSON: far below the store's limit of a value, and all sessions of a user are read
+    /// at once.
+    pub const LARGEST_STATE: usize = 32 * 1024;
 
     /// When it is forgotten unless somebody comes back.
     #[must_use]

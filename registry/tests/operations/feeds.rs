@@ -3,8 +3,8 @@ use std::{collections::BTreeSet, time::Duration};
 use coditect_core::{CellName, Fence, Kind, LoginId, RequestId, UserId, Version};
 use coditect_registry::{
     operation::{
-        Acquire, AcquireLease, ForgetRequests, OpenLogin, ReleaseLease, RotateRefresh, Rotation,
-        TrimFeed,
+        Acquire, AcquireLease, ForgetRequests, NoteCommitted, OpenLogin, ReleaseLease,
+        RotateRefresh, Rotation, TrimFeed,
     },
     store::faulty::Fault,
 };
@@ -59,16 +59,25 @@ async fn trimming_keeps_what_lies_behind_the_checkpoint() {
         .await
         .unwrap();
     let late = world.sign_up("late@example.com").await;
+    // More than any commit covers: nobody was told of one yet, and then of one before the late change.
     let trim = TrimFeed {
         cell: local(),
-        until: checkpoint,
+        until: Version(u64::MAX),
         at: at(1),
     };
+    world.done(&trim).await;
+    let floor = world.view().await.feed_floor(&local()).await.unwrap();
+    assert_eq!(floor, Version(0));
     world
-        .registry
-        .apply(RequestId::random(), &trim)
-        .await
-        .unwrap();
+        .done(&NoteCommitted {
+            cell: local(),
+            commit: "0".repeat(40),
+            rows: vec![],
+            checkpoint: Some(checkpoint),
+            at: at(1),
+        })
+        .await;
+    world.done(&trim).await;
     let older = TrimFeed {
         until: Version(0),
         ..trim

@@ -87,7 +87,7 @@ async fn signs_of_life_are_kept_to_the_minute() {
 }
 
 #[tokio::test]
-async fn sessions_are_the_users_own_and_bounded() {
+async fn sessions_are_the_users_own() {
     let world = World::new().await;
     let (ada, bob) = (
         world.sign_up("ada@example.com").await,
@@ -118,21 +118,40 @@ async fn sessions_are_the_users_own_and_bounded() {
             .is_empty()
     );
     assert_eq!(world.traces(session.as_uuid()).await, Vec::<String>::new());
+}
 
-    for _ in 0..100 {
+#[tokio::test]
+async fn a_new_session_ends_the_one_that_was_left_longest_ago() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let mut opened = Vec::new();
+    for seconds in 0..20 {
+        let session = SessionId::random();
         world
-            .registry
-            .apply(
-                coditect_core::RequestId::random(),
-                &opening(&ada, SessionId::random()),
-            )
-            .await
-            .unwrap();
+            .apply(&OpenSession {
+                at: at(seconds),
+                ..opening(&ada, session)
+            })
+            .await;
+        opened.push(session);
     }
-    assert!(matches!(
-        world.refused(&opening(&ada, SessionId::random())).await,
-        Kind::LimitReached { .. }
-    ));
+    world
+        .done(&TouchSession {
+            account: ada.account,
+            user: ada.user,
+            session: opened[0],
+            at: at(100),
+        })
+        .await;
+    opened.push(open(&world, &ada).await);
+    let left = world.view().await.sessions(ada.user).await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|(id, _)| id).collect();
+    assert_eq!(left.len(), 20);
+    assert!(left.contains(&opened[0]) && !left.contains(&opened[1]));
+    assert_eq!(
+        world.traces(opened[1].as_uuid()).await,
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]

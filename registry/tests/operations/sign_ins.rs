@@ -110,6 +110,47 @@ async fn a_person_sees_where_they_are_signed_in_and_ends_the_others() {
 }
 
 #[tokio::test]
+async fn the_oldest_of_a_hundred_sign_ins_makes_room() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let mut opened = Vec::new();
+    for seconds in 0..101 {
+        let login = LoginId::random();
+        world
+            .apply(&OpenLogin {
+                account: ada.account,
+                login,
+                credential_of: None,
+                from: None,
+                at: at(seconds),
+            })
+            .await;
+        opened.push(login);
+    }
+    let mut view = world.view().await;
+    assert_eq!(
+        view.sign_ins(ada.account, at(200)).await.unwrap().len(),
+        100
+    );
+    assert!(
+        view.login(ada.account, opened[0], at(200))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        view.login(ada.account, opened[1], at(200))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        world.traces(opened[0].as_uuid()).await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
 async fn revocations_are_forgotten_up_to_a_floor() {
     let world = World::new().await;
     let ada = world.sign_up("ada@example.com").await;

@@ -1,0 +1,124 @@
+//! What is written together: an intent and its feed, power and its feed, what expires and its entry, the audit.
+
+use coditect_core::{AccountId, CellName, TenantId, UserId, WorkspaceId};
+use jiff::Timestamp;
+
+use super::{Tx, trailing_uuid};
+use crate::{
+    keys,
+    record::{Action, AuditEntry, Expiring, IntentRow, Requested, Revocation},
+    store::StoreError,
+};
+
+impl Tx {
+    /// Writes a changed intent: the generation grows, the time is noted for the workspaces `touched`, the
+    /// change feed carries the user's id and its signal moves. The only way an intent is ever changed.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn put_intent(
+        &mut self,
+        row: &mut IntentRow,
+        touched: &[WorkspaceId],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        row.intent.generation = row.intent.generation.saturating_add(1);
+        row.changed_at = at;
+        let requested = Requested {
+            generation: row.intent.generation,
+            at,
+        };
+        row.requested
+            .extend(touched.iter().map(|workspace| (*workspace, requested)));
+        row.requested
+            .retain(|workspace, _| row.intent.workspace(*workspace).is_some());
+        self.put(&keys::intent(&row.intent.cell, row.intent.user), row)?;
+        self.announce_change(&row.intent.cell.clone(), row.intent.user)
+    }
+
+    /// Writes an intent that Git has and the registry lost, with Git's generation: nothing is new, so nothing is
+    /// announced.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn put_adopted_intent(&mut self, row: &IntentRow) -> Result<(), StoreError> {
+        self.put(&keys::intent(&row.intent.cell, row.intent.user), row)
+    }
+
+    /// Puts the user's id into the change feed, so that the renderer reads their state anew.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn announce_change(&mut self, cell: &CellName, user: UserId) -> Result<(), StoreError> {
+        self.append(&keys::change_feed(cell), &user)?;
+        self.add(&keys::change_signal(cell), 1);
+        Ok(())
+    }
+
+    /// Puts the workspace's id into the power feed, so that the observer reads its power anew.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn announce_power(
+        &mut self,
+        cell: &CellName,
+        workspace: WorkspaceId,
+    ) -> Result<(), StoreError> {
+        self.append(&keys::power_feed(cell), &workspace)?;
+        self.add(&keys::power_signal(cell), 1);
+        Ok(())
+    }
+
+    /// Puts the end of a sign-in into the feed of revocations, so that whoever let it in shuts it out.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn announce_revocation(&mut self, revocation: &Revocation) -> Result<(), StoreError> {
+        self.append(&keys::revocation_feed(), revocation)?;
+        self.add(&keys::revocation_signal(), 1);
+        Ok(())
+    }
+
+    /// Notes that `what` is to be forgotten in the hour of `at`.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn expire(&mut self, what: &Expiring, at: Timestamp) -> Result<(), StoreError> {
+        self.put(&what.key(at), what)
+    }
+
+    /// Takes back that `what` is to be forgotten in the hour of `at`.
+    pub fn keep(&mut self, what: &Expiring, at: Timestamp) {
+        self.clear(&what.key(at));
+    }
+
+    /// Appends what an account decided about itself to the audit of each of its tenants.
+    ///
+    /// # Errors
+    /// As [`Tx::scan`] and [`encode`].
+    pub async fn audit_account(
+        &mut self,
+        account: AccountId,
+        action: &Action,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for (key, _) in self.scan_all::<UserId>(&keys::memberships(account)).await? {
+            let tenant = TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+            let entry = AuditEntry {
+                at,
+                actor: Some(account),
+                action: action.clone(),
+            };
+            self.audit(tenant, &entry)?;
+        }
+        Ok(())
+    }
+
+    /// Appends to the tenant's audit.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn audit(&mut self, tenant: TenantId, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.append(&keys::audit(tenant), entry)
+    }
+}
