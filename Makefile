@@ -48,7 +48,7 @@ manifests: tools ## The golden manifests, by a validator that is not ours.
 	scripts/validate-manifests tests/golden/*/expected $(filter-out %/kustomization.yaml,$(wildcard deploy/*/*.yaml))
 
 bench: tools ## Measures against peers in one run; prints tables.
-	cargo bench --bench spine
+	cargo bench --bench spine --bench registry
 
 fmt: ## Formats the code.
 	cargo fmt --all

@@ -13,7 +13,8 @@ pub(crate) enum Exit {
     Failed,
     /// An input is not acceptable; correct it.
     Invalid,
-    /// `verify` found differences, `restore` left somebody out, or `cell` waits.
+    /// `verify` or `registry check` found differences, `registry export` saw the registry change, `restore` left
+    /// somebody out, or `cell` waits.
     Differs,
     /// Something it depends on does not answer; try again.
     Unavailable,

@@ -1,29 +1,51 @@
-//! What the passing of time does to the registry: grace periods end, old requests are forgotten.
+//! What the passing of time does to the registry: grace periods end, what has had its time is forgotten.
 
 use std::time::Duration;
 
-use coditect_core::{RequestId, Result, health::Health};
+use clap::Args;
+use coditect_core::health::Health;
 use coditect_registry::{
     Registry,
-    operation::{BuryDue, ForgetRegistrations, ForgetRequests},
+    janitor::{Janitor, Retention},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 /// How often the clock is looked at.
 const PERIOD: Duration = Duration::from_secs(10);
-/// How many records one transaction handles.
-const BATCH: usize = 50;
-/// How long the answer of a request is kept for a client that sends it again, and a sign-up for its person.
-const REQUESTS: SignedDuration = SignedDuration::from_hours(24);
 /// The name under which the janitor posts its health.
 const PART: &str = "upkeep";
 
+/// How long things are kept where an operator may decide.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Keep {
+    /// How many days decisions stay in the audit, which holds ids only; without it, for ever.
+    #[arg(long, value_name = "DAYS", env = "CODITECT_AUDIT_DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    audit_days: Option<u32>,
+}
+
+impl Keep {
+    /// For `coditect config`.
+    pub(crate) fn described(self) -> String {
+        self.audit_days
+            .map_or_else(|| "for ever".to_owned(), |days| days.to_string())
+    }
+
+    fn retention(self) -> Retention {
+        Retention {
+            audit: self
+                .audit_days
+                .map(|days| SignedDuration::from_hours(24 * i64::from(days))),
+        }
+    }
+}
+
 /// Works until `stop`.
-pub(crate) async fn run(registry: Registry, health: Health, stop: CancellationToken) {
+pub(crate) async fn run(registry: Registry, keep: Keep, health: Health, stop: CancellationToken) {
+    let mut janitor = Janitor::new(registry, keep.retention());
     loop {
-        match once(&registry).await {
-            Ok(()) => health.ok(PART, "grace periods and old requests are looked after"),
+        match janitor.pass(Timestamp::now()).await {
+            Ok(_) => health.ok(PART, "grace periods and old records are looked after"),
             Err(error) => {
                 health.degraded(PART, format!("waits for the registry: {}", error.chain()))
             }
@@ -33,39 +55,4 @@ pub(crate) async fn run(registry: Registry, health: Health, stop: CancellationTo
             () = stop.cancelled() => return,
         }
     }
-}
-
-async fn once(registry: &Registry) -> Result<()> {
-    let now = Timestamp::now();
-    while registry
-        .apply(
-            RequestId::random(),
-            &BuryDue {
-                limit: BATCH,
-                at: now,
-            },
-        )
-        .await?
-        == BATCH
-    {}
-    let before = now.saturating_sub(REQUESTS).unwrap_or(Timestamp::MIN);
-    let forget = ForgetRegistrations {
-        before,
-        limit: BATCH,
-        at: now,
-    };
-    while registry.apply(RequestId::random(), &forget).await? == BATCH {}
-    while registry
-        .apply(
-            RequestId::random(),
-            &ForgetRequests {
-                before,
-                limit: BATCH,
-                at: now,
-            },
-        )
-        .await?
-        == BATCH
-    {}
-    Ok(())
 }

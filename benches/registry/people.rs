@@ -1,11 +1,8 @@
 //! Sign-ups, one by one through the registry, or by the hundred thousand.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use coditect_core::{CellName, CellSummary, Limits, PodSize, Readiness, RegistrationId, RequestId};
@@ -155,7 +152,8 @@ impl Model {
         let email = format!("m{number:09}@example.com");
         assert_eq!(email.len(), self.email.len());
         replace.push((self.email.clone().into_bytes(), email.into_bytes()));
-        let with = |bytes: &[u8]| replaced(bytes, &replace);
+        let replace = Replacements::new(replace);
+        let with = |bytes: &[u8]| replace.applied_to(bytes);
         self.steps
             .iter()
             .filter_map(|step| {
@@ -181,27 +179,35 @@ fn code(mut number: usize) -> String {
     String::from_utf8(code.to_vec()).unwrap()
 }
 
-fn replaced(bytes: &[u8], pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
-    let mut made = bytes.to_vec();
-    let by_first: HashMap<u8, Vec<&(Vec<u8>, Vec<u8>)>> =
-        pairs.iter().fold(HashMap::new(), |mut map, pair| {
-            map.entry(pair.0[0]).or_default().push(pair);
-            map
-        });
-    let mut at = 0;
-    while at < made.len() {
-        let found = by_first
-            .get(&bytes[at])
-            .and_then(|pairs| pairs.iter().find(|(old, _)| bytes[at..].starts_with(old)));
-        match found {
-            Some((old, new)) => {
-                made[at..at + old.len()].copy_from_slice(new);
-                at += old.len();
-            }
-            None => at += 1,
+/// What to put in the place of what, by the first byte of what is replaced.
+struct Replacements([Vec<(Vec<u8>, Vec<u8>)>; 256]);
+
+impl Replacements {
+    fn new(pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
+        let mut by_first = [const { Vec::new() }; 256];
+        for pair in pairs {
+            by_first[usize::from(pair.0[0])].push(pair);
         }
+        Self(by_first)
     }
-    made
+
+    fn applied_to(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut made = bytes.to_vec();
+        let mut at = 0;
+        while at < made.len() {
+            let found = self.0[usize::from(bytes[at])]
+                .iter()
+                .find(|(old, _)| bytes[at..].starts_with(old));
+            match found {
+                Some((old, new)) => {
+                    made[at..at + old.len()].copy_from_slice(new);
+                    at += old.len();
+                }
+                None => at += 1,
+            }
+        }
+        made
+    }
 }
 
 /// Gives the store so many users, as if each had signed up.

@@ -1,3 +1,8 @@
+mod check;
+mod export;
+mod import;
+mod stats;
+
 use clap::{Args, Subcommand};
 use coditect_core::{Epoch, RequestId, Result};
 use coditect_registry::operation::BeginEpoch;
@@ -6,7 +11,7 @@ use serde::Serialize;
 
 use crate::{cli::Output, data::Data, exit::Exit, output};
 
-/// Care for a registry: figures, compaction, a new epoch after a restore.
+/// Care for a registry: what it holds, backups, moving it, repairs, compaction, a new epoch after a restore.
 #[derive(Debug, Args)]
 pub(crate) struct Registry {
     #[command(flatten)]
@@ -20,6 +25,14 @@ pub(crate) struct Registry {
 enum Action {
     /// Print what the store is, its epoch and its version.
     Show,
+    /// Count what the registry holds: records by kind, feeds, the store's file.
+    Stats,
+    /// Write everything worth keeping into a file of JSON lines: a backup, or the way to another store.
+    Export(export::Export),
+    /// Fill an empty registry from such a file.
+    Import(import::Import),
+    /// Look whether everything that belongs together is there, and repair on request.
+    Check(check::Check),
     /// Give unused space back to the disk, with what is left in it of those who were erased. Stop the
     /// installation first.
     Compact,
@@ -37,46 +50,55 @@ struct Figures {
 
 impl Registry {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
-        if matches!(self.action, Action::Compact) {
-            let store = self.data.own()?;
-            let before = store.size_bytes();
-            store.compact().await?;
-            output::line(&format!(
-                "{} bytes before, {} bytes now",
-                before,
-                store.size_bytes()
-            ));
-            return Ok(Exit::Done);
+        match self.action {
+            Action::Show => show(&self.data.open().await?, output).await,
+            Action::Stats => stats::run(&self.data, output).await,
+            Action::Export(export) => export.run(&self.data, output).await,
+            Action::Import(import) => import.run(&self.data, output).await,
+            Action::Check(check) => check.run(&self.data, output).await,
+            Action::Compact => compact(&self.data).await,
+            Action::NewEpoch => {
+                let registry = self.data.open().await?;
+                let begin = BeginEpoch {
+                    epoch: Epoch::random(),
+                    at: Timestamp::now(),
+                };
+                registry.apply(RequestId::random(), &begin).await?;
+                show(&registry, output).await
+            }
         }
-        let registry = self.data.open().await?;
-        if matches!(self.action, Action::NewEpoch) {
-            registry
-                .apply(
-                    RequestId::random(),
-                    &BeginEpoch {
-                        epoch: Epoch::random(),
-                        at: Timestamp::now(),
-                    },
-                )
-                .await?;
-        }
-        let mut view = registry.view().await?;
-        let figures = Figures {
-            store: registry.store().description(),
-            epoch: view.epoch().await?,
-            version: view.version().await?,
-        };
-        match output {
-            Output::Json => output::json(&figures)?,
-            Output::Text => output::table(
-                ["store", "epoch", "version"],
-                [[
-                    figures.store,
-                    figures.epoch.to_string(),
-                    figures.version.to_string(),
-                ]],
-            ),
-        }
-        Ok(Exit::Done)
     }
+}
+
+async fn compact(data: &Data) -> Result<Exit> {
+    let store = data.own()?;
+    let before = store.size_bytes();
+    store.compact().await?;
+    output::line(&format!(
+        "{} bytes before, {} bytes now",
+        before,
+        store.size_bytes()
+    ));
+    Ok(Exit::Done)
+}
+
+async fn show(registry: &coditect_registry::Registry, output: Output) -> Result<Exit> {
+    let mut view = registry.view().await?;
+    let figures = Figures {
+        store: registry.store().description(),
+        epoch: view.epoch().await?,
+        version: view.version().await?,
+    };
+    match output {
+        Output::Json => output::json(&figures)?,
+        Output::Text => output::table(
+            ["store", "epoch", "version"],
+            [[
+                figures.store,
+                figures.epoch.to_string(),
+                figures.version.to_string(),
+            ]],
+        ),
+    }
+    Ok(Exit::Done)
 }
