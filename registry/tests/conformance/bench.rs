@@ -16,6 +16,7 @@ use coditect_registry::store::{
     simulated::{SimulatedStore, Weather},
 };
 use futures::future::BoxFuture;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 
 #[cfg(feature = "fdb")]
 use crate::cluster::{self, Cleared};
@@ -45,6 +46,7 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<dyn Store>,
     /// What a check draws from.
     pub(crate) seed: u64,
+    kind: Kind,
     _home: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -80,8 +82,14 @@ impl Bench {
         Self {
             store,
             seed,
+            kind,
             _home: home,
         }
+    }
+
+    /// True if most transactions fail for no reason of theirs.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.kind == Kind::Simulated
     }
 
     pub(crate) async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError> {
@@ -127,6 +135,13 @@ impl Bench {
         )
         .await
     }
+}
+
+/// Proptest's randomness, drawn from the seed.
+pub(crate) fn draws(seed: u64) -> TestRng {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
 /// What a check is: it says what the store refused to do, and fails by panicking.

@@ -25,12 +25,12 @@ use proptest::{
     collection::vec,
     prelude::Strategy,
     strategy::ValueTree,
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+    test_runner::{Config, TestRunner},
 };
 
 use crate::{
     access::pages,
-    bench::{Bench, on_every_store},
+    bench::{Bench, draws, on_every_store},
     operations::{Operation, Seen, operation},
 };
 
@@ -153,10 +153,7 @@ fn plans(seed: u64) -> Vec<Vec<(u32, Vec<Operation>)>> {
         }
         operations
     });
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let draws = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), draws);
+    let mut runner = TestRunner::new_with_rng(Config::default(), draws(seed));
     let plans = vec(vec(plan, EACH), WRITERS)
         .new_tree(&mut runner)
         .unwrap()

@@ -158,9 +158,9 @@ fn keeps_its_promises(steps: &[Step], writers: &[Vec<Vec<UserId>>], written: &Wr
     assert_eq!(seen.len(), all);
 }
 
-/// Publishes a checkpoint now and then, and trims what it covers.
+/// Publishes a checkpoint now and then, and trims what it covers; or asks for more than that.
 async fn publish(registry: Registry, written: Arc<Written>) -> Result<(), StoreError> {
-    let mut after = Version(0);
+    let (mut after, mut greedy) = (Version(0), false);
     while !written.over.load(Ordering::SeqCst) {
         let changes = look(&registry, move |view| {
             Box::pin(async move { view.changes_after(&cell(), after, 5).await })
@@ -177,9 +177,10 @@ async fn publish(registry: Registry, written: Arc<Written>) -> Result<(), StoreE
         settled(ask(&registry, &note).await)?;
         let trim = TrimFeed {
             cell: cell(),
-            until: after,
+            until: if greedy { Version(u64::MAX) } else { after },
             at: at(1),
         };
+        greedy = !greedy;
         settled(ask(&registry, &trim).await)?;
     }
     Ok(())
