@@ -28,7 +28,7 @@ pub(crate) async fn until_it_answers<T>(
         let error = tokio::select! {
             opened = open() => match opened {
                 Ok(opened) => {
-                    health.ok(PART, "answers");
+                    health.ok(PART, "has answered; /health/fdb asks it anew");
                     return Ok(opened);
                 }
                 Err(error) => error,

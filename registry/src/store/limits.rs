@@ -30,15 +30,15 @@ pub const PAGE_ENTRIES: usize = 1_000;
 pub const PAGE_BYTES: usize = 1_000_000;
 
 /// What the cluster's client adds for each write and each range in its books: `sizeof(MutationRef)` and
-/// `sizeof(KeyRangeRef)` in its source are 56 and 24 at most, and a cleared range counts four keys, not three.
-const WRITE_OVERHEAD: usize = 100 + PREFIX_BYTES;
+/// `sizeof(KeyRangeRef)` in its source, with room for them to grow.
+const WRITE_OVERHEAD: usize = 100;
 const READ_OVERHEAD: usize = 32;
 
-/// What one write counts towards [`TRANSACTION_BYTES`]: key and value, and the key's range (the key twice, and a zero)
-/// for others to conflict with.
+/// What one write counts towards [`TRANSACTION_BYTES`]: its value, and its key four times, for a removal is sent as a
+/// range, and so is what others may conflict with.
 #[must_use]
 pub const fn write_bytes(key: usize, value: usize) -> usize {
-    3 * (key + PREFIX_BYTES) + value + WRITE_OVERHEAD
+    4 * (key + PREFIX_BYTES) + value + WRITE_OVERHEAD
 }
 
 /// What one range that was read counts towards [`TRANSACTION_BYTES`].

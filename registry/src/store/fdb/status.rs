@@ -87,7 +87,7 @@ pub(super) fn sentence(json: &[u8]) -> String {
     parts.push(match available {
         Some(true) => "the database is available".to_owned(),
         Some(false) => "the database is not available".to_owned(),
-        None => "whether the database is available is not known".to_owned(),
+        None => "whether the database answers is not known".to_owned(),
     });
     let coordinators = status.client.coordinators.unwrap_or_default();
     if coordinators.quorum_reachable == Some(false) {

@@ -28,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// How long the cluster's message is kept: to compose it is work for the cluster, and health pages are asked often.
 const MESSAGE_AGE: Duration = Duration::from_secs(5);
 /// How long the cluster may take to compose it.
-const MESSAGE_PATIENCE: Duration = Duration::from_secs(3);
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(5);
 /// What directories of ours say of themselves: nobody opens another's by mistake.
 const LAYER: &[u8] = b"coditect";
 
