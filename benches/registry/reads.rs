@@ -111,7 +111,7 @@ pub(crate) fn run(users: usize, samples: usize) {
             sql_range.push(began.elapsed());
         }
     });
-    let mut row = |what: &str, ours: &mut [Duration], sql: &mut [Duration]| {
+    let row = |what: &str, ours: &mut [Duration], sql: &mut [Duration]| {
         let (p50, peer) = (micros(at(0.5, ours)), micros(at(0.5, sql)));
         [
             what.to_owned(),
