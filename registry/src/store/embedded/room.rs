@@ -15,8 +15,8 @@ use std::{
 use redb::{BackendError, DatabaseError, StorageBackend, backends::FileBackend};
 use rustix::fs::{SeekFrom, seek};
 
-/// How much is filled at once: the pages of some twenty small commits, and a few milliseconds of a slow disk.
-const PIECE: usize = 1 << 20;
+/// How much is filled at once: the pages of some seventy sign-ups, and ten milliseconds of a middling disk.
+const PIECE: usize = 4 << 20;
 static ZEROS: [u8; PIECE] = [0; PIECE];
 
 /// A file whose holes are filled before they are written to.
