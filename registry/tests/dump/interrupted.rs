@@ -151,7 +151,7 @@ impl Transaction for Mortal {
 async fn an_import_that_dies_anywhere_goes_on_and_gives_the_same() {
     let source = memory();
     // Several batches of plain records.
-    people(&source, 300).await;
+    people(&source, 500).await;
     let (lines, exported) = export(&source).await;
     let other = memory();
     people(&other, 1).await;
