@@ -11,9 +11,9 @@ mod child;
 #[cfg(feature = "fdb")]
 mod cluster;
 mod conflicts;
+mod damage;
 #[cfg(feature = "fdb")]
 mod fdb;
-mod damage;
 mod feed;
 mod histories;
 mod kill;
@@ -24,6 +24,9 @@ mod operations;
 mod processes;
 mod serial;
 #[path = "../operations/support.rs"]
-#[allow(dead_code, reason = "what the operations' tests are written with, of which histories need a part")]
+#[allow(
+    dead_code,
+    reason = "what the operations' tests are written with, of which histories need a part"
+)]
 mod support;
 mod watch;
