@@ -111,6 +111,6 @@ async fn a_transaction_grows_too_old_remote() {
 
 #[cfg(feature = "fdb")]
 #[tokio::test]
-async fn a_transaction_grows_too_old_in_a_cluster() {
+async fn a_transaction_grows_too_old_fdb() {
     a_transaction_grows_too_old(Kind::Fdb).await.unwrap();
 }

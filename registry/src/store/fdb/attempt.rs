@@ -23,7 +23,8 @@ use super::{
 };
 
 /// How often a read is asked again of a storage server that has not reached the transaction's version. Each time the
-/// server itself has waited for about a second before it said so.
+/// server itself has waited for about a second before it said so. It helps those who only read: the client lets no
+/// transaction commit in which a read has failed.
 const LAG_TRIES: u32 = 3;
 /// How long between.
 const LAG_PAUSE: Duration = Duration::from_millis(20);
@@ -155,11 +156,11 @@ impl Engine for Attempt {
             .map_err(|error| meaning(error, During::Commit))?;
         match transaction.commit().await {
             Ok(committed) => {
-                // It is done. A version that cannot be told afterwards is for the request id to find again.
-                let version = committed
-                    .committed_version()
-                    .map_err(|_| StoreError::UnknownResult)?;
-                version_of(version)
+                // It is done. A version that cannot be told afterwards (the client has just changed to the library of
+                // another version) is for the request id to find again.
+                let version = committed.committed_version();
+                let version = version.map_err(|_| StoreError::UnknownResult)?;
+                version_of(version).map_err(|_| StoreError::UnknownResult)
             }
             Err(failed) => {
                 let error = meaning(*failed, During::Commit);

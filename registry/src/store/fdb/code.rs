@@ -24,6 +24,7 @@ const COMMIT_PROXY_MEMORY_LIMIT_EXCEEDED: i32 = 1042;
 const BATCH_TRANSACTION_THROTTLED: i32 = 1051;
 const GRV_PROXY_MEMORY_LIMIT_EXCEEDED: i32 = 1078;
 const TAG_THROTTLED: i32 = 1213;
+const PROXY_TAG_THROTTLED: i32 = 1223;
 const TRANSACTION_THROTTLED_HOT_SHARD: i32 = 1235;
 const TRANSACTION_REJECTED_RANGE_LOCKED: i32 = 1242;
 const NO_CLUSTER_FILE_FOUND: i32 = 1515;
@@ -111,6 +112,7 @@ pub(super) fn is_retryable(code: i32) -> bool {
             | BATCH_TRANSACTION_THROTTLED
             | GRV_PROXY_MEMORY_LIMIT_EXCEEDED
             | TAG_THROTTLED
+            | PROXY_TAG_THROTTLED
             | TRANSACTION_THROTTLED_HOT_SHARD
             | TRANSACTION_REJECTED_RANGE_LOCKED
     )
@@ -150,7 +152,7 @@ mod tests {
     fn what_was_not_committed_is_run_again_only_where_that_helps() {
         assert!(matches!(commit(1020), StoreError::Conflict));
         assert!(matches!(commit(1007), StoreError::TooOld));
-        for code in [1009, 1037, 1038, 1042, 1051, 1078, 1213, 1235, 1242] {
+        for code in [1009, 1037, 1038, 1042, 1051, 1078, 1213, 1223, 1235, 1242] {
             assert!(matches!(commit(code), StoreError::Conflict), "{code}");
             assert!(commit(code).is_retryable() && is_retryable(code));
         }
