@@ -19,7 +19,7 @@ use crate::{
     keys,
     keyspace::{readable, subject},
     reader::everything,
-    record::{Action, AuditEntry},
+    record::Action,
     store::{Isolation, Key, KeyRange, Store, StoreError},
     tx::Tx,
 };
@@ -245,13 +245,9 @@ pub(crate) fn audit(tx: &mut Tx, written: &[u8], at: Timestamp) -> Result<(), St
         return Ok(());
     };
     let tenant = rules::tenant_of(&parsed).unwrap_or(TenantId::from_bytes([0; 16]));
-    let entry = AuditEntry {
-        at,
-        actor: None,
-        action: Action::IndexRepaired {
-            kind: parsed.kind.pattern.to_owned(),
-            id: subject(&parsed),
-        },
+    let action = Action::IndexRepaired {
+        kind: parsed.kind.pattern.to_owned(),
+        id: subject(&parsed),
     };
-    tx.audit(tenant, &entry)
+    tx.audit(tenant, at, None, action)
 }

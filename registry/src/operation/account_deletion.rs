@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use super::{deletion::off, member::refuse_ownerless, workspace::set_power};
 use crate::{
     keys,
-    record::{
-        Account, Action, AuditEntry, Grace, IntentRow, Mark, User, UserPlace, WorkspacePlace,
-    },
+    record::{Account, Action, Grace, IntentRow, Mark, User, UserPlace, WorkspacePlace},
     registry::Operation,
     tx::{Abort, Tx, no_such_user, trailing_uuid},
 };
@@ -176,13 +174,6 @@ pub(super) async fn set_user_mark(
     user.mark = mark;
     tx.put(&key, &user)?;
     tx.put_intent(&mut row, &touched, at)?;
-    tx.audit(
-        place.tenant,
-        &AuditEntry {
-            at,
-            actor: Some(user.account),
-            action,
-        },
-    )?;
+    tx.audit(place.tenant, at, Some(user.account), action)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{observer::place_in, workspace::owned};
 use crate::{
     keys::{self, WorkspacePart},
-    record::{Action, AuditEntry, PowerState},
+    record::{Action, PowerState},
     registry::Operation,
     tx::{Abort, Tx, no_such_workspace},
 };
@@ -117,14 +117,7 @@ impl Operation for Keep {
             let action = Action::WorkspaceKept {
                 workspace: self.workspace,
             };
-            tx.audit(
-                place.tenant,
-                &AuditEntry {
-                    at: self.at,
-                    actor: Some(self.account),
-                    action,
-                },
-            )?;
+            tx.audit(place.tenant, self.at, Some(self.account), action)?;
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Action, AuditEntry, Grace, IntentRow, Mark, PowerCause, PowerState, Requested, Role,
-        Tenant, Tombstone, User, UserPlace, Workspace, WorkspacePlace,
+        Action, Grace, IntentRow, Mark, PowerCause, PowerState, Requested, Role, Tenant, Tombstone,
+        User, UserPlace, Workspace, WorkspacePlace,
     },
     registry::Operation,
     tx::{Abort, Tx},
@@ -85,14 +85,7 @@ impl Operation for AdoptUser {
             self.adopt_workspace(tx, workspace).await?;
         }
         tx.put_adopted_intent(&self.row())?;
-        tx.audit(
-            *tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: None,
-                action: Action::UserAdopted { user: *user },
-            },
-        )?;
+        tx.audit(*tenant, self.at, None, Action::UserAdopted { user: *user })?;
         Ok(true)
     }
 

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::who;
 use crate::{
     keys,
-    record::{Action, ApiKey, ApiKeyPlace, AuditEntry, Expiring},
+    record::{Action, ApiKey, ApiKeyPlace, Expiring},
     registry::Operation,
     tx::{Abort, Tx, trailing_uuid},
 };
@@ -100,13 +100,11 @@ impl Operation for IssueApiKey {
         }
         tx.audit(
             place.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action: Action::ApiKeyIssued {
-                    user: self.user,
-                    api_key: self.api_key,
-                },
+            self.at,
+            Some(self.account),
+            Action::ApiKeyIssued {
+                user: self.user,
+                api_key: self.api_key,
             },
         )?;
         Ok(())
@@ -186,14 +184,7 @@ impl Operation for RevokeApiKey {
                 user: self.user,
                 api_key: self.api_key,
             };
-            tx.audit(
-                place.tenant,
-                &AuditEntry {
-                    at: self.at,
-                    actor: Some(self.account),
-                    action,
-                },
-            )?;
+            tx.audit(place.tenant, self.at, Some(self.account), action)?;
         }
         Ok(())
     }

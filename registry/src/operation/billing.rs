@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{SetPlan, set_plan};
 use crate::{
     keys,
-    record::{Action, AuditEntry, Billing, Expiring, Invoice, StripeEvent, Tenant},
+    record::{Action, Billing, Expiring, Invoice, StripeEvent, Tenant},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -63,14 +63,7 @@ impl Operation for LinkCustomer {
         let action = Action::CustomerLinked {
             customer: self.customer.clone(),
         };
-        tx.audit(
-            self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: self.actor,
-                action,
-            },
-        )?;
+        tx.audit(self.tenant, self.at, self.actor, action)?;
         Ok(())
     }
 
@@ -193,14 +186,7 @@ impl ApplyStripeEvent {
         let action = Action::SubscriptionChanged {
             event: self.event.clone(),
         };
-        tx.audit(
-            tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: None,
-                action,
-            },
-        )?;
+        tx.audit(tenant, self.at, None, action)?;
         if let Some((plan, limits)) = &subscription.plan {
             let set = SetPlan {
                 actor: None,

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Action, AuditEntry, Billing, ErasedUser, IntentRow, Invitation, ReapEntry, Role, Tombstone,
-        User, UserPlace, Workspace, WorkspacePlace, object_prefix,
+        Action, Billing, ErasedUser, IntentRow, Invitation, ReapEntry, Role, Tombstone, User,
+        UserPlace, Workspace, WorkspacePlace, object_prefix,
     },
     tx::{Abort, Tx, no_such_workspace, trailing_uuid},
 };
@@ -194,14 +194,7 @@ async fn bury_one(
     tx.clear(&keys::quarantine(cell, id));
     tx.add(&keys::cell_load(cell), -1);
     write_user_tombstone(tx, cell, id, requested, at)?;
-    tx.audit(
-        *tenant,
-        &AuditEntry {
-            at,
-            actor,
-            action: Action::UserDeleted { user: id },
-        },
-    )?;
+    tx.audit(*tenant, at, actor, Action::UserDeleted { user: id })?;
     Ok(ErasedUser {
         tenant: *tenant,
         user: id,
@@ -231,14 +224,7 @@ async fn succeed(tx: &mut Tx, tenant: TenantId, at: Timestamp) -> Result<(), Abo
             ..user
         },
     )?;
-    tx.audit(
-        tenant,
-        &AuditEntry {
-            at,
-            actor: None,
-            action: Action::OwnerSucceeded { user: id },
-        },
-    )?;
+    tx.audit(tenant, at, None, Action::OwnerSucceeded { user: id })?;
     Ok(())
 }
 

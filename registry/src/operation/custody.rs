@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     keys,
-    record::{Action, AuditEntry, Custody, Role, User},
+    record::{Action, Custody, Role, User},
     registry::Operation,
     tx::{Abort, Tx, no_such_user},
 };
@@ -72,14 +72,7 @@ impl Operation for HandOver {
             to,
             organisation,
         };
-        tx.audit(
-            self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.by),
-                action,
-            },
-        )?;
+        tx.audit(self.tenant, self.at, Some(self.by), action)?;
         Ok(())
     }
 

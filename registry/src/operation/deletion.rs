@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     keys::{self, WorkspacePart},
-    record::{
-        Action, AuditEntry, Grace, IntentRow, Mark, PowerCause, PowerState, Workspace,
-        WorkspacePlace,
-    },
+    record::{Action, Grace, IntentRow, Mark, PowerCause, PowerState, Workspace, WorkspacePlace},
     registry::Operation,
     tx::{Abort, Tx, no_such_workspace},
 };
@@ -56,14 +53,7 @@ impl Operation for MarkWorkspace {
         let action = Action::WorkspaceMarked {
             workspace: self.workspace,
         };
-        tx.audit(
-            place.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action,
-            },
-        )?;
+        tx.audit(place.tenant, self.at, Some(self.account), action)?;
         Ok(())
     }
 
@@ -102,14 +92,7 @@ impl Operation for RestoreWorkspace {
             let action = Action::WorkspaceRestored {
                 workspace: self.workspace,
             };
-            tx.audit(
-                place.tenant,
-                &AuditEntry {
-                    at: self.at,
-                    actor: Some(self.account),
-                    action,
-                },
-            )?;
+            tx.audit(place.tenant, self.at, Some(self.account), action)?;
         }
         Ok(())
     }
@@ -178,14 +161,7 @@ impl Operation for DeleteWorkspace {
         let action = Action::WorkspaceDeleted {
             workspace: self.workspace,
         };
-        tx.audit(
-            place.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action,
-            },
-        )?;
+        tx.audit(place.tenant, self.at, Some(self.account), action)?;
         Ok(())
     }
 

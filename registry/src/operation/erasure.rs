@@ -15,8 +15,7 @@ use super::{
 use crate::{
     keys,
     record::{
-        Account, Action, AuditEntry, ErasedUser, Erasure, IdentityHash, Invoice, Kept, Tombstone,
-        UserPlace,
+        Account, Action, ErasedUser, Erasure, IdentityHash, Invoice, Kept, Tombstone, UserPlace,
     },
     registry::Operation,
     tx::{Abort, Tx},
@@ -213,14 +212,7 @@ async fn note(
 ) -> Result<Receipt, Abort> {
     let kept = kept(tx, &users, &identities).await?;
     for user in &users {
-        tx.audit(
-            user.tenant,
-            &AuditEntry {
-                at,
-                actor: None,
-                action: Action::AccountErased { erasure },
-            },
-        )?;
+        tx.audit(user.tenant, at, None, Action::AccountErased { erasure })?;
     }
     let record = Erasure {
         at,

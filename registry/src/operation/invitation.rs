@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     keys,
-    record::{Action, AuditEntry, Expiring, Invitation, Role, Tenant},
+    record::{Action, Expiring, Invitation, Role, Tenant},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -101,14 +101,7 @@ impl Operation for Invite {
             invitation: self.invitation,
             role: self.role,
         };
-        tx.audit(
-            self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.by),
-                action,
-            },
-        )?;
+        tx.audit(self.tenant, self.at, Some(self.by), action)?;
         Ok(())
     }
 
@@ -154,14 +147,7 @@ impl Operation for RevokeInvitation {
             let action = Action::InvitationRevoked {
                 invitation: self.invitation,
             };
-            tx.audit(
-                self.tenant,
-                &AuditEntry {
-                    at: self.at,
-                    actor: Some(self.by),
-                    action,
-                },
-            )?;
+            tx.audit(self.tenant, self.at, Some(self.by), action)?;
         }
         Ok(())
     }
@@ -237,14 +223,7 @@ impl Operation for AcceptInvitation {
             workspace,
             invitation: self.invitation,
         };
-        tx.audit(
-            self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action,
-            },
-        )?;
+        tx.audit(self.tenant, self.at, Some(self.account), action)?;
         Ok(Joined { user, workspace })
     }
 
@@ -304,12 +283,10 @@ impl Operation for DeclineInvitation {
         // Nobody of the tenant learns which account the address has.
         tx.audit(
             self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: None,
-                action: Action::InvitationDeclined {
-                    invitation: self.invitation,
-                },
+            self.at,
+            None,
+            Action::InvitationDeclined {
+                invitation: self.invitation,
             },
         )?;
         Ok(())

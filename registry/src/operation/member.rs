@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{account_deletion::set_user_mark, who};
 use crate::{
     keys,
-    record::{Action, AuditEntry, Mark, Role, User},
+    record::{Action, Mark, Role, User},
     registry::Operation,
     tx::{Abort, Tx, no_such_user, trailing_uuid},
 };
@@ -53,14 +53,7 @@ impl Operation for ChangeRole {
             user: self.user,
             role: self.role,
         };
-        tx.audit(
-            self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.by),
-                action,
-            },
-        )?;
+        tx.audit(self.tenant, self.at, Some(self.by), action)?;
         Ok(())
     }
 
@@ -185,14 +178,7 @@ impl Operation for RemoveMember {
         } else {
             Action::MemberRemoved { user: self.user }
         };
-        tx.audit(
-            self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.by),
-                action,
-            },
-        )?;
+        tx.audit(self.tenant, self.at, Some(self.by), action)?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     keys,
-    record::{Action, AuditEntry, IntentRow, License, Tenant, UserPlace},
+    record::{Action, IntentRow, License, Tenant, UserPlace},
     registry::Operation,
     tx::{Abort, Tx, trailing_uuid},
 };
@@ -76,14 +76,7 @@ pub(super) async fn set_plan(tx: &mut Tx, set: &SetPlan) -> Result<(), Abort> {
     let action = Action::PlanChanged {
         plan: set.plan.clone(),
     };
-    tx.audit(
-        set.tenant,
-        &AuditEntry {
-            at: set.at,
-            actor: set.actor,
-            action,
-        },
-    )?;
+    tx.audit(set.tenant, set.at, set.actor, action)?;
     Ok(())
 }
 

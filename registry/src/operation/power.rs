@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use super::{observer::place_in, workspace::set_power};
 use crate::{
     keys::{self, WorkspacePart},
-    record::{Action, AuditEntry, Metering, PowerCause, PowerState, WorkspacePlace},
+    record::{Action, Metering, PowerCause, PowerState, WorkspacePlace},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -67,14 +67,7 @@ impl Operation for Suspend {
             workspace: self.workspace,
             cause: self.cause,
         };
-        tx.audit(
-            place.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: None,
-                action,
-            },
-        )?;
+        tx.audit(place.tenant, self.at, None, action)?;
         Ok(true)
     }
 

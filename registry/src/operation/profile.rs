@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::login::end_all_but;
 use crate::{
     keys,
-    record::{Account, Action, AuditEntry, Credential},
+    record::{Account, Action, Credential},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -45,11 +45,9 @@ impl Operation for ChangeProfile {
         tx.put(&key, &record)?;
         tx.audit(
             self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action: Action::ProfileChanged,
-            },
+            self.at,
+            Some(self.account),
+            Action::ProfileChanged,
         )?;
         Ok(())
     }
@@ -93,11 +91,9 @@ impl Operation for ChangePassword {
         end_all_but(tx, self.account, Some(self.keep), self.at).await?;
         tx.audit(
             self.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action: Action::PasswordChanged,
-            },
+            self.at,
+            Some(self.account),
+            Action::PasswordChanged,
         )?;
         Ok(())
     }

@@ -12,8 +12,8 @@ use super::sign_up::{Placement, Provisioned};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Account, Action, AuditEntry, Credential, IntentRow, License, PowerCause, PowerState, Role,
-        Tenant, User, UserPlace, Workspace, WorkspacePlace,
+        Account, Action, Credential, IntentRow, License, PowerCause, PowerState, Role, Tenant,
+        User, UserPlace, Workspace, WorkspacePlace,
     },
     tx::{Abort, Tx},
 };
@@ -82,11 +82,9 @@ pub(super) async fn provision(
     let (user, workspace) = add_member(tx, member, placement).await?;
     tx.audit(
         tenant,
-        &AuditEntry {
-            at,
-            actor: Some(account),
-            action: Action::SignedUp { user, workspace },
-        },
+        at,
+        Some(account),
+        Action::SignedUp { user, workspace },
     )?;
     Ok(Provisioned {
         account,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     keys,
-    record::{Action, AuditEntry, IntentRow, Quarantine},
+    record::{Action, IntentRow, Quarantine},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -66,14 +66,7 @@ impl Operation for PutQuarantine {
             user: self.user,
             generation: self.generation,
         };
-        tx.audit(
-            row.intent.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: None,
-                action,
-            },
-        )?;
+        tx.audit(row.intent.tenant, self.at, None, action)?;
         Ok(true)
     }
 
@@ -157,11 +150,9 @@ impl Operation for LiftQuarantine {
         {
             tx.audit(
                 row.intent.tenant,
-                &AuditEntry {
-                    at: self.at,
-                    actor: None,
-                    action: Action::QuarantineLifted { user: self.user },
-                },
+                self.at,
+                None,
+                Action::QuarantineLifted { user: self.user },
             )?;
         }
         Ok(true)

@@ -10,10 +10,7 @@ use super::{
 };
 use crate::{
     keys,
-    record::{
-        Action, AuditEntry, Committed, IntentRow, Landed, Tombstone, User, UserPlace,
-        WorkspacePlace,
-    },
+    record::{Action, Committed, IntentRow, Landed, Tombstone, User, UserPlace, WorkspacePlace},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -146,14 +143,7 @@ impl Operation for Raise {
                     workspace: *id,
                     gib: *gib,
                 };
-                tx.audit(
-                    row.intent.tenant,
-                    &AuditEntry {
-                        at: self.at,
-                        actor: None,
-                        action,
-                    },
-                )?;
+                tx.audit(row.intent.tenant, self.at, None, action)?;
             }
         }
         if !touched.is_empty() || row.intent.generation <= self.above_generation {

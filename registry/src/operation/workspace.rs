@@ -13,8 +13,7 @@ use super::{
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Action, AuditEntry, IntentRow, PowerCause, PowerState, User, UserPlace, Workspace,
-        WorkspacePlace,
+        Action, IntentRow, PowerCause, PowerState, User, UserPlace, Workspace, WorkspacePlace,
     },
     registry::Operation,
     tx::{Abort, Tx, no_such_workspace},
@@ -96,11 +95,9 @@ impl Operation for CreateWorkspace {
         tx.put_intent(&mut row, &[workspace], self.at)?;
         tx.audit(
             place.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action: Action::WorkspaceCreated { workspace },
-            },
+            self.at,
+            Some(self.account),
+            Action::WorkspaceCreated { workspace },
         )?;
         Ok(workspace)
     }
@@ -152,14 +149,7 @@ impl Operation for RenameWorkspace {
         let action = Action::WorkspaceRenamed {
             workspace: self.workspace,
         };
-        tx.audit(
-            place.tenant,
-            &AuditEntry {
-                at: self.at,
-                actor: Some(self.account),
-                action,
-            },
-        )?;
+        tx.audit(place.tenant, self.at, Some(self.account), action)?;
         Ok(())
     }
 
@@ -217,14 +207,7 @@ impl Operation for SetPower {
                     workspace: self.workspace,
                 },
             };
-            tx.audit(
-                place.tenant,
-                &AuditEntry {
-                    at: self.at,
-                    actor: Some(self.account),
-                    action,
-                },
-            )?;
+            tx.audit(place.tenant, self.at, Some(self.account), action)?;
         }
         Ok(())
     }

@@ -104,21 +104,22 @@ impl Tx {
     ) -> Result<(), StoreError> {
         for (key, _) in self.scan_all::<UserId>(&keys::memberships(account)).await? {
             let tenant = TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes());
-            let entry = AuditEntry {
-                at,
-                actor: Some(account),
-                action: action.clone(),
-            };
-            self.audit(tenant, &entry)?;
+            self.audit(tenant, at, Some(account), action.clone())?;
         }
         Ok(())
     }
 
-    /// Appends to the tenant's audit.
+    /// Appends to the tenant's audit that `actor` (none: the product itself) has done `action`.
     ///
     /// # Errors
     /// As [`encode`].
-    pub fn audit(&mut self, tenant: TenantId, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.append(&keys::audit(tenant), entry)
+    pub fn audit(
+        &mut self,
+        tenant: TenantId,
+        at: Timestamp,
+        actor: Option<AccountId>,
+        action: Action,
+    ) -> Result<(), StoreError> {
+        self.append(&keys::audit(tenant), &AuditEntry { at, actor, action })
     }
 }
