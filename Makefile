@@ -34,11 +34,11 @@ e2e-full: tools ## The same with the long scenarios, and at full size.
 	cargo build --quiet --package coditect --bins --profile bench
 	cargo run --quiet --package coditect-e2e -- --full --program $(CARGO_TARGET_DIR)/release/coditect $(ONLY)
 
-# Twice: as it is built by default, and with what needs FoundationDB's client library, which lints do not link.
+# With what needs FoundationDB's client library, which lints do not link; and what the default build has instead of it.
 lint: tools ## Formatting and lints, warnings denied.
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --workspace --all-targets --features fdb -- -D warnings
+	cargo clippy --package coditect-registry --all-targets -- -D warnings
 
 deny: tools ## Licences, sources and bans of dependencies.
 	$(CACHE)/bin/cargo-deny --workspace check licenses bans sources
