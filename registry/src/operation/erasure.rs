@@ -10,7 +10,7 @@ use super::{
     account_deletion::memberships,
     burial::{bury_user, write_user_tombstone, write_workspace_tombstone},
     forget::forget_person,
-    member::refuse_ownerless,
+    staying::refuse_ownerless,
 };
 use crate::{
     keys,

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod adopt;
 mod api_keys;
 mod billing;
 mod cast;
 mod conversations;
 mod corpus;
+mod custody;
 mod deletion;
 mod document;
 mod email;
@@ -19,8 +21,10 @@ mod layout;
 mod members;
 mod metering;
 mod observer;
+mod owners;
 mod races;
 mod reaping;
+mod removal;
 mod second_factor;
 mod sessions;
 mod sign_ins;
