@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activity;
 mod adopt;
 mod api_keys;
 mod billing;
 mod cast;
+mod cells;
 mod conversations;
 mod corpus;
 mod custody;
@@ -22,12 +24,15 @@ mod members;
 mod metering;
 mod observer;
 mod owners;
+mod quarantine;
 mod races;
 mod reaping;
 mod removal;
+mod restarts;
 mod second_factor;
 mod sessions;
 mod sign_ins;
 mod sign_up;
 mod support;
+mod suspension;
 mod workspaces;
