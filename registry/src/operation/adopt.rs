@@ -149,7 +149,7 @@ impl AdoptUser {
     }
 
     /// Whoever is alone in a tenant owns it. Of several, Git does not know who: an operator says so by
-    /// [`AppointOwner`], for whoever has the tenant has everybody's work.
+    /// [`super::AppointOwner`], for whoever has the tenant has everybody's work.
     async fn role(&self, tx: &mut Tx) -> Result<Role, Abort> {
         let tenant = self.intent.tenant;
         let (others, _) = tx.scan::<AccountId>(&keys::members(tenant), 2).await?;

@@ -12,6 +12,7 @@ mod conversations;
 mod corpus;
 mod custody;
 mod deletion;
+mod departures;
 mod document;
 mod email;
 mod erasure;

@@ -1,16 +1,20 @@
 //! The end of a membership: whose decision it is, what ends with it, and who takes it back.
 
-use coditect_core::{ApiKeyId, Kind};
+use coditect_core::{ApiKeyId, Kind, TenantId, UserId};
 use coditect_registry::{
+    keys,
     operation::{
-        BuryDue, DeleteAccount, DeleteWorkspace, ForgetFile, HandOver, Heir, IssueApiKey,
-        MarkAccount, MarkWorkspace, Provisioned, RenameWorkspace, RestoreAccount, RestoreWorkspace,
+        BuryDue, BuryMissing, DeleteAccount, DeleteWorkspace, ForgetFile, HandOver, Heir,
+        IssueApiKey, MarkAccount, MarkWorkspace, Provisioned, RenameWorkspace, RestoreAccount,
+        RestoreWorkspace,
     },
-    record::{Action, Mark, Role},
+    record::{Action, Mark, Role, encode},
+    store::Store,
 };
 
 use crate::{
     members::{change, join, remove, restore, role},
+    observer::local,
     support::{World, at},
 };
 
@@ -193,27 +197,26 @@ async fn who_was_removed_changes_nothing_of_what_waits_to_be_handed_over() {
         .await;
 }
 
+/// Writes a membership of a tenant that is not there, and one that leads to somebody else.
+async fn lead_astray(world: &World, person: &Provisioned, other: &Provisioned) {
+    let mut transaction = world.store.begin().await.unwrap();
+    for (tenant, user) in [
+        (TenantId::random(), UserId::random()),
+        (other.tenant, other.user),
+    ] {
+        let key = keys::membership(person.account, tenant);
+        transaction.set(&key, &encode(&user).unwrap());
+    }
+    transaction.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_membership_that_leads_nowhere_keeps_nobody_from_being_forgotten() {
     let world = World::new().await;
     let ada = world.sign_up("ada@example.com").await;
     let bob = join(&world, &ada, "bob@example.com").await;
     let eve = world.sign_up("eve@example.com").await;
-    // One of a tenant that is not there, and one that leads to somebody else.
-    let mut transaction = coditect_registry::store::Store::begin(&*world.store)
-        .await
-        .unwrap();
-    let user = coditect_core::UserId::random();
-    for (tenant, user) in [
-        (coditect_core::TenantId::random(), user),
-        (eve.tenant, eve.user),
-    ] {
-        transaction.set(
-            &coditect_registry::keys::membership(bob.account, tenant),
-            &coditect_registry::record::encode(&user).unwrap(),
-        );
-    }
-    transaction.commit().await.unwrap();
+    lead_astray(&world, &bob, &eve).await;
     world.done(&ask(&bob, 500)).await;
     world.done(&take_back(&bob)).await;
     world
@@ -232,4 +235,24 @@ async fn a_membership_that_leads_nowhere_keeps_nobody_from_being_forgotten() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn nor_from_being_forgotten_with_the_last_user_there_is() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let eve = world.sign_up("eve@example.com").await;
+    lead_astray(&world, &ada, &eve).await;
+    world
+        .done(&BuryMissing {
+            cell: local(),
+            users: vec![ada.user],
+            workspaces: Vec::new(),
+            requested: true,
+            at: at(50),
+        })
+        .await;
+    let mut view = world.view().await;
+    assert!(view.account(ada.account).await.unwrap().is_none());
+    assert!(view.user(eve.user).await.unwrap().is_some());
 }
