@@ -55,14 +55,13 @@ async fn read(state: &ApiState, view: &mut View, caller: &SignedIn) -> Result<(u
         created_at: account.created_at,
         user_id: None,
         tenant: None,
-        deletes_at: None,
+        deletes_at: account.mark.map(|mark| mark.until),
     };
     if let Ok((tenant, id)) = caller.membership()
         && let Some((_, user)) = view.user(id).await?
     {
         body.user_id = Some(id);
         body.tenant = TenantBody::read(view, &state.policy(), tenant, user.role).await?;
-        body.deletes_at = user.mark.map(|mark| mark.until);
     }
     Ok((account.revision, body))
 }

@@ -95,12 +95,13 @@ static LAYOUT: &[KeyKind] = layout! {
     "api_key/{hash}": "API keys" => "API (every call with a key)"; "one an API key"; "as the API key"; Yes; OnErasure::Removed;
 
     "membership/{a}/{t}": "sign-up, invitation, deletion" => "API"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
-    "custody/{a}/{u}": "handing over" => "API"; "one a user left behind"; "as long as that user"; Yes; OnErasure::Removed;
+    "custody/{a}/{u}": "handing over, removal of a member, deletion" => "API, removal of a member, deletion"; "one a user left behind"; "as long as that user"; Yes; OnErasure::Removed;
     "user/{u}": "sign-up, invitation, restore" => "all"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
     "workspace/{w}": "new workspace, restore" => "all"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
 
     "tenant/{t}/profile": "sign-up, plan" => "API"; "one a tenant"; "until its last user is deleted"; Yes; OnErasure::WithTheLastUser;
     "tenant/{t}/member/{u}": "sign-up, invitation, handing over" => "API, plan"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
+    "tenant/{t}/staying/{n}/{ts}/{u}": "sign-up, invitation, roles, deletion" => "roles, deletion, handing over"; "one a member who is not on their way out"; "while they stay"; Yes; OnErasure::Removed;
     "tenant/{t}/invitation/{i}": "invitation" => "API"; "at most 100 open ones a tenant"; "until answered; 7 days at most"; Yes; OnErasure::Removed;
     "tenant/{t}/license": "sign-up, plan" => "API, billing"; "one a tenant"; "as long as the tenant"; Yes; OnErasure::WithTheLastUser;
     "tenant/{t}/license_history/{n}": "plan" => "API, billing"; "one a change of plan"; "as long as the tenant"; Yes; OnErasure::WithTheLastUser;

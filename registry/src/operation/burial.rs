@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use super::{
     api_key::revoke_all,
-    custody::{give, pass_on},
+    custody::pass_on,
     file::discard,
     invitation::close,
-    member::users,
     session::end_sessions,
+    staying::{listed, succeed},
 };
 use crate::{
     keys::{self, WorkspacePart},
@@ -118,26 +118,12 @@ pub(super) async fn bury_user(
         if user.role == Role::Owner {
             succeed(tx, tenant, at).await?;
         }
-        let heir = pass_on(tx, tenant).await?;
-        for (key, in_tenant) in tx
-            .scan_all::<TenantId>(&keys::custodies(user.account))
-            .await?
-        {
-            if in_tenant != tenant {
-                continue;
-            }
-            let left = UserId::from_bytes(*trailing_uuid(&key)?.as_bytes());
-            let record: User = tx
-                .require(&keys::user(tenant, left), "there is no user of that id")
-                .await?;
-            if let Some(heir) = heir {
-                give(tx, tenant, left, record, heir, true, at)?;
-            } else {
-                let place: UserPlace = tx
-                    .require(&keys::user_place(left), "there is no user of that id")
-                    .await?;
-                buried.push(bury_one(tx, &place, left, &record, requested, actor, at).await?);
-            }
+        for (left, record) in pass_on(tx, tenant, user.account, at).await? {
+            let place = UserPlace {
+                tenant,
+                cell: record.cell.clone(),
+            };
+            buried.push(bury_one(tx, &place, left, &record, requested, actor, at).await?);
         }
     }
     let (left, _) = tx.scan::<AccountId>(&keys::members(tenant), 1).await?;
@@ -184,6 +170,9 @@ async fn bury_one(
     tx.clear_range(&keys::user_all(*tenant, id));
     tx.clear(&keys::user_place(id));
     tx.clear(&keys::member(*tenant, id));
+    if let Some(listed) = listed(*tenant, id, user) {
+        tx.clear(&listed);
+    }
     if user.custody.is_some() {
         tx.clear(&keys::custody(user.account, id));
     } else {
@@ -201,31 +190,6 @@ async fn bury_one(
         cell: cell.clone(),
         workspaces,
     })
-}
-
-/// Makes the member with the greatest role, and of those the one who joined first, an owner, if no owner is left.
-async fn succeed(tx: &mut Tx, tenant: TenantId, at: Timestamp) -> Result<(), Abort> {
-    let mut stay: Vec<(UserId, User)> = users(tx, tenant)
-        .await?
-        .into_iter()
-        .filter(|(_, user)| user.mark.is_none() && user.custody.is_none())
-        .collect();
-    stay.sort_by_key(|(id, user)| (std::cmp::Reverse(user.role), user.joined_at, *id));
-    let Some((id, user)) = stay.into_iter().next() else {
-        return Ok(());
-    };
-    if user.role == Role::Owner {
-        return Ok(());
-    }
-    tx.put(
-        &keys::user(tenant, id),
-        &User {
-            role: Role::Owner,
-            ..user
-        },
-    )?;
-    tx.audit(tenant, at, None, Action::OwnerSucceeded { user: id })?;
-    Ok(())
 }
 
 /// Removes a tenant without users. Its audit and its invoices stay.

@@ -10,7 +10,7 @@ use super::{
     account_deletion::memberships,
     burial::{bury_user, write_user_tombstone, write_workspace_tombstone},
     forget::forget_person,
-    member::refuse_ownerless,
+    staying::refuse_ownerless,
 };
 use crate::{
     keys,
@@ -181,8 +181,7 @@ pub(super) async fn note_requested(
     users: Vec<ErasedUser>,
     at: Timestamp,
 ) -> Result<(), Abort> {
-    let (left, _) = tx.scan::<UserId>(&keys::memberships(account), 1).await?;
-    let complete = left.is_empty();
+    let complete = memberships(tx, account).await?.is_empty();
     let identities = if complete {
         forget_person(tx, account, at).await?
     } else {

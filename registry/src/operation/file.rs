@@ -222,7 +222,7 @@ impl Operation for ForgetFile {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place = super::workspace::owned(tx, self.account, self.workspace).await?;
+        let place = super::workspace::owned_to_change(tx, self.account, self.workspace).await?;
         let key = keys::file(place.tenant, place.user, self.workspace, &self.path);
         if tx.get::<FileMetadata>(&key).await?.is_none() {
             return Ok(());

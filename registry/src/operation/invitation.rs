@@ -157,7 +157,8 @@ impl Operation for RevokeInvitation {
     }
 }
 
-/// Accepts an invitation: the account becomes a member, with a first workspace.
+/// Accepts an invitation: the account becomes a member, with a first workspace. Open as long as whoever invited may
+/// still invite to the role.
 pub struct AcceptInvitation {
     /// Who accepts: only the account of the address that was invited.
     pub account: AccountId,
@@ -189,6 +190,12 @@ impl Operation for AcceptInvitation {
 
     async fn run(&self, tx: &mut Tx) -> Result<Joined, Abort> {
         let account = who::account(tx, self.account).await?;
+        if account.mark.is_some() {
+            return Err(Error::conflict(
+                "this account is marked for deletion; restore it before you join a tenant",
+            )
+            .into());
+        }
         let record = open_for(
             tx,
             self.tenant,
@@ -198,6 +205,7 @@ impl Operation for AcceptInvitation {
             self.at,
         )
         .await?;
+        self.refuse_if_the_inviter_may_not(tx, &record).await?;
         let tenant: Tenant = tx
             .get(&keys::tenant(self.tenant))
             .await?
@@ -229,6 +237,21 @@ impl Operation for AcceptInvitation {
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+impl AcceptInvitation {
+    /// Whoever has left, or may less than before, brings nobody in any more.
+    async fn refuse_if_the_inviter_may_not(
+        &self,
+        tx: &mut Tx,
+        record: &Invitation,
+    ) -> Result<(), Abort> {
+        let needed = record.role.max(Role::Admin);
+        match who::member(tx, self.tenant, record.by, needed).await {
+            Err(Abort::Refused(_)) => Err(not_open()),
+            answered => answered.map(drop),
+        }
     }
 }
 

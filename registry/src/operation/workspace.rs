@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     power::end_run,
     provision::{NewWorkspace, add_workspace},
+    who,
 };
 use crate::{
     keys::{self, WorkspacePart},
@@ -127,7 +128,7 @@ impl Operation for RenameWorkspace {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place = owned(tx, self.account, self.workspace).await?;
+        let place = owned_to_change(tx, self.account, self.workspace).await?;
         let key = keys::workspace(
             place.tenant,
             place.user,
@@ -237,6 +238,18 @@ pub(super) async fn owned(
     } else {
         Err(no_such_workspace().into())
     }
+}
+
+/// As [`owned`], to change it: not of a user on the way out.
+pub(super) async fn owned_to_change(
+    tx: &mut Tx,
+    account: AccountId,
+    workspace: WorkspaceId,
+) -> Result<WorkspacePlace, Abort> {
+    let place = owned(tx, account, workspace).await?;
+    let user = who::in_tenant(tx, place.tenant, place.user).await?;
+    who::refuse_marked(&user)?;
+    Ok(place)
 }
 
 /// Writes the power wanted, ends the metering of a run that ends, and tells the observer; false if the power

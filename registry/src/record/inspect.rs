@@ -58,9 +58,10 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         | "address/{email}/registration/{registration}"
         | "account/{a}/registration/{registration}" => record::<coditect_core::RegistrationId>,
         "address/{email}/invitation/{t}/{i}" => record::<TenantId>,
-        "email/{email}" | "oauth/{provider}/{subject}" | "tenant/{t}/member/{u}" => {
-            record::<AccountId>
-        }
+        "email/{email}"
+        | "oauth/{provider}/{subject}"
+        | "tenant/{t}/member/{u}"
+        | "tenant/{t}/staying/{n}/{ts}/{u}" => record::<AccountId>,
         "slug/{slug}" => record::<WorkspaceId>,
         "stripe_customer/{customer}" | "custody/{a}/{u}" => record::<TenantId>,
         "api_key/{hash}" => record::<ApiKeyPlace>,

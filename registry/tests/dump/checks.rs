@@ -14,15 +14,15 @@ use uuid::Uuid;
 
 use crate::support::{at, content, memory, people};
 
-async fn look(store: &Arc<dyn Store>) -> Report {
+pub(crate) async fn look(store: &Arc<dyn Store>) -> Report {
     check(store, None, &|_| {}).await.unwrap()
 }
 
-async fn repair(store: &Arc<dyn Store>) -> Report {
+pub(crate) async fn repair(store: &Arc<dyn Store>) -> Report {
     check(store, Some(at(60)), &|_| {}).await.unwrap()
 }
 
-async fn write(store: &Arc<dyn Store>, key: &[u8], value: Option<&[u8]>) {
+pub(crate) async fn write(store: &Arc<dyn Store>, key: &[u8], value: Option<&[u8]>) {
     let mut transaction = store.begin().await.unwrap();
     match value {
         Some(value) => transaction.set(key, value),
@@ -54,7 +54,7 @@ async fn first_of(store: &Arc<dyn Store>, pattern: &str) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Everything but audit, which notes repairs.
-async fn state(store: &Arc<dyn Store>) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) async fn state(store: &Arc<dyn Store>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let audit = KeyRange::below(&pack(&("audit",)));
     let mut all = content(store).await;
     all.retain(|(key, _)| !audit.contains(key));
@@ -85,6 +85,7 @@ async fn an_index_that_is_gone_is_found_and_written_again() {
         "workspace/{w}",
         "membership/{a}/{t}",
         "tenant/{t}/member/{u}",
+        "tenant/{t}/staying/{n}/{ts}/{u}",
         "registration_age/{hour}/{registration}",
         "grace/{second}/{id}",
         "txn_age/{hour}/{request}",
@@ -141,6 +142,14 @@ async fn an_entry_that_leads_nowhere_is_found_and_removed() {
         (
             pack(&("tenant", stranger, "member", stranger)),
             copied("tenant/{t}/member/{u}").await.1,
+        ),
+        (
+            pack(&("tenant", stranger, "staying", 0, 7_i64, stranger)),
+            copied("tenant/{t}/staying/{n}/{ts}/{u}").await.1,
+        ),
+        (
+            pack(&("custody", stranger, stranger)),
+            encode(&place.tenant).unwrap(),
         ),
         (
             pack(&(

@@ -72,6 +72,7 @@ enum Rule {
     ApiKey,
     Billing,
     Member,
+    Staying,
     User,
     UserPlace,
     WorkspaceProfile,
@@ -96,7 +97,7 @@ enum Rule {
     Expiry,
 }
 
-const RULES: [(&str, Rule); 37] = [
+const RULES: [(&str, Rule); 38] = [
     (
         "address/{email}/invitation/{t}/{i}",
         Rule::AddressOfInvitation,
@@ -117,6 +118,7 @@ const RULES: [(&str, Rule); 37] = [
     ("tenant/{t}/user/{u}/api_keys/{k}", Rule::ApiKey),
     ("tenant/{t}/billing", Rule::Billing),
     ("tenant/{t}/member/{u}", Rule::Member),
+    ("tenant/{t}/staying/{n}/{ts}/{u}", Rule::Staying),
     ("tenant/{t}/user/{u}/profile", Rule::User),
     ("user/{u}", Rule::UserPlace),
     (
@@ -214,6 +216,7 @@ pub(super) async fn look(tx: &mut Tx, entry: Entry<'_>) -> Result<Vec<Found>, St
         Rule::PasswordReset => expiring::password_reset(&mut at).await,
         Rule::Expiry => expiring::listed(&mut at).await,
         Rule::Member => tenants::member(&mut at).await,
+        Rule::Staying => tenants::staying(&mut at).await,
         Rule::User => tenants::user(&mut at).await,
         Rule::UserPlace => tenants::user_place(&mut at).await,
         Rule::WorkspaceProfile => tenants::workspace(&mut at).await,
