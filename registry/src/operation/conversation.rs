@@ -157,7 +157,6 @@ pub struct DeleteConversation {
 #[async_trait]
 impl Operation for DeleteConversation {
     const NAME: &'static str = "delete_conversation";
-    const IDEMPOTENT: bool = true;
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
