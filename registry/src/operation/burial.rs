@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use super::{
     api_key::revoke_all,
     custody::{give, pass_on},
-    file::discard,
+    file::discard_all,
     invitation::close,
     member::users,
+    power::end_run,
     session::end_sessions,
 };
 use crate::{
@@ -32,6 +33,8 @@ pub(super) async fn bury_workspace(
         .get(&keys::intent(&place.cell, place.user))
         .await?
         .ok_or_else(no_such_workspace)?;
+    // The user goes on, and so does their month.
+    end_run(tx, place, workspace, at).await?;
     clear_workspace(tx, place, workspace, at).await?;
     write_workspace_tombstone(tx, &place.cell, place.user, workspace, requested, at)?;
     row.intent.workspaces.retain(|have| have.id != workspace);
@@ -59,10 +62,7 @@ async fn clear_workspace(
         tx.clear(&keys::grace(mark.until, workspace.as_uuid()));
     }
     end_sessions(tx, place.tenant, place.user, Some(workspace)).await?;
-    let files = keys::file_count(place.tenant, place.user, workspace);
-    if tx.exact_number(&files).await? != 0 {
-        discard(tx, &object_prefix(place.user, workspace), true, at)?;
-    }
+    discard_all(tx, &object_prefix(place.user, workspace), at)?;
     tx.clear_range(&keys::workspace_all(place.tenant, place.user, workspace));
     tx.clear(&keys::workspace_place(workspace));
     tx.clear(&keys::activity(&place.cell, workspace));
@@ -232,6 +232,7 @@ async fn succeed(tx: &mut Tx, tenant: TenantId, at: Timestamp) -> Result<(), Abo
 async fn end_tenant(tx: &mut Tx, tenant: TenantId) -> Result<(), Abort> {
     if let Some(billing) = tx.get::<Billing>(&keys::billing(tenant)).await? {
         tx.clear(&keys::stripe_customer(&billing.customer));
+        tx.put(&keys::invoice_customer(&billing.customer), &tenant)?;
     }
     for (key, invitation) in tx
         .scan_all::<Invitation>(&keys::invitations(tenant))
@@ -240,6 +241,7 @@ async fn end_tenant(tx: &mut Tx, tenant: TenantId) -> Result<(), Abort> {
         let id = InvitationId::from_bytes(*trailing_uuid(&key)?.as_bytes());
         close(tx, tenant, id, &invitation);
     }
+    tx.clear(&keys::plan_change(tenant));
     tx.clear_range(&keys::tenant_all(tenant));
     Ok(())
 }

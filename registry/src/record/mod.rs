@@ -23,11 +23,11 @@ use coditect_core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use account::{Account, Credential, Login, Registration, RegistrationState};
-pub use billing::{Billing, Invoice, License, StripeEvent, UsageKind};
+pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
-pub use erasure::{ErasedUser, Erasure, Kept};
+pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};
 pub use expiring::Expiring;
-pub use file::{Discard, FileMetadata, Snapshot, object_prefix};
+pub use file::{Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, object_name, object_prefix};
 pub use identity::{EmailChange, LinkedIdentity, PasswordReset, SecondFactor, SignIn};
 pub use identity_hash::{IdentityHash, IdentityKey};
 pub use inspect::inspect;
@@ -105,6 +105,7 @@ records!(
     ApiKey,
     ApiKeyPlace,
     License,
+    PlanChange,
     Billing,
     Invoice,
     StripeEvent,
@@ -116,6 +117,7 @@ records!(
     MessageChunk,
     Invitation,
     Erasure,
+    ErasedUsers,
     Expiring,
     Rollout,
     Revocation,
