@@ -21,7 +21,8 @@ use self::{audit::AuditRound, put_off::PutOff};
 use crate::{
     Registry, keys,
     operation::{
-        BuryDue, FollowPlan, ForgetExpired, ForgetRegistrations, ForgetRequests, TrimRevocations,
+        BuryDue, FollowPlan, ForgetExpired, ForgetRegistrations, ForgetRequests, PurgeSlice,
+        TrimRevocations,
     },
     registry::Operation,
     store::{Isolation, Key, KeyRange},
@@ -40,6 +41,8 @@ pub const REVOCATIONS: SignedDuration = SignedDuration::from_hours(1);
 const BATCH: usize = 50;
 /// How many batches one kind of work gets before it is another's turn.
 const TURNS: usize = 100;
+/// How many steps of what takes many one kind of work gets: a slice of a thousand records each, or two hundred users.
+const STEPS: usize = 500;
 /// So many failures in a row because the store does not answer, and the rest of the kind waits for the next pass.
 const DOES_NOT_ANSWER: usize = 3;
 
@@ -131,7 +134,19 @@ impl Janitor {
             .await;
         pass.note("requests", requests);
         pass.note("revocations", self.revocations(ago(REVOCATIONS), now).await);
-        pass.note("plan_changes", self.plan_changes(now).await);
+        let plans = self
+            .finish("plan_changes", keys::plan_changes(), now, |entry| {
+                let tenant = TenantId::from_bytes(*trailing_uuid(&entry)?.as_bytes());
+                Ok(FollowPlan { tenant, at: now })
+            })
+            .await;
+        pass.note("plan_changes", plans);
+        let purged = self
+            .finish("purges", keys::purges(), now, |entry| {
+                Ok(PurgeSlice { entry, at: now })
+            })
+            .await;
+        pass.note("purges", purged);
         if let Some(period) = self.retention.audit {
             let trimmed = self.audit.go_on(&self.registry, ago(period), now).await;
             pass.note("audit", trimmed);
@@ -230,36 +245,37 @@ impl Janitor {
         Ok(count)
     }
 
-    /// Takes changes of plan to the users who have not followed; gives how many tenants are through.
-    async fn plan_changes(&mut self, now: Timestamp) -> Result<u64> {
-        let (mut rest, mut count, mut turns, mut silent) = (keys::plan_changes(), 0, 0, 0);
+    /// Goes on with each entry of a list until it is done; gives how many are.
+    async fn finish<O: Operation<Output = bool>>(
+        &mut self,
+        what: &'static str,
+        list: KeyRange,
+        now: Timestamp,
+        operation: impl Fn(Key) -> Result<O>,
+    ) -> Result<u64> {
+        let (mut rest, mut count, mut turns, mut silent) = (list, 0, 0, 0);
         loop {
-            let (entries, more) = self.page(&rest).await?;
+            let (mut entries, more) = self.page(&rest).await?;
             let Some(last) = entries.last() else {
                 return Ok(count);
             };
             rest = rest.after(last);
+            entries.retain(|entry| !self.put_off.holds(entry));
             for entry in entries {
-                if self.put_off.holds(&entry) {
-                    continue;
-                }
-                let follow = FollowPlan {
-                    tenant: TenantId::from_bytes(*trailing_uuid(&entry)?.as_bytes()),
-                    at: now,
-                };
+                let next = operation(entry.clone())?;
                 loop {
-                    if turns == TURNS {
+                    if turns == STEPS {
                         return Ok(count);
                     }
                     turns += 1;
-                    match self.registry.apply(RequestId::random(), &follow).await {
+                    match self.registry.apply(RequestId::random(), &next).await {
                         Ok(true) => silent = 0,
                         Ok(false) => {
                             (count, silent) = (count + 1, 0);
                             break;
                         }
                         Err(error) => {
-                            self.fails("plan_changes", entry, error, now, &mut silent)?;
+                            self.fails(what, entry, error, now, &mut silent)?;
                             break;
                         }
                     }

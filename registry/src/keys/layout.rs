@@ -147,6 +147,7 @@ static LAYOUT: &[KeyKind] = layout! {
 
     "grace/{second}/{id}": "deletion" => "janitor"; "one a mark"; "until the grace period ends"; Yes; OnErasure::Removed;
     "expiry/{hour}/{what}/{name}": "whatever expires" => "janitor"; "one a sign-in, session, API key with an end, invitation, pending proof and event of Stripe's"; "until it expires"; Yes; OnErasure::Removed;
+    "purge/{t}/{id}": "deletion, LLM gateway" => "janitor"; "one a very long history or very many files, deleted"; "until the last slice of them is gone"; Yes; IDS_ONLY;
     "discard/{second}/{id}": "files, deletion" => "janitor of object storage"; "one a snapshot let go, two a workspace erased"; "until the bytes are gone"; Yes; IDS_ONLY;
     "txn/{request}": "every operation" => "every operation"; "one a request, 200 bytes"; "24 hours"; No; IDS_ONLY;
     "txn_age/{hour}/{request}": "every operation" => "janitor"; "one a request"; "as the request"; No; IDS_ONLY;

@@ -95,6 +95,21 @@ pub fn expiries_before(now: Timestamp) -> KeyRange {
         end: key(&("expiry", now.as_second().div_euclid(3600))),
     }
 }
+/// `purge/{t}/{id}`: what is removed in slices.
+#[must_use]
+pub fn purge(tenant: TenantId, id: Uuid) -> Key {
+    key(&("purge", tenant.as_uuid(), id))
+}
+/// Everything of a tenant's that is removed in slices.
+#[must_use]
+pub fn purges_of(tenant: TenantId) -> KeyRange {
+    KeyRange::below(&key(&("purge", tenant.as_uuid())))
+}
+/// Everything that is removed in slices.
+#[must_use]
+pub fn purges() -> KeyRange {
+    KeyRange::below(&key(&("purge",)))
+}
 /// `discard/{second}/{id}`: bytes in object storage that nothing refers to any more, and from when on they may be
 /// removed.
 #[must_use]

@@ -10,6 +10,7 @@ use super::{
     invitation::close,
     member::users,
     power::end_run,
+    purge::{clear_tenant, clear_user, clear_workspace},
     session::end_sessions,
 };
 use crate::{
@@ -35,7 +36,8 @@ pub(super) async fn bury_workspace(
         .ok_or_else(no_such_workspace)?;
     // The user goes on, and so does their month.
     end_run(tx, place, workspace, at).await?;
-    clear_workspace(tx, place, workspace, at).await?;
+    leave_workspace(tx, place, workspace, at).await?;
+    clear_workspace(tx, place.tenant, place.user, workspace).await?;
     write_workspace_tombstone(tx, &place.cell, place.user, workspace, requested, at)?;
     row.intent.workspaces.retain(|have| have.id != workspace);
     tx.put_intent(&mut row, &[], at)?;
@@ -43,8 +45,8 @@ pub(super) async fn bury_workspace(
     Ok(())
 }
 
-/// Removes a workspace's records, its files and its sessions; its slug stays taken.
-async fn clear_workspace(
+/// Removes what leads to a workspace, its sessions and the contents of its files; its slug stays taken.
+async fn leave_workspace(
     tx: &mut Tx,
     place: &WorkspacePlace,
     workspace: WorkspaceId,
@@ -63,7 +65,6 @@ async fn clear_workspace(
     }
     end_sessions(tx, place.tenant, place.user, Some(workspace)).await?;
     discard_all(tx, &object_prefix(place.user, workspace), at)?;
-    tx.clear_range(&keys::workspace_all(place.tenant, place.user, workspace));
     tx.clear(&keys::workspace_place(workspace));
     tx.clear(&keys::activity(&place.cell, workspace));
     Ok(())
@@ -169,7 +170,7 @@ async fn bury_one(
             user: id,
             cell: cell.clone(),
         };
-        clear_workspace(tx, &place, *workspace, at).await?;
+        leave_workspace(tx, &place, *workspace, at).await?;
         tx.put(
             &keys::workspace_tombstone(cell, *workspace),
             &Tombstone { at, requested },
@@ -181,7 +182,7 @@ async fn bury_one(
     }
     end_sessions(tx, *tenant, id, None).await?;
     revoke_all(tx, *tenant, id).await?;
-    tx.clear_range(&keys::user_all(*tenant, id));
+    clear_user(tx, *tenant, id, &workspaces).await?;
     tx.clear(&keys::user_place(id));
     tx.clear(&keys::member(*tenant, id));
     if user.custody.is_some() {
@@ -242,8 +243,7 @@ async fn end_tenant(tx: &mut Tx, tenant: TenantId) -> Result<(), Abort> {
         close(tx, tenant, id, &invitation);
     }
     tx.clear(&keys::plan_change(tenant));
-    tx.clear_range(&keys::tenant_all(tenant));
-    Ok(())
+    clear_tenant(tx, tenant).await
 }
 
 /// Writes a user's tombstone, puts their namespace on the reaper's list and tells the renderer.

@@ -24,6 +24,7 @@ mod plan;
 mod power;
 mod profile;
 mod provision;
+mod purge;
 mod quarantine;
 mod renderer;
 mod restart;
@@ -57,6 +58,7 @@ pub use observer::{NoteCell, NoteReaped, NoteStatus, STATUSES_AT_ONCE, TrimPower
 pub use plan::{FollowPlan, SetPlan};
 pub use power::{Meter, Suspend, month_of};
 pub use profile::{ChangePassword, ChangeProfile};
+pub use purge::PurgeSlice;
 pub use quarantine::{LiftQuarantine, PutQuarantine, ResolveQuarantine};
 pub use renderer::{BuryMissing, NoteCommitted, Raise, TrimFeed};
 pub use restart::{NoteRestart, StartRestart, StopRestart};

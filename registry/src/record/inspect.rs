@@ -9,9 +9,10 @@ use super::{
     Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation,
     Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, Grace,
     IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message, MessageChunk,
-    Metering, PasswordReset, PlanChange, PowerState, Quarantine, ReapEntry, Record, Registration,
-    Restart, Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot, Status, StripeEvent,
-    Tenant, Tombstone, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace, decode,
+    Metering, PasswordReset, PlanChange, PowerState, Purge, Quarantine, ReapEntry, Record,
+    Registration, Restart, Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot, Status,
+    StripeEvent, Tenant, Tombstone, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace,
+    decode,
 };
 use crate::store::StoreError;
 
@@ -112,6 +113,7 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "reap/{cell}/{id}" => record::<ReapEntry>,
         "grace/{second}/{id}" => record::<Grace>,
         "expiry/{hour}/{what}/{name}" => record::<Expiring>,
+        "purge/{t}/{id}" => record::<Purge>,
         "discard/{second}/{id}" => record::<Discard>,
         "txn/{request}" => record::<TransactionRecord>,
         "audit/{t}/{version}" => record::<AuditEntry>,

@@ -12,6 +12,7 @@ mod inspect;
 mod llm;
 mod member;
 mod observed;
+mod purge;
 mod rollout;
 mod session;
 mod tenant;
@@ -34,6 +35,7 @@ pub use inspect::inspect;
 pub use llm::{Author, Conversation, Message, MessageChunk};
 pub use member::Invitation;
 pub use observed::{CellState, Quarantine, ReapEntry, Restart};
+pub use purge::Purge;
 pub use rollout::{Rollout, RolloutState};
 pub use session::{ApiKey, ApiKeyPlace, Session};
 pub use tenant::{
@@ -112,6 +114,7 @@ records!(
     FileMetadata,
     Snapshot,
     Discard,
+    Purge,
     Conversation,
     Message,
     MessageChunk,

@@ -6,11 +6,12 @@ use coditect_core::{AccountId, ErasureId, RequestId, UserId, Version, WorkspaceI
 use coditect_registry::{
     keys,
     operation::{
-        AcquireLease, ApplyStripeEvent, DeleteAccount, EndLogin, HandOver, Heir, MarkWorkspace,
-        Meter, NoteCell, NoteCommitted, PutRollout, RemoveMember, ReplayErasure, SetPlan,
-        StartRestart, TrimFeed, TrimPower, TrimRevocations,
+        AcquireLease, ApplyStripeEvent, DeleteAccount, DeleteWorkspace, EndLogin, HandOver, Heir,
+        MarkWorkspace, Meter, NoteCell, NoteCommitted, PutRollout, RemoveMember, ReplayErasure,
+        SetPlan, StartRestart, TrimFeed, TrimPower, TrimRevocations,
     },
     record::{self, CellState, ErasedUser, Erasure, Restart, Rollout, RolloutState},
+    store::Store,
 };
 use uuid::Uuid;
 
@@ -153,6 +154,18 @@ async fn operations_write_what_the_layout_lists_and_all_of_it() {
                 kept: Vec::new(),
             },
             at: at(68),
+        })
+        .await;
+    // As many files as a number says.
+    let mut transaction = large.store.begin().await.unwrap();
+    let files = keys::file_count(owner.tenant, owner.user, owner.workspace);
+    transaction.add(&files, 10_001);
+    transaction.commit().await.unwrap();
+    large
+        .apply(&DeleteWorkspace {
+            account: owner.account,
+            workspace: owner.workspace,
+            at: at(69),
         })
         .await;
     look(&large, &mut seen).await;

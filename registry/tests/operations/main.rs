@@ -19,6 +19,7 @@ mod layout;
 mod members;
 mod metering;
 mod observer;
+mod purges;
 mod races;
 mod reaping;
 mod second_factor;
