@@ -223,7 +223,7 @@ async fn what_cannot_be_buried_holds_up_nothing_and_is_tried_again_a_day_later()
     assert!(janitor.pass(at(33)).await.unwrap().is_empty(), "not yet");
     let removed = janitor.pass(at(34)).await.unwrap();
     assert_eq!((removed["marked"], removed.get("expired")), (1, None));
-    assert_eq!(janitor.put_off(), 1, "{:?}", unreadable);
+    assert_eq!(janitor.put_off(), 1, "{unreadable:?} is as it was");
     // Another process tries at once.
     let mut other = Janitor::new(registry, Retention::default());
     assert!(other.pass(at(35)).await.unwrap().is_empty());
