@@ -125,7 +125,7 @@ pub(super) struct PasswordChange {
     new_password: Secret,
 }
 
-/// Changes the password and ends every other login.
+/// Changes the password, ends every other login and takes back a change of e-mail that waits for its proof.
 #[utoipa::path(
     put, path = "/api/v5/me/password", tag = "me", request_body = PasswordChange,
     responses((status = 204, description = "Changed; every other login is ended")),

@@ -20,6 +20,9 @@ use crate::{
 
 /// Most open invitations of one tenant.
 const MOST: usize = 100;
+/// Most open invitations of one address, from all tenants: its person must stay small enough to be erased in one
+/// transaction.
+const MOST_OF_ADDRESS: usize = 500;
 
 fn not_open() -> Abort {
     Error::not_found("this invitation is not open any more; ask for a new one").into()
@@ -67,6 +70,15 @@ impl Operation for Invite {
         let (open, _) = tx.scan::<Invitation>(&range, MOST).await?;
         if open.len() >= MOST {
             let message = format!("at most {MOST} invitations may be open; take some back");
+            let kind = Kind::LimitReached {
+                limit: "invitations",
+            };
+            return Err(Error::new(kind, message).into());
+        }
+        let range = keys::address_invitations(&self.email);
+        let (everywhere, _) = tx.scan::<TenantId>(&range, MOST_OF_ADDRESS).await?;
+        if everywhere.len() >= MOST_OF_ADDRESS {
+            let message = "the person of this address has too many open invitations; try again when some have expired";
             let kind = Kind::LimitReached {
                 limit: "invitations",
             };

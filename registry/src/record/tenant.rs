@@ -191,6 +191,9 @@ pub enum Action {
     SignedOut {
         login: LoginId,
     },
+    SignedOutElsewhere {
+        logins: Vec<LoginId>,
+    },
     /// An old refresh token was used again: the sign-in was ended.
     SignInRevoked {
         login: LoginId,

@@ -3,8 +3,8 @@
 use coditect_core::{ApiKeyId, ConversationId, Kind, Power, SessionId, Standing};
 use coditect_registry::{
     operation::{
-        AppendMessage, BuryDue, DeleteAccount, HandOver, Heir, IssueApiKey, MarkAccount,
-        OpenSession, Provisioned, RestoreAccount, SetPower,
+        AppendMessage, DeleteAccount, HandOver, Heir, IssueApiKey, MarkAccount, OpenSession,
+        Provisioned, RestoreAccount, SetPower,
     },
     record::{Author, PowerCause, Role},
 };
@@ -100,11 +100,7 @@ async fn a_leavers_user_is_handed_over_with_its_work_and_without_their_own() {
             at: at(42),
         })
         .await;
-    let due = BuryDue {
-        limit: 50,
-        at: at(5_000),
-    };
-    assert_eq!(world.done(&due).await, 0);
+    assert_eq!(world.bury_due(5_000).await, 0);
     assert!(world.view().await.user(bob.user).await.unwrap().is_some());
 }
 
@@ -138,13 +134,14 @@ async fn custody_passes_on_when_its_holder_goes() {
     );
 
     // With the last member it goes, too, and the tenant ends.
-    let receipt = world
+    let erasure = world
         .done(&DeleteAccount {
             account: ada.account,
             at: at(60),
         })
         .await;
-    let users: Vec<_> = receipt.record.users.iter().map(|user| user.user).collect();
+    let receipt = world.view().await.erasure(erasure).await.unwrap().unwrap();
+    let users: Vec<_> = receipt.users.iter().map(|user| user.user).collect();
     assert!(users.contains(&ada.user) && users.contains(&bob.user));
     assert_eq!(
         world.traces(ada.tenant.as_uuid()).await,
@@ -303,11 +300,7 @@ async fn what_is_handed_over_again_lives_on() {
     world.done(&over(&ada, &bob, Heir::Organisation)).await;
     world.done(&remove(&ada, &bob)).await;
     world.done(&over(&ada, &bob, Heir::Member(eve.user))).await;
-    let due = BuryDue {
-        limit: 50,
-        at: at(5_000),
-    };
-    assert_eq!(world.done(&due).await, 0);
+    assert_eq!(world.bury_due(5_000).await, 0);
     let workspace = world
         .view()
         .await

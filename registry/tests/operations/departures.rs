@@ -8,7 +8,7 @@ use coditect_registry::{
     Operation,
     check::check,
     operation::{
-        AcceptInvitation, BuryDue, ChangeRole, DeleteAccount, HandOver, Heir, Invite, MarkAccount,
+        AcceptInvitation, ChangeRole, DeleteAccount, HandOver, Heir, Invite, MarkAccount,
         RemoveMember, RestoreAccount, RestoreMember,
     },
     record::{Role, User},
@@ -179,11 +179,7 @@ impl Tenancy {
             }
             Step::Wait { seconds } => {
                 self.now += seconds;
-                let due = BuryDue {
-                    limit: 1_000,
-                    at: crate::support::at(self.now),
-                };
-                self.attempt(due).await;
+                self.world.bury_due(self.now).await;
             }
         }
     }

@@ -25,6 +25,7 @@ mod members;
 mod metering;
 mod observer;
 mod owners;
+mod purges;
 mod quarantine;
 mod races;
 mod reaping;

@@ -6,8 +6,8 @@ use coditect_core::{Kind, RequestId};
 use coditect_registry::{
     Operation,
     operation::{
-        AppointOwner, BuryDue, BuryMissing, DeleteAccount, HandOver, Heir, MarkAccount,
-        Provisioned, RestoreAccount,
+        AppointOwner, BuryMissing, DeleteAccount, HandOver, Heir, MarkAccount, Provisioned,
+        RestoreAccount,
     },
     record::{Action, Role},
     store::faulty::Fault,
@@ -78,11 +78,7 @@ async fn whoever_comes_back_to_a_tenant_whose_owner_is_gone_owns_it() {
     world.done(&remove(&ada, &eve)).await;
     world.done(&ask(&bob, 900)).await;
     world.done(&ask(&ada, 500)).await;
-    let due = BuryDue {
-        limit: 50,
-        at: at(600),
-    };
-    world.apply(&due).await;
+    world.bury_due(600).await;
     world
         .done(&RestoreAccount {
             account: bob.account,
@@ -115,11 +111,7 @@ async fn what_others_left_waits_for_an_owner_who_may_come_back() {
         .await;
     world.done(&ask(&bob, 500)).await;
     world.done(&ask(&ada, 900)).await;
-    let due = BuryDue {
-        limit: 50,
-        at: at(600),
-    };
-    world.apply(&due).await;
+    world.bury_due(600).await;
     world
         .done(&RestoreAccount {
             account: ada.account,

@@ -4,9 +4,8 @@ use coditect_core::{ApiKeyId, Kind, TenantId, UserId};
 use coditect_registry::{
     keys,
     operation::{
-        BuryDue, BuryMissing, DeleteAccount, DeleteWorkspace, ForgetFile, HandOver, Heir,
-        IssueApiKey, MarkAccount, MarkWorkspace, Provisioned, RenameWorkspace, RestoreAccount,
-        RestoreWorkspace,
+        BuryMissing, DeleteAccount, DeleteWorkspace, ForgetFile, HandOver, Heir, IssueApiKey,
+        MarkAccount, MarkWorkspace, Provisioned, RenameWorkspace, RestoreAccount, RestoreWorkspace,
     },
     record::{Action, Mark, Role, encode},
     store::Store,
@@ -73,12 +72,8 @@ async fn a_request_of_ones_own_does_not_forestall_a_removal() {
     world.done(&take_back(&bob)).await;
     let removed = mark(&world, &bob).await.unwrap();
     assert_eq!((removed.until, removed.requested), (at(1_000), false));
-    let due = |seconds| BuryDue {
-        limit: 50,
-        at: at(seconds),
-    };
-    assert_eq!(world.apply(&due(999)).await, 0);
-    assert_eq!(world.apply(&due(1_000)).await, 1);
+    assert_eq!(world.bury_due(999).await, 0);
+    assert_eq!(world.bury_due(1_000).await, 1);
     let mut view = world.view().await;
     assert!(view.user(bob.user).await.unwrap().is_none());
     assert!(view.account(bob.account).await.unwrap().is_some());
@@ -131,11 +126,7 @@ async fn a_removal_is_taken_back_by_who_may_remove() {
         (&Action::UserRestored { user: bob.user }, Some(ada.account))
     );
     // Back for good, and an owner among the others.
-    let due = BuryDue {
-        limit: 50,
-        at: at(5_000),
-    };
-    assert_eq!(world.done(&due).await, 0);
+    assert_eq!(world.bury_due(5_000).await, 0);
     world.done(&remove(&bob, &ada)).await;
 }
 

@@ -5,7 +5,7 @@ use coditect_core::{AccountId, Email, ExternalId, ProviderName, TenantId, UserId
 use super::{super::Problem, At};
 use crate::{
     keys,
-    record::{Account, LinkedIdentity, User},
+    record::{Account, Grace, LinkedIdentity, User},
     store::StoreError,
 };
 
@@ -29,6 +29,16 @@ pub(super) async fn account(at: &mut At<'_, '_>) -> Result<(), StoreError> {
             &id,
             "its address leads nowhere: its person cannot sign in",
         )?,
+    }
+    if let Some(mark) = &account.mark {
+        let key = keys::grace(mark.until, id.as_uuid());
+        if at.get::<Grace>(&key).await?.is_none() {
+            at.missing(
+                key,
+                &Grace::Account { account: id },
+                "the account is marked for deletion, and nothing ends the grace period",
+            )?;
+        }
     }
     Ok(())
 }
