@@ -1,15 +1,18 @@
-//! The store of one machine: one file, durable, many commits to one fsync.
+//! The store of one machine: one file and its log, durable, many commits to one fsync.
 //!
 //! One thread writes ([`committer`]). Everyone else reads the version that it published last and never
 //! waits for it. The file is redb's: copy-on-write B-trees with checksums, so that a kill or a power cut
-//! leaves the last commit that was acknowledged, or a later one.
+//! leaves the last checkpoint, or the one before; what was acknowledged since stands in the [`log`].
 
+mod behind;
 mod committer;
 #[cfg(test)]
 mod disk;
+mod durable;
 mod file;
 mod format;
 mod holder;
+mod log;
 mod room;
 mod snapshot;
 #[cfg(test)]
@@ -61,6 +64,8 @@ struct EmbeddedEngine {
 pub struct Figures {
     /// What the file takes on disk.
     pub file_bytes: u64,
+    /// What the log beside it takes: room for what is not yet in the file.
+    pub log_bytes: u64,
     /// Keys and values.
     pub stored_bytes: u64,
     /// What the pages that hold them take beside: numbers, lengths, gaps.
@@ -145,6 +150,7 @@ impl EmbeddedStore {
         let file_bytes = self.size_bytes();
         Ok(Figures {
             file_bytes,
+            log_bytes: log::size(&self.path),
             stored_bytes,
             overhead_bytes,
             unused_bytes: file_bytes.saturating_sub(stored_bytes + overhead_bytes),
