@@ -127,8 +127,8 @@ impl Log {
             let file: Arc<dyn StorageBackend> = Arc::new(file);
             file.set_len(0)?;
             file.set_len(PIECE as u64)?;
+            // Synced with the first record.
             file.write(0, &ZEROS)?;
-            file.sync_data()?;
             Ok(file)
         });
         Ok(Self {
