@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     api_key::revoke_all,
     mark::{asked, unmark},
+    purge::clear_history,
     removal::{ASKED, decides},
     session::end_sessions,
     staying::{first_owner, may_come_back, put_user},
@@ -157,8 +158,7 @@ async fn clear_traces(
 ) -> Result<(), Abort> {
     end_sessions(tx, tenant, id, None).await?;
     revoke_all(tx, tenant, id).await?;
-    tx.clear_range(&keys::conversations(tenant, id));
-    tx.clear_range(&keys::llm_history(tenant, id));
+    clear_history(tx, tenant, id).await?;
     let place = WorkspacePlace {
         tenant,
         user: id,
