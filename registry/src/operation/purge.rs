@@ -14,7 +14,7 @@ use crate::{
     record::{Conversation, Purge},
     registry::Operation,
     store::{Key, KeyRange, limits},
-    tx::{Abort, Tx},
+    tx::{Abort, Tx, trailing_uuid},
 };
 
 /// Up to so many messages go at once: a tenth of a second.
@@ -53,6 +53,30 @@ pub(super) async fn clear_workspace(
     let later = too_many_files(tx, tenant, user, workspace).await?;
     let all = keys::workspace_all(tenant, user, workspace);
     clear_but(tx, &all, later.into_iter().collect())
+}
+
+/// Removes what an account said in a user's place and what was answered, and leaves the user's other things. Whoever has
+/// the user next may begin conversations of their own at once.
+pub(super) async fn clear_history(
+    tx: &mut Tx,
+    tenant: TenantId,
+    user: UserId,
+) -> Result<(), Abort> {
+    let list = keys::conversations(tenant, user);
+    let conversations = tx.scan_all::<Conversation>(&list).await?;
+    let messages: u64 = conversations.iter().map(|(_, one)| one.messages).sum();
+    let mut later = Vec::new();
+    if messages > MESSAGES {
+        for (key, _) in &conversations {
+            later.push(Purge::Conversation {
+                tenant,
+                user,
+                conversation: ConversationId::from_bytes(*trailing_uuid(key)?.as_bytes()),
+            });
+        }
+    }
+    tx.clear_range(&list);
+    clear_but(tx, &keys::llm_history(tenant, user), later)
 }
 
 /// Removes the messages of a conversation that has so many.

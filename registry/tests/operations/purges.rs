@@ -4,12 +4,18 @@ use coditect_core::{ConversationId, FilePath, Kind};
 use coditect_registry::{
     janitor::{Janitor, Retention},
     keys,
-    operation::{AppendMessage, DeleteAccount, DeleteConversation, DeleteWorkspace, Provisioned},
+    operation::{
+        AppendMessage, DeleteAccount, DeleteConversation, DeleteWorkspace, HandOver, Heir,
+        Provisioned,
+    },
     record::{Author, Conversation, FileMetadata, Message, encode},
     store::{KeyRange, Store},
 };
 
-use crate::support::{World, at, holds};
+use crate::{
+    members::{join, remove},
+    support::{World, at, holds},
+};
 
 /// More than one slice.
 const MANY: u64 = 2_500;
@@ -159,4 +165,37 @@ async fn what_is_deleted_in_slices_is_gone_for_its_person_at_once() {
     assert!(!holds(&heap, "words-of-ada") && !holds(&heap, "path-of-ada"));
     world.done(&again).await;
     assert!(before > 0 && count(&world, &kept).await == before);
+}
+
+#[tokio::test]
+async fn what_a_leaver_said_goes_in_slices_and_what_the_next_says_stays() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let bob = join(&world, &ada, "bob@example.com").await;
+    talk(&world, &bob).await;
+    world.done(&remove(&ada, &bob)).await;
+    world
+        .done(&HandOver {
+            by: ada.account,
+            tenant: bob.tenant,
+            user: bob.user,
+            to: Heir::Member(ada.user),
+            at: at(12),
+        })
+        .await;
+    world
+        .done(&AppendMessage {
+            account: ada.account,
+            user: bob.user,
+            conversation: ConversationId::random(),
+            title: None,
+            author: Author::User,
+            model: None,
+            content: "of the next".into(),
+            at: at(13),
+        })
+        .await;
+    assert_eq!(janitor_comes(&world).await, 1);
+    let heap = world.bytes().await;
+    assert!(!holds(&heap, "words-of-ada") && holds(&heap, "of the next"));
 }
