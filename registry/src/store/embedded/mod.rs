@@ -64,8 +64,6 @@ struct EmbeddedEngine {
 pub struct Figures {
     /// What the file takes on disk.
     pub file_bytes: u64,
-    /// What the log beside it takes: room for what is not yet in the file.
-    pub log_bytes: u64,
     /// Keys and values.
     pub stored_bytes: u64,
     /// What the pages that hold them take beside: numbers, lengths, gaps.
@@ -75,6 +73,24 @@ pub struct Figures {
     pub unused_bytes: u64,
     /// How many keys there are.
     pub keys: u64,
+}
+
+/// What a store takes on disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskUse {
+    /// Its file, without the hole at the file's end.
+    pub file: u64,
+    /// The log beside it, with the room made ahead; none while the store is closed.
+    pub log: u64,
+}
+
+/// What the store at `path` takes on disk, whoever has it open. Files that cannot be asked count nothing.
+#[must_use]
+pub fn disk_use(path: &Path) -> DiskUse {
+    DiskUse {
+        file: file::size(path),
+        log: log::size(path),
+    }
 }
 
 /// What the committer shares with everyone.
@@ -150,7 +166,6 @@ impl EmbeddedStore {
         let file_bytes = self.size_bytes();
         Ok(Figures {
             file_bytes,
-            log_bytes: log::size(&self.path),
             stored_bytes,
             overhead_bytes,
             unused_bytes: file_bytes.saturating_sub(stored_bytes + overhead_bytes),
