@@ -277,5 +277,7 @@ async fn figures_say_what_is_there_and_what_the_file_holds() {
     let (bytes, unused) = (bytes.as_u64().unwrap(), unused.as_u64().unwrap());
     assert!(bytes <= fs::metadata(data.join("registry.redb")).unwrap().len());
     assert!(unused < bytes);
+    // Room made ahead, while it is open.
+    assert_eq!(stats["file"]["log_bytes"], 2 << 20);
     assert!(stats["oldest_request"].is_string());
 }
