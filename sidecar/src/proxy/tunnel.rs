@@ -1,0 +1,113 @@
+//! Sockets: after the handshake, bytes go both ways as they come. Nothing looks into frames, so nothing can be lost,
+//! joined or reordered; what waits in a socket's buffers stops its sender.
+
+use std::{io, time::Duration};
+
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::timeout,
+};
+
+use crate::access::logins::Presence;
+
+/// How long one side may go on sending after the other has ended: a closing handshake takes a round trip.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+/// How much is read at once. On the stack, for as long as it takes: a socket on which nothing happens holds no buffer.
+const PIECE: usize = 16 * 1024;
+
+/// Joins a person's socket with the IDE's until both have ended or the person is shut out.
+pub(super) async fn join(person: OnUpgrade, ide: OnUpgrade, presence: Presence) {
+    let joined = async {
+        let (person, ide) = tokio::try_join!(person, ide).map_err(io::Error::other)?;
+        let ((person, first), (ide, second)) = (open(person)?, open(ide)?);
+        let (from_person, to_person) = person.into_split();
+        let (from_ide, to_ide) = ide.into_split();
+        both(
+            pump(from_person, to_ide, first),
+            pump(from_ide, to_person, second),
+        )
+        .await
+    };
+    tokio::select! {
+        ended = joined => if let Err(error) = ended {
+            tracing::debug!(%error, "a socket broke off");
+        },
+        () = presence.cut().cancelled() => tracing::info!("a socket was cut off"),
+    }
+}
+
+/// Until both are done; the second one has little time once the first is. An error of one ends both.
+async fn both(
+    one: impl Future<Output = io::Result<()>>,
+    two: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
+    let (mut one, mut two) = (Box::pin(one), Box::pin(two));
+    let rest = tokio::select! {
+        ended = &mut one => { ended?; two }
+        ended = &mut two => { ended?; return finish(one).await; }
+    };
+    finish(rest).await
+}
+
+async fn finish(rest: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    timeout(LAST_WORDS, rest).await.unwrap_or(Ok(()))
+}
+
+/// The bare socket, and what was read of it too early.
+fn open(upgraded: Upgraded) -> io::Result<(TcpStream, Vec<u8>)> {
+    let parts = upgraded
+        .downcast::<TokioIo<TcpStream>>()
+        .map_err(|_| io::Error::other("not a bare socket"))?;
+    Ok((parts.io.into_inner(), parts.read_buf.into()))
+}
+
+/// Moves bytes until `from` ends, and says so to `to`.
+async fn pump(from: OwnedReadHalf, mut to: OwnedWriteHalf, first: Vec<u8>) -> io::Result<()> {
+    to.write_all(&first).await?;
+    drop(first);
+    loop {
+        from.readable().await?;
+        match piece(&from, &to)? {
+            Moved::Nothing => {}
+            // A busy socket lets others have their turn.
+            Moved::All => tokio::task::consume_budget().await,
+            Moved::Part(rest) => to.write_all(&rest).await?,
+            Moved::End => return to.shutdown().await,
+        }
+    }
+}
+
+enum Moved {
+    Nothing,
+    All,
+    /// What the other side did not take yet.
+    Part(Vec<u8>),
+    End,
+}
+
+fn piece(from: &OwnedReadHalf, to: &OwnedWriteHalf) -> io::Result<Moved> {
+    let mut buffer = [0; PIECE];
+    let read = match from.try_read(&mut buffer) {
+        Ok(0) => return Ok(Moved::End),
+        Ok(read) => read,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Moved::Nothing),
+        Err(error) => return Err(error),
+    };
+    let mut rest = &buffer[..read];
+    while !rest.is_empty() {
+        match to.try_write(rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Moved::Part(rest.to_vec()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Moved::All)
+}

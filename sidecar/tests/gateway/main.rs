@@ -1,0 +1,13 @@
+//! The gateway between real sockets: a browser's requests on one side, an IDE and the API on the other.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod api;
+mod differential;
+mod entry;
+mod forward;
+mod ide;
+mod origin;
+mod shapes;
+mod socket;
+mod world;
