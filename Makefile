@@ -59,8 +59,9 @@ golden: ## Writes the golden manifests anew; review the difference.
 openapi: ## Writes the OpenAPI snapshot anew; review the difference.
 	UPDATE_OPENAPI=1 cargo test -p coditect-api
 
-schemas: ## Writes the policy's JSON Schemas anew.
+schemas: ## Writes the JSON Schemas of the policy and of the socket anew.
 	UPDATE_SCHEMAS=1 cargo test -p coditect-renderer --test policy_errors schemas
+	UPDATE_SCHEMAS=1 cargo test -p coditect-sidecar --test gateway schema
 
 tools: ## Installs what tests and benchmarks need beside the compilers.
 	@scripts/tools

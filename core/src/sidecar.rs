@@ -169,12 +169,12 @@ pub enum FileEvent {
         at: Timestamp,
         /// Its size in bytes.
         size: u64,
-        /// SHA-256 of its content in lower-case hexadecimal.
-        sha256: String,
-        /// Its content in base64, if it is small enough for a snapshot and holds no secret by its name.
+        /// SHA-256 of its content in lower-case hexadecimal; none if it is too large to be read.
+        sha256: Option<String>,
+        /// Its content in base64, if it is small enough for a snapshot.
         content: Option<String>,
     },
-    /// It is gone.
+    /// It is gone, and everything below it if it was a folder; nothing if nobody knows of it.
     Removed {
         /// As of [`FileEvent::Written`].
         path: String,

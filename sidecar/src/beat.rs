@@ -32,7 +32,7 @@ fn heartbeat(app: &App) -> Heartbeat {
         input_at: activity.input_at,
         output_at: activity.output_at,
         sockets: u32::try_from(app.door.logins.sockets()).unwrap_or(u32::MAX),
-        volume: None,
-        waiting: 0,
+        volume: app.volume.measure(),
+        waiting: app.volume.waiting(),
     }
 }

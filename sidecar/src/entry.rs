@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    access::{cookie, logins::Who, origin::From},
+    access::{Verified, cookie, logins::Who, origin::From},
     answer::{Answer, json, problem},
     app::App,
 };
@@ -110,13 +110,13 @@ pub(crate) async fn enter(app: &App, request: Request<Incoming>) -> Result<Answe
         }
     };
     // What the API gives is checked as if anybody had given it.
-    let Some((claims, key)) = app.door.check(&entry.token, &app.platform).await else {
+    let Some(Verified { claims, key }) = app.door.check(&entry.token, &app.platform).await else {
         tracing::error!("the API gave a token that is not good here");
         return Ok(unknown());
     };
     let who = Who {
         login: claims.sid,
-        key: key.into(),
+        key,
     };
     if app.door.logins.admit(who, false).is_err() {
         return Ok(refused());

@@ -11,6 +11,7 @@ use crate::{
     activity::Word,
     answer::{Answer, empty, json, problem},
     app::App,
+    stop,
 };
 
 /// Largest body.
@@ -45,6 +46,10 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Answer 
                 empty(StatusCode::NO_CONTENT)
             }
             None => unreadable(),
+        },
+        (Method::POST, "/stop") => match serde_json::to_value(stop::prepare(&app).await) {
+            Ok(prepared) => json(StatusCode::OK, &prepared),
+            Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
         },
         _ => problem(StatusCode::NOT_FOUND, "not-found", "there is nothing here"),
     }

@@ -19,6 +19,9 @@ mod proxy;
 mod route;
 mod server;
 pub mod site;
+pub mod socket;
+mod stop;
+mod volume;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -33,6 +36,7 @@ pub use crate::{config::Config, program::run};
 pub struct Sidecar {
     address: SocketAddr,
     inside: SocketAddr,
+    app: Arc<App>,
     _tasks: JoinSet<()>,
 }
 
@@ -42,7 +46,8 @@ impl Sidecar {
     /// # Errors
     /// `Invalid` if the configuration cannot work; `Unavailable` if it cannot listen.
     pub async fn start(config: &Config) -> Result<Self> {
-        let app = Arc::new(App::new(config)?);
+        let (app, following) = App::new(config)?;
+        let app = Arc::new(app);
         let (outside, address) = listen(config.listen).await?;
         let (inside, inside_address) = listen(config.inside).await?;
         let mut tasks = JoinSet::new();
@@ -58,12 +63,21 @@ impl Sidecar {
             Arc::clone(&app.platform),
             Arc::clone(&app.door),
         ));
-        tasks.spawn(beat::run(app));
+        tasks.spawn(socket::keep(Arc::clone(&app)));
+        tasks.spawn(volume::follow(Arc::clone(&app), following));
+        tasks.spawn(volume::hand_over(Arc::clone(&app)));
+        tasks.spawn(beat::run(Arc::clone(&app)));
         Ok(Self {
             address,
             inside: inside_address,
+            app,
             _tasks: tasks,
         })
+    }
+
+    /// Hands over what is not handed over yet, for a few seconds at most: the last thing before the end.
+    pub async fn finish(&self) {
+        stop::finish(&self.app).await;
     }
 
     /// Where people come in.

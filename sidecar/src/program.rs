@@ -54,5 +54,6 @@ async fn until_stopped(config: &Config) -> Result<()> {
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping");
+    sidecar.finish().await;
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::{
     entry, page,
     proxy::{self, Asker},
     site::Host,
+    socket,
 };
 
 /// Where the cluster and whoever watches us ask whether we are there. Answered under every name.
@@ -33,7 +34,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Answer 
     })
 }
 
-async fn decide(app: &App, request: Request<Incoming>) -> Result<Answer> {
+async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if let Err(shape) = proxy::check_form(method, uri, headers) {
         let mut answer = problem(shape.status, "bad-request", shape.why);
@@ -116,6 +117,13 @@ async fn decide(app: &App, request: Request<Incoming>) -> Result<Answer> {
                 "only pages of the workspace itself may ask for this",
             ));
         }
+        Err(Refused::Unknown) if navigation => {
+            return page::wait(
+                "One moment",
+                "Who may enter cannot be asked now. This page tries again by itself.",
+                &rules.web_app,
+            );
+        }
         Err(Refused::Unknown) => return Ok(entry::unknown()),
     };
     let ours = uri.path().strip_prefix(OURS).map(str::to_owned);
@@ -134,6 +142,7 @@ async fn decide(app: &App, request: Request<Incoming>) -> Result<Answer> {
                 };
                 json(StatusCode::OK, &serde_json::json!({ "state": state }))
             }
+            (Method::GET, "ws") => socket::open(app, request, admitted.presence),
             (Method::GET, "activity") => {
                 let answer = serde_json::to_value(app.activity.answer()).unwrap_or_default();
                 json(StatusCode::OK, &answer)

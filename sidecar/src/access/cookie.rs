@@ -117,6 +117,8 @@ fn strip_ignoring_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn cookies(lines: &[&[u8]]) -> HeaderMap {
@@ -164,6 +166,42 @@ mod tests {
         ] {
             assert_eq!(stripped(&[line]), [line.to_vec()]);
         }
+    }
+
+    proptest! {
+        /// Whatever stands in a line: nothing of ours is left, and everything else is, in its order.
+        #[test]
+        fn stripping_takes_ours_and_nothing_else(lines in prop::collection::vec(line(), 0..4)) {
+            let mut headers = HeaderMap::new();
+            for line in &lines {
+                headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+            }
+            let others = |headers: &HeaderMap| -> Vec<Vec<u8>> {
+                let lines = headers.get_all(COOKIE).iter();
+                let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+                pairs.map(|pair| pair.trim_ascii().to_vec()).collect()
+            };
+            let mut expected = others(&headers);
+            expected.retain(|pair| !is_reserved(pair));
+            strip(&mut headers);
+            prop_assert_eq!(tokens(&headers).count(), 0);
+            let left: Vec<_> = others(&headers);
+            prop_assert_eq!(left, expected);
+        }
+    }
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(NAME.as_bytes().to_vec()),
+            Just(b"__host-".to_vec()),
+            Just(b"Coditect".to_vec()),
+            Just(b"=".to_vec()),
+            Just(b"; ".to_vec()),
+            Just(b";".to_vec()),
+            Just(b" ".to_vec()),
+            prop::collection::vec(prop_oneof![0x21_u8..0x7f, 0x80_u8..=0xff], 0..6),
+        ];
+        prop::collection::vec(piece, 1..12).prop_map(|pieces| pieces.concat())
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub(crate) mod keys;
 pub(crate) mod logins;
 pub(crate) mod origin;
 pub(crate) mod token;
+mod verified;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,11 +16,13 @@ use coditect_core::{
 use hyper::{HeaderMap, Method};
 use jiff::Timestamp;
 
+pub(crate) use self::verified::Verified;
 use self::{
     keys::Keys,
     logins::{Logins, Presence, Shut, Who},
     origin::From,
     token::Unverified,
+    verified::Memory,
 };
 use crate::{platform::Platform, site::Site};
 
@@ -57,6 +60,7 @@ pub(crate) struct Admitted {
 pub(crate) struct Door {
     audience: String,
     rules: RwLock<Option<Arc<Rules>>>,
+    verified: Memory,
     pub(crate) keys: Keys,
     pub(crate) logins: Logins,
 }
@@ -66,6 +70,7 @@ impl Door {
         Self {
             audience: entry_audience(workspace),
             rules: RwLock::default(),
+            verified: Memory::default(),
             keys: Keys::default(),
             logins: Logins::default(),
         }
@@ -96,7 +101,7 @@ impl Door {
     ) -> Result<Admitted, Refused> {
         let mut refused = Refused::NotIn;
         for token in cookie::tokens(headers) {
-            let Some((claims, key)) = self.check(token, platform).await else {
+            let Some(Verified { claims, key }) = self.check(token, platform).await else {
                 continue;
             };
             // With a good token in the cookie, but only then, it matters whose page asks.
@@ -105,7 +110,7 @@ impl Door {
             }
             let who = Who {
                 login: claims.sid,
-                key: key.into(),
+                key,
             };
             match self.logins.admit(who, lasting) {
                 Ok(presence) => return Ok(Admitted { presence, claims }),
@@ -117,19 +122,29 @@ impl Door {
     }
 
     /// What a token says, and which key signed it, if it is good here and now.
-    pub(crate) async fn check(
-        &self,
-        token: &str,
-        platform: &Platform,
-    ) -> Option<(EntryClaims, String)> {
-        let rules = self.rules()?;
+    pub(crate) async fn check(&self, token: &str, platform: &Platform) -> Option<Verified> {
+        let (rules, now) = (self.rules()?, Timestamp::now());
+        if let Some(verified) = self.verified.recall(token) {
+            let claims = &verified.claims;
+            let is_good = claims.exp > now.as_second()
+                && claims.iss == rules.issuer
+                && self.keys.find(&verified.key).is_some();
+            return is_good.then_some(verified);
+        }
         let unverified = Unverified::parse(token).ok()?;
         let key = self
             .keys
             .find_or_fetch(&unverified.key, platform.keys())
             .await?;
-        match unverified.verify(&key, &rules.issuer, &self.audience, Timestamp::now()) {
-            Ok(claims) => Some((claims, unverified.key)),
+        match unverified.verify(&key, &rules.issuer, &self.audience, now) {
+            Ok(claims) => {
+                let verified = Verified {
+                    claims,
+                    key: unverified.key.into(),
+                };
+                self.verified.remember(token, verified.clone());
+                Some(verified)
+            }
             Err(refusal) => {
                 tracing::debug!(?refusal, "a token is refused");
                 None

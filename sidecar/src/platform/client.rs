@@ -86,8 +86,8 @@ impl Api {
     /// Calls, and gives the body of a good answer.
     ///
     /// # Errors
-    /// By status: `Unauthenticated`, `Forbidden`, `NotFound`, `Conflict`, `TooMany`; `Unavailable` for everything
-    /// else, an API that is not there included.
+    /// By status: `Invalid`, `Unauthenticated`, `Forbidden`, `NotFound`, `Conflict`, `TooMany`; `Unavailable` for
+    /// everything else, an API that is not there included.
     pub(crate) async fn call(&self, call: Call) -> Result<Bytes> {
         let (limit, path) = (call.limit, call.path.clone());
         let answered = async {
@@ -152,6 +152,11 @@ fn judge(status: StatusCode, path: &str) -> Result<()> {
     let path = path.split('?').next().unwrap_or_default();
     let kind = match status {
         status if status.is_success() => return Ok(()),
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY => Kind::Invalid {
+            field: "body".to_owned(),
+        },
         StatusCode::UNAUTHORIZED => Kind::Unauthenticated,
         StatusCode::FORBIDDEN => Kind::Forbidden,
         StatusCode::NOT_FOUND => Kind::NotFound,

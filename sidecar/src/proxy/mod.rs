@@ -75,7 +75,8 @@ impl Proxy {
         site: &Site,
         ancestors: &str,
     ) -> Result<Option<Answer>> {
-        let wants_socket = request::wants_socket(&request);
+        let is_person = matches!(asker, Asker::Person(_));
+        let wants_socket = is_person && request::wants_socket(&request);
         let on_person = request.extensions_mut().remove::<OnUpgrade>();
         let request = request::outgoing(request, self.ide, site, wants_socket)?;
         let cut = match &asker {

@@ -14,7 +14,10 @@ use std::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use coditect_core::{
     AccountId, LoginId, WorkspaceId,
-    sidecar::{self, Access, Credential, ENTRY_TOKEN_TYPE, Entry, Redeem, entry_audience},
+    sidecar::{
+        self, Access, Credential, ENTRY_TOKEN_TYPE, Entry, FileBatch, Heartbeat, Redeem,
+        SharedState, entry_audience,
+    },
 };
 use ed25519_dalek::{Signer, SigningKey};
 use http_body_util::{BodyExt, Full};
@@ -53,6 +56,11 @@ pub(crate) struct State {
     pub(crate) fetched_keys: AtomicUsize,
     /// Every call but those for access and keys: path and body.
     pub(crate) calls: Mutex<Vec<(String, Value)>>,
+    /// Everything that was taken of files.
+    pub(crate) batches: Mutex<Vec<FileBatch>>,
+    pub(crate) shared: Mutex<SharedState>,
+    /// What the model answers; none if there is no model.
+    pub(crate) model: Mutex<Option<&'static str>>,
 }
 
 impl Api {
@@ -74,6 +82,9 @@ impl Api {
             redeemed: AtomicUsize::new(0),
             fetched_keys: AtomicUsize::new(0),
             calls: Mutex::default(),
+            batches: Mutex::default(),
+            shared: Mutex::default(),
+            model: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
         let shared = Arc::clone(&state);
@@ -233,7 +244,37 @@ impl State {
                     None => status(StatusCode::NOT_FOUND),
                 }
             }
-            _ => status(StatusCode::NO_CONTENT),
+            sidecar::FILES_PATH => {
+                let batch: FileBatch = serde_json::from_slice(&body).unwrap();
+                let mut batches = self.batches.lock().unwrap();
+                let before = batches.iter().filter(|before| before.queue == batch.queue);
+                if before.map(|before| before.number).max() < Some(batch.number) {
+                    batches.push(batch);
+                }
+                status(StatusCode::NO_CONTENT)
+            }
+            sidecar::STATE_PATH if method == Method::GET => {
+                json(serde_json::to_value(&*self.shared.lock().unwrap()).unwrap())
+            }
+            sidecar::STATE_PATH => {
+                let state: SharedState = serde_json::from_slice(&body).unwrap();
+                let mut shared = self.shared.lock().unwrap();
+                if state.revision <= shared.revision {
+                    return status(StatusCode::CONFLICT);
+                }
+                *shared = state;
+                status(StatusCode::NO_CONTENT)
+            }
+            sidecar::LLM_PATH => match *self.model.lock().unwrap() {
+                Some(answer) => Response::new(Full::from(answer)),
+                None => status(StatusCode::NOT_FOUND),
+            },
+            sidecar::HEARTBEAT_PATH => {
+                assert_eq!(method, Method::PUT);
+                let _: Heartbeat = serde_json::from_slice(&body).unwrap();
+                status(StatusCode::NO_CONTENT)
+            }
+            path => panic!("the API has no {path}"),
         }
     }
 }

@@ -57,10 +57,16 @@ pub(crate) struct State {
 impl Ide {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::serve(listener)
+        Self::serve(listener, false)
     }
 
-    pub(crate) fn serve(listener: TcpListener) -> Self {
+    /// One that answers also those who have said that they will say no more.
+    pub(crate) async fn patient() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(listener, true)
+    }
+
+    pub(crate) fn serve(listener: TcpListener, half_close: bool) -> Self {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State::default());
         let mut tasks = JoinSet::new();
@@ -75,6 +81,7 @@ impl Ide {
                         async move { Ok::<_, Infallible>(state.answer(request).await) }
                     });
                     let served = http1::Builder::new()
+                        .half_close(half_close)
                         .serve_connection(TokioIo::new(stream), service)
                         .with_upgrades();
                     // A connection that was given up is no defect.

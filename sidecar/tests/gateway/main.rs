@@ -5,9 +5,13 @@
 mod api;
 mod differential;
 mod entry;
+mod files;
 mod forward;
 mod ide;
 mod origin;
+mod program;
 mod shapes;
 mod socket;
+mod stop;
+mod tabs;
 mod world;

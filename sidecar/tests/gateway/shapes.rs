@@ -169,18 +169,14 @@ async fn heads_have_a_size() {
     let host = format!("host: {HOST}\r\n");
     let long = format!("{host}x: {}\r\n", "y".repeat(40_000));
     let many = format!("{host}{}", "x: y\r\n".repeat(200));
-    let path = format!("GET /{} HTTP/1.1", "x".repeat(70_000));
+    let path = format!("GET /{} HTTP/1.1", "x".repeat(40_000));
     for (line, more, expected) in [
         ("GET /x HTTP/1.1", &long, "431"),
         ("GET /x HTTP/1.1", &many, "431"),
         (path.as_str(), &host, "431"),
     ] {
         let answer = send(&world, line, more, "").await;
-        assert!(
-            status(&answer) == expected || status(&answer) == "414",
-            "{}",
-            status(&answer)
-        );
+        assert_eq!(status(&answer), expected);
     }
     assert!(world.ide.state.got.lock().unwrap().is_empty());
 }

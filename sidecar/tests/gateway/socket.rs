@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::world::{HOST, PATIENCE, World, head};
 
-const HANDSHAKE: &str = "connection: keep-alive, Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+pub(crate) const HANDSHAKE: &str = "connection: keep-alive, Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// Writes a request's head; `what` is a path, or a method and a path.
 pub(crate) async fn request(

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::timeout,
 };
 
@@ -157,23 +157,33 @@ pub(crate) fn config(
     api: SocketAddr,
     ide: SocketAddr,
 ) -> Config {
+    Config::parse_from(options(folder, workspace, api, ide))
+}
+
+/// The program's command line.
+pub(crate) fn options(
+    folder: &TempDir,
+    workspace: WorkspaceId,
+    api: SocketAddr,
+    ide: SocketAddr,
+) -> Vec<String> {
     let at = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(at("token"), PROJECTED).unwrap();
     for name in ["workspace", "queue"] {
         std::fs::create_dir_all(at(name)).unwrap();
     }
-    Config::parse_from([
-        "coditect-sidecar",
-        &format!("--workspace={workspace}"),
-        &format!("--host={HOST}"),
-        &format!("--api=http://{api}"),
-        &format!("--ide={ide}"),
-        &format!("--token-file={}", at("token")),
-        &format!("--volume={}", at("workspace")),
-        &format!("--queue={}", at("queue")),
-        "--listen=127.0.0.1:0",
-        "--inside=127.0.0.1:0",
-    ])
+    vec![
+        "coditect-sidecar".to_owned(),
+        format!("--workspace={workspace}"),
+        format!("--host={HOST}"),
+        format!("--api=http://{api}"),
+        format!("--ide={ide}"),
+        format!("--token-file={}", at("token")),
+        format!("--volume={}", at("workspace")),
+        format!("--queue={}", at("queue")),
+        "--listen=127.0.0.1:0".to_owned(),
+        "--inside=127.0.0.1:0".to_owned(),
+    ]
 }
 
 /// One request over a connection of its own.
@@ -231,10 +241,4 @@ pub(crate) async fn head(stream: &mut TcpStream) -> String {
     };
     timeout(PATIENCE, read).await.unwrap();
     String::from_utf8(head).unwrap()
-}
-
-/// An address at which nobody listens.
-pub(crate) async fn nowhere() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
 }
