@@ -131,7 +131,15 @@ pub(super) fn outgoing(
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
     let headers = &mut parts.headers;
+    let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
     strip_hop_by_hop(headers);
+    if is_chunked {
+        // Said outright: a GET's body would be left out otherwise, and whoever counts bytes would be wrong.
+        headers.insert(
+            header::TRANSFER_ENCODING,
+            HeaderValue::from_static("chunked"),
+        );
+    }
     for claim in &CLAIMS {
         headers.remove(claim);
     }

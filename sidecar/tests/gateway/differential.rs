@@ -96,7 +96,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         1 => "[A-Z]{3,9}".prop_filter("refused", |method| method != "CONNECT" && method != "TRACE"),
     ];
     let target = prop_oneof![
-        4 => "/[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,40}(%[0-9A-F]{2}){0,3}(\\?[A-Za-z0-9._~!$&'()*+,;=:@/?%\"{}|-]{0,40})?"
+        4 => "/[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,40}(%[0-9A-F]{2}){0,3}(\\?[A-Za-z0-9._~!$&'()*+,;=:@/?%{}|-]{0,40})?"
             .prop_filter("ours, or one that behaves otherwise", |target| !special(target)),
         1 => Just("/file".to_owned()),
         2 => Just("/mirror".to_owned()),
@@ -307,7 +307,7 @@ fn cases(cases: u32) -> ProptestConfig {
 #[test]
 fn what_is_well_formed_is_the_same_through_the_gateway() {
     let pair = Pair::new();
-    TestRunner::new(cases(600))
+    TestRunner::new(cases(2_000))
         .run(&exchange(), |exchange| {
             let mut own = pair.world.own();
             own.push(("connection", "close".to_owned()));
@@ -316,7 +316,7 @@ fn what_is_well_formed_is_the_same_through_the_gateway() {
             prop_assert_eq!(straight, through);
             let is_head = exchange.method == "HEAD";
             let (answer, other) = (parse(&answer, is_head), parse(&other, is_head));
-            prop_assert!(answer.is_some());
+            prop_assert!(answer.as_ref().is_some_and(|answer| answer.status < 400));
             prop_assert_eq!(answer, other);
             Ok(())
         })
@@ -326,8 +326,12 @@ fn what_is_well_formed_is_the_same_through_the_gateway() {
 #[test]
 fn several_requests_on_one_connection_stay_apart() {
     let pair = Pair::new();
-    let exchanges = prop::collection::vec(exchange(), 2..6);
-    TestRunner::new(cases(200))
+    // A body that its reader leaves unread ends the connection, with or without us.
+    let read = exchange().prop_filter("its body is left unread", |exchange| {
+        exchange.method != "HEAD" || !exchange.target.starts_with("/mirror")
+    });
+    let exchanges = prop::collection::vec(read, 2..6);
+    TestRunner::new(cases(400))
         .run(&exchanges, |exchanges| {
             let own = pair.world.own();
             let mut bytes = Vec::new();
@@ -378,7 +382,7 @@ fn what_is_malformed_is_the_same_or_refused() {
         ),
         1..4,
     );
-    let mut runner = TestRunner::new(cases(500));
+    let mut runner = TestRunner::new(cases(600));
     runner
         .run(&(exchange(), damage), |(exchange, damage)| {
             let mut own = pair.world.own();

@@ -261,7 +261,7 @@ async fn the_ide_says_what_happens_in_it_and_pages_do_not() {
         ("origin", "https://evil.test".to_owned()),
     ];
     assert_eq!(say(page, "{\"input\":true}").await, StatusCode::FORBIDDEN);
-    for wrong in ["", "[]", "{\"inputs\":true}", "{\"tasks\":-1}"] {
+    for wrong in ["", "null", "{\"inputs\":true}", "{\"tasks\":-1}"] {
         assert_eq!(say(vec![], wrong).await, StatusCode::BAD_REQUEST);
     }
     assert_eq!(ask().await["used"], "idle");

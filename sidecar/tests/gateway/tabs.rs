@@ -60,7 +60,7 @@ impl Tab {
         loop {
             match self.next().await {
                 Message::Close(frame) => return frame.unwrap().code.into(),
-                Message::Text(_) | Message::Ping(_) => {}
+                Message::Text(_) | Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
             }
         }
