@@ -28,13 +28,11 @@ struct State {
     output_at: Option<Timestamp>,
 }
 
-/// What the IDE says every half minute, and whenever something begins.
+/// What the IDE says every half minute, and whenever something begins. Not that a person typed: any program in the pod
+/// could say that, and only a tab of somebody who is in is believed.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Word {
-    /// A person typed or clicked since the last word.
-    #[serde(default)]
-    pub(crate) input: bool,
     /// A terminal printed something since the last word.
     #[serde(default)]
     pub(crate) output: bool,
@@ -60,14 +58,9 @@ impl Activity {
         let (mut state, now, at) = (self.lock(), Instant::now(), Timestamp::now());
         state.said = Some(now);
         let was_used = within(state.used, GOES_ON);
-        if word.input {
-            state.input_at = Some(at);
-        }
-        if word.output || word.tasks > 0 {
-            state.output_at = Some(at);
-        }
-        let is_used = word.input || word.output || word.tasks > 0;
+        let is_used = word.output || word.tasks > 0;
         if is_used {
+            state.output_at = Some(at);
             state.used = Some(now);
         }
         is_used && !was_used

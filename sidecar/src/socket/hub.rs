@@ -19,7 +19,7 @@ use super::{
 /// Most tabs at once.
 const MOST_TABS: usize = 32;
 /// Most messages that wait for a tab to read them.
-const MOST_WAITING: usize = 256;
+const MOST_WAITING: usize = 128;
 /// Most shared values, and how many bytes they hold together: what the registry keeps of a session.
 const MOST_VALUES: usize = 256;
 const MOST_BYTES: usize = 32 * 1024;

@@ -17,7 +17,7 @@ use std::{
 use coditect_core::{Error, Kind, Result, sidecar::VolumeUse};
 use tokio::{
     sync::{Notify, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use self::{beneath::Root, look::Looker, pending::Pending, queue::Queue};
@@ -25,6 +25,9 @@ use crate::{app::App, config::Config, socket::protocol::Tells};
 
 /// How long changes are gathered.
 const GATHER: Duration = Duration::from_millis(500);
+/// A look is followed by a pause of so many times its own length: whoever changes things without end keeps us busy for a
+/// fifth of a core, not for a whole one.
+const REST: u32 = 4;
 /// How often everything is looked at, for what nobody said: it costs a look at each file's time.
 const EVERYTHING: Duration = Duration::from_secs(600);
 /// How long the system may take to say what happened.
@@ -139,6 +142,7 @@ pub(crate) struct Following(Looker);
 pub(crate) async fn follow(app: Arc<App>, following: Following) {
     let Following(mut looker) = following;
     let volume = &app.volume;
+    let mut took = Duration::ZERO;
     loop {
         if timeout(EVERYTHING, volume.pending.wake.notified())
             .await
@@ -147,11 +151,12 @@ pub(crate) async fn follow(app: Arc<App>, following: Following) {
             volume.pending.everything();
         }
         tokio::select! {
-            () = sleep(GATHER) => {}
+            () = sleep(GATHER.max(took.saturating_mul(REST))) => {}
             () = volume.now.notified() => {}
         }
         volume.rounds.send_modify(|rounds| rounds.begun += 1);
         let (work, at_once) = (volume.pending.take(), volume.at_once.load(Ordering::SeqCst));
+        let began = Instant::now();
         let looked = tokio::task::spawn_blocking(move || {
             let round = looker.look(&work, at_once);
             (looker, round)
@@ -166,6 +171,7 @@ pub(crate) async fn follow(app: Arc<App>, following: Following) {
                 return;
             }
         };
+        took = began.elapsed();
         volume
             .rounds
             .send_modify(|rounds| rounds.ended = rounds.begun);

@@ -12,14 +12,21 @@ use notify::{
 };
 use tokio::sync::Notify;
 
-/// Most paths; with more, everything is looked at.
+/// Most paths and most bytes of them; with more, everything is looked at.
 const MOST: usize = 10_000;
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// Paths to look at.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    state: Mutex<Work>,
+    state: Mutex<Gathered>,
     pub(crate) wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    work: Work,
+    bytes: usize,
 }
 
 /// What is to be done.
@@ -57,37 +64,45 @@ impl Pending {
 
     /// Paths from the volume's root.
     pub(crate) fn add(&self, paths: impl IntoIterator<Item = PathBuf>) {
-        let mut work = self.lock();
+        let mut gathered = self.lock();
         for path in paths {
-            if work.everything {
+            if gathered.work.everything {
                 break;
             }
-            work.paths.insert(path);
-            if work.paths.len() > MOST {
-                work.everything = true;
-                work.paths.clear();
+            let bytes = path.as_os_str().len();
+            if gathered.work.paths.insert(path) {
+                gathered.bytes += bytes;
+            }
+            if gathered.work.paths.len() > MOST || gathered.bytes > MOST_BYTES {
+                gathered.become_everything();
             }
         }
-        if *work != Work::default() {
+        if gathered.work != Work::default() {
             self.wake.notify_one();
         }
     }
 
     /// Everything is to be looked at.
     pub(crate) fn everything(&self) {
-        let mut work = self.lock();
-        work.everything = true;
-        work.paths.clear();
+        self.lock().become_everything();
         self.wake.notify_one();
     }
 
     /// Takes what is to be done.
     pub(crate) fn take(&self) -> Work {
-        std::mem::take(&mut self.lock())
+        std::mem::take(&mut *self.lock()).work
     }
 
-    fn lock(&self) -> MutexGuard<'_, Work> {
+    fn lock(&self) -> MutexGuard<'_, Gathered> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gathered {
+    fn become_everything(&mut self) {
+        self.bytes = 0;
+        self.work.everything = true;
+        self.work.paths.clear();
     }
 }
 
@@ -99,12 +114,14 @@ mod tests {
     fn too_many_paths_become_everything_and_take_no_room() {
         let pending = Pending::default();
         pending.add((0..MOST).map(|at| at.to_string().into()));
-        assert_eq!(pending.lock().paths.len(), MOST);
+        assert_eq!(pending.lock().work.paths.len(), MOST);
         pending.add(["one more".into()]);
         pending.add(["and more".into()]);
         let work = pending.take();
         assert!(work.everything && work.paths.is_empty());
         assert_eq!(pending.take(), Work::default());
+        pending.add((0..300).map(|at| format!("{at}{}", "x".repeat(4_000)).into()));
+        assert!(pending.take().everything);
     }
 
     #[test]

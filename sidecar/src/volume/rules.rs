@@ -55,8 +55,9 @@ const SECRETS: [&str; 22] = [
     "*secret*",
 ];
 
-/// Deepest path that is looked at.
+/// Deepest and longest path that is looked at, in folders and bytes: what is followed is held in memory.
 const DEEPEST: usize = 64;
+const LONGEST: usize = 1_024;
 /// Largest `.gitignore` that is read, and most lines of it: patterns cost memory.
 const LARGEST: u64 = 16 * 1024;
 const MOST_LINES: usize = 200;
@@ -82,6 +83,9 @@ impl Rules {
 
     /// Whether a path is none of ours.
     pub(crate) fn ignores(&mut self, root: &Root, path: &Path, is_folder: bool) -> bool {
+        if path.as_os_str().len() > LONGEST {
+            return true;
+        }
         let mut depth = 0;
         for part in path.components() {
             depth += 1;
@@ -205,11 +209,9 @@ mod tests {
         ] {
             assert!(!rules.ignores(&root, Path::new(path), false), "{path}");
         }
-        assert!(rules.ignores(
-            &root,
-            &["a"; DEEPEST + 1].iter().collect::<PathBuf>(),
-            false
-        ));
+        let deep: PathBuf = ["a"; DEEPEST + 1].iter().collect();
+        let long: PathBuf = std::iter::repeat_n("a".repeat(250), 5).collect();
+        assert!(rules.ignores(&root, &deep, false) && rules.ignores(&root, &long, false));
 
         fs::write(at(".gitignore"), "").unwrap();
         rules.forget(Path::new(""));

@@ -253,15 +253,15 @@ async fn the_ide_says_what_happens_in_it_and_pages_do_not() {
     assert_eq!(ask().await["used"], "idle");
     let foreign = vec![("host", HOST.to_owned())];
     assert_eq!(
-        say(foreign, "{\"input\":true}").await,
+        say(foreign, "{\"output\":true}").await,
         StatusCode::FORBIDDEN
     );
     let page = vec![
         ("host", inside.to_string()),
         ("origin", "https://evil.test".to_owned()),
     ];
-    assert_eq!(say(page, "{\"input\":true}").await, StatusCode::FORBIDDEN);
-    for wrong in ["", "null", "{\"inputs\":true}", "{\"tasks\":-1}"] {
+    assert_eq!(say(page, "{\"output\":true}").await, StatusCode::FORBIDDEN);
+    for wrong in ["", "null", "{\"input\":true}", "{\"tasks\":-1}"] {
         assert_eq!(say(vec![], wrong).await, StatusCode::BAD_REQUEST);
     }
     assert_eq!(ask().await["used"], "idle");
