@@ -198,10 +198,11 @@ impl Looker {
                 }
                 finding.files_left -= 1;
                 match self.root.find(&path) {
-                    Ok(Found::Folder) if !self.rules.ignores(&self.root, &path, true) => {
-                        if folders.len() < MOST_FOLDERS {
-                            folders.push(path);
-                        }
+                    Ok(Found::Folder)
+                        if folders.len() < MOST_FOLDERS
+                            && !self.rules.ignores(&self.root, &path, true) =>
+                    {
+                        folders.push(path);
                     }
                     Ok(Found::File(file, print)) => self.file(&path, file, print, false, finding),
                     _ => {}
