@@ -29,3 +29,11 @@ pub(crate) fn on_signal() -> CancellationToken {
     });
     token
 }
+
+/// Works until it is done, or told to stop.
+pub(crate) async fn or(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}

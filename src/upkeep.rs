@@ -45,6 +45,13 @@ pub(crate) async fn run(registry: Registry, keep: Keep, health: Health, stop: Ca
     let mut janitor = Janitor::new(registry, keep.retention());
     loop {
         match janitor.pass(Timestamp::now()).await {
+            Ok(_) if janitor.put_off() > 0 => health.degraded(
+                PART,
+                format!(
+                    "{} entries could not be dealt with and are put off: the log names each; run `coditect registry check`",
+                    janitor.put_off()
+                ),
+            ),
             Ok(_) => health.ok(PART, "grace periods and old records are looked after"),
             Err(error) => {
                 health.degraded(PART, format!("waits for the registry: {}", error.chain()))

@@ -10,6 +10,7 @@ pub mod compare;
 mod connection;
 pub mod decide;
 mod gateway;
+mod managers;
 pub mod observe;
 mod observer;
 mod power;

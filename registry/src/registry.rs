@@ -22,8 +22,9 @@ use crate::{
 pub trait Operation: Send + Sync {
     /// What the operation is called in records and metrics.
     const NAME: &'static str;
-    /// True if doing it twice is the same as doing it once, whatever happened between. Such an operation
-    /// (a lease renewed, a status noted) needs no `txn/{request id}`.
+    /// True if doing it twice is the same as doing it once, whatever others did between: what it takes away cannot
+    /// have come back under the same name. Such an operation (a lease renewed, a status noted) needs no
+    /// `txn/{request id}`.
     const IDEMPOTENT: bool = false;
     /// Its answer; ids only, because it is kept with the request for a day.
     type Output: Serialize + DeserializeOwned + Send;
@@ -132,6 +133,8 @@ impl Registry {
             .with_identity_key(self.identity_key.clone());
         for _ in 0..ATTEMPTS {
             let attempt = async {
+                // A registry that is being imported is nobody's, also for whoever opened it before that began.
+                crate::dump::refuse_unfinished(&mut tx).await?;
                 let key = keys::transaction(request);
                 if !O::IDEMPOTENT
                     && let Some(done) = tx.get::<TransactionRecord>(&key).await?

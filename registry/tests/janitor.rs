@@ -4,16 +4,23 @@
 
 use std::sync::Arc;
 
-use coditect_core::{RequestId, TenantId};
+use coditect_core::{AccountId, RequestId, TenantId, UserId, WorkspaceId};
 use coditect_registry::{
     Registry,
     janitor::{Janitor, REGISTRATIONS, REQUESTS, Retention},
     keys,
     operation::BeginEpoch,
-    record::{Action, AuditEntry, Registration, RegistrationState, encode},
-    store::{Isolation, KeyRange, Store, memory::MemoryStore},
+    record::{
+        Action, AuditEntry, Expiring, Grace, Registration, RegistrationState, UserPlace, encode,
+    },
+    store::{
+        Isolation, KeyRange, Store, StoreError,
+        faulty::{Fault, FaultyStore},
+        memory::MemoryStore,
+    },
 };
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 fn at(hours: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + 3_600 * hours).unwrap()
@@ -145,4 +152,113 @@ async fn an_audit_is_kept_for_ever_or_as_long_as_the_operator_says() {
         // The next round begins a day later, and finds no more.
         assert_eq!(janitor.pass(at(24 * days)).await.unwrap().len(), 0);
     }
+}
+
+async fn write(store: &Arc<dyn Store>, entries: &[(Vec<u8>, Vec<u8>)]) {
+    let mut transaction = store.begin().await.unwrap();
+    for (key, value) in entries {
+        transaction.set(key, value);
+    }
+    transaction.commit().await.unwrap();
+}
+
+/// A user who is due and cannot be buried: the place is there, and no record.
+fn nobody(hours: i64) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let user = UserId::random();
+    let place = UserPlace {
+        tenant: TenantId::random(),
+        cell: "local".parse().unwrap(),
+    };
+    vec![
+        (keys::user_place(user), encode(&place).unwrap()),
+        (
+            keys::grace(at(hours), user.as_uuid()),
+            encode(&Grace::User { user }).unwrap(),
+        ),
+    ]
+}
+
+/// Something whose time has come and that is gone already: its entry goes.
+fn gone(hours: i64) -> (Vec<u8>, Vec<u8>) {
+    let workspace = WorkspaceId::random();
+    (
+        keys::grace(at(hours), workspace.as_uuid()),
+        encode(&Grace::Workspace { workspace }).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn what_cannot_be_buried_holds_up_nothing_and_is_tried_again_a_day_later() {
+    let (store, registry, mut janitor) = world(Retention::default()).await;
+    write(&store, &nobody(1)).await;
+    // A value that nobody can read.
+    let unreadable = keys::grace(at(1), Uuid::from_bytes([7; 16]));
+    write(&store, &[(unreadable.clone(), b"\x01{".to_vec())]).await;
+    for _ in 0..3 {
+        write(&store, &[gone(2)]).await;
+    }
+    let expired = Expiring::PasswordReset {
+        account: AccountId::random(),
+    };
+    let broken = keys::expiry(at(0), "password_reset", "unreadable");
+    write(
+        &store,
+        &[
+            (broken.clone(), b"\x01{".to_vec()),
+            (expired.key(at(1)), encode(&expired).unwrap()),
+        ],
+    )
+    .await;
+    let removed = janitor.pass(at(10)).await.unwrap();
+    assert_eq!((removed["marked"], removed["expired"]), (3, 1));
+    assert_eq!(janitor.put_off(), 3);
+    assert!(janitor.pass(at(33)).await.unwrap().is_empty());
+
+    // Put right by now.
+    let mut transaction = store.begin().await.unwrap();
+    let (user, _) = nobody_of(&store).await;
+    transaction.clear(&user);
+    transaction.clear(&broken);
+    transaction.commit().await.unwrap();
+    assert!(janitor.pass(at(33)).await.unwrap().is_empty(), "not yet");
+    let removed = janitor.pass(at(34)).await.unwrap();
+    assert_eq!((removed["marked"], removed.get("expired")), (1, None));
+    assert_eq!(janitor.put_off(), 1, "{unreadable:?} is as it was");
+    // Another process tries at once.
+    let mut other = Janitor::new(registry, Retention::default());
+    assert!(other.pass(at(35)).await.unwrap().is_empty());
+    assert_eq!(other.put_off(), 1);
+}
+
+async fn nobody_of(store: &Arc<dyn Store>) -> (Vec<u8>, Vec<u8>) {
+    let mut transaction = store.begin().await.unwrap();
+    let range = KeyRange {
+        begin: keys::user_place(UserId::from_bytes([0; 16])),
+        end: keys::user_place(UserId::from_bytes([0xff; 16])),
+    };
+    let page = transaction
+        .range(&range, 1, false, Isolation::Snapshot)
+        .await
+        .unwrap();
+    page.entries.into_iter().next().unwrap()
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_puts_off_little_and_for_a_short_time() {
+    let memory = FaultyStore::new(MemoryStore::new());
+    let store = Arc::clone(&memory) as Arc<dyn Store>;
+    let registry = Registry::open(Arc::clone(&store)).await.unwrap();
+    let mut janitor = Janitor::new(registry, Retention::default());
+    for _ in 0..20 {
+        write(&store, &[gone(1)]).await;
+    }
+    memory.inject_always(Fault::Commit(StoreError::Unavailable("full".into())));
+    janitor.pass(at(10)).await.unwrap_err();
+    memory.heal();
+    let minutes = |minutes| at(10) + SignedDuration::from_mins(minutes);
+    let removed = janitor.pass(minutes(1)).await.unwrap();
+    assert_eq!(removed["marked"], 17);
+    let removed = janitor.pass(minutes(11)).await.unwrap();
+    assert_eq!(removed["marked"], 3);
+    assert_eq!(janitor.put_off(), 0);
 }

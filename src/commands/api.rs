@@ -308,7 +308,7 @@ impl Running {
             });
         }
         beside.spawn(policy.run(stop.clone()));
-        beside.spawn(stopped_by(stop.clone(), follow));
+        beside.spawn(stop::or(stop.clone(), follow));
         beside.spawn(upkeep::run(
             registry.clone(),
             server.keep,
@@ -355,13 +355,6 @@ fn beside(public_url: &str) -> String {
     match port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit())) {
         Some(port) => format!("{scheme}://{{host}}:{port}"),
         None => format!("{scheme}://{{host}}"),
-    }
-}
-
-async fn stopped_by(stop: CancellationToken, work: impl Future<Output = ()>) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = work => {}
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use coditect_api::ServeLimits;
@@ -6,10 +6,9 @@ use coditect_core::{CellName, Result, health::Health};
 use coditect_renderer::watch::PolicyWatch;
 use serde::Serialize;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::{Beside, api::catalogues};
-use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, observability, output};
+use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, observability, output, stop};
 
 /// Watch cells' clusters: say what stands there, set power, suspend what nobody uses.
 ///
@@ -78,7 +77,7 @@ impl Observer {
             running.spawn(observer.run(stop.clone()));
         }
         running.spawn(watch.run(stop.clone()));
-        running.spawn(until(stop.clone(), follow));
+        running.spawn(stop::or(stop.clone(), follow));
         match output {
             Output::Text => output::line(&format!(
                 "observes {} cell(s); health at http://{address}/health",
@@ -99,12 +98,5 @@ impl Observer {
         stop.cancel();
         running.join_all().await;
         served.map(|()| Exit::Done)
-    }
-}
-
-async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = work => {}
     }
 }

@@ -4,8 +4,8 @@ mod import;
 mod stats;
 
 use clap::{Args, Subcommand};
-use coditect_core::{Epoch, RequestId, Result};
-use coditect_registry::operation::BeginEpoch;
+use coditect_core::{Epoch, RequestId, Result, UserId};
+use coditect_registry::operation::{AppointOwner, BeginEpoch};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -39,6 +39,12 @@ enum Action {
     /// Begin a new life after restoring the store from a backup, so that every renderer reconciles in full and
     /// takes nothing for granted.
     NewEpoch,
+    /// Make a member the owner of a tenant that has none: Git, from which `coditect restore registry` reads, does not
+    /// know who owned a tenant of several users.
+    AppointOwner {
+        /// The member's user.
+        user: UserId,
+    },
 }
 
 #[derive(Serialize)]
@@ -57,6 +63,16 @@ impl Registry {
             Action::Import(import) => import.run(&self.data, output).await,
             Action::Check(check) => check.run(&self.data, output).await,
             Action::Compact => compact(&self.data).await,
+            Action::AppointOwner { user } => {
+                let appoint = AppointOwner {
+                    user,
+                    at: Timestamp::now(),
+                };
+                let registry = self.data.open().await?;
+                registry.apply(RequestId::random(), &appoint).await?;
+                output::line(&format!("{user} owns the tenant"));
+                Ok(Exit::Done)
+            }
             Action::NewEpoch => {
                 let registry = self.data.open().await?;
                 let begin = BeginEpoch {

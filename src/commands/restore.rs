@@ -165,5 +165,8 @@ fn print(report: &Report) {
         output::line(
             "Git knows no addresses, names or passwords: adopted users belong to accounts without credential until an operator links them or a backup is restored.",
         );
+        output::line(
+            "Nor who owned a tenant of several users: `coditect registry appoint-owner` says it.",
+        );
     }
 }

@@ -55,14 +55,13 @@ async fn read(state: &ApiState, view: &mut View, caller: &SignedIn) -> Result<(u
         created_at: account.created_at,
         user_id: None,
         tenant: None,
-        deletes_at: None,
+        deletes_at: account.mark.map(|mark| mark.until),
     };
     if let Ok((tenant, id)) = caller.membership()
         && let Some((_, user)) = view.user(id).await?
     {
         body.user_id = Some(id);
         body.tenant = TenantBody::read(view, &state.policy(), tenant, user.role).await?;
-        body.deletes_at = user.mark.map(|mark| mark.until);
     }
     Ok((account.revision, body))
 }
@@ -126,7 +125,7 @@ pub(super) struct PasswordChange {
     new_password: Secret,
 }
 
-/// Changes the password and ends every other login.
+/// Changes the password, ends every other login and takes back a change of e-mail that waits for its proof.
 #[utoipa::path(
     put, path = "/api/v5/me/password", tag = "me", request_body = PasswordChange,
     responses((status = 204, description = "Changed; every other login is ended")),

@@ -2,7 +2,11 @@
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use coditect_core::{Catalogue, Error, Kind, Limits, Plan, PlanName, RequestId, Result, TenantId};
-use coditect_registry::{View, operation::SetPlan, record::Role};
+use coditect_registry::{
+    View,
+    operation::{FollowPlan, SetPlan},
+    record::Role,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -218,10 +222,22 @@ pub(super) async fn set(
         limits,
         at: state.now(),
     };
-    state
+    let mut left = state
         .registry
         .apply(RequestId::random(), &operation)
         .await?;
+    while left {
+        let follow = FollowPlan {
+            tenant,
+            at: state.now(),
+        };
+        // The plan is the tenant's already: what fails here the janitor goes on with.
+        left = state
+            .registry
+            .apply(RequestId::random(), &follow)
+            .await
+            .unwrap_or(false);
+    }
     let body = TenantBody::read(
         &mut state.registry.view().await?,
         &policy,

@@ -68,6 +68,8 @@ words! {
         LongestSession,
         /// It was marked for deletion.
         Deletion,
+        /// It went to somebody else, who has not started it yet.
+        HandedOver,
         /// The registry was rebuilt from Git; it is off until it is started.
         Restored,
         /// A sign-up starts at once.

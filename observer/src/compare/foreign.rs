@@ -2,19 +2,9 @@
 
 use serde_json::Value;
 
-/// Who may own fields outside the metadata: Argo CD (its own manager name), and the cluster's own controllers,
-/// such as the one that binds a volume.
-const KNOWN: [&str; 6] = [
-    "argocd-application-controller",
-    "argocd-controller",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    // A cluster's own controllers of another vendor keep to the prefix.
-    "cloud-controller-manager",
-];
+use crate::managers::is_controller;
 
-/// The managers of an object, other than those known, that own one of its fields outside metadata and status,
+/// The managers of an object, other than controllers, that own one of its fields outside metadata and status,
 /// each with the first such field; without the scale, which is the observer's. Values that the API server
 /// defaults are nobody's (Kubernetes documentation, "Field Management").
 pub(super) fn foreign(managed_fields: &Value) -> Vec<(String, String)> {
@@ -25,7 +15,7 @@ pub(super) fn foreign(managed_fields: &Value) -> Vec<(String, String)> {
         .filter(|entry| entry["subresource"].as_str().unwrap_or_default().is_empty())
         .filter_map(|entry| {
             let manager = entry["manager"].as_str().unwrap_or("unknown");
-            if KNOWN.contains(&manager) {
+            if is_controller(manager) {
                 return None;
             }
             let field = first(&entry["fieldsV1"])?;

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 
+use crate::managers::is_controller;
+
 /// A change by somebody who is none of the controllers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
@@ -12,15 +14,8 @@ pub struct Edit {
     pub at: Timestamp,
 }
 
-/// Those who may write: the control plane's own controllers, Argo CD, and ourselves. `argocd-server` is not
-/// among them: it writes when a person edits an object in Argo CD's pages.
-const CONTROLLERS: [&str; 5] = [
-    "kube-",
-    "argocd-controller",
-    "argocd-application-controller",
-    "coditect-",
-    "before-first-apply",
-];
+/// What the API server calls the unknown who wrote an object before anybody applied it.
+const UNKNOWN: &str = "before-first-apply";
 
 /// Longest name of a tool that is kept.
 const LONGEST: usize = 40;
@@ -40,7 +35,7 @@ pub fn edited_by_hand(meta: &ObjectMeta) -> Option<Edit> {
 
 fn by_hand(entry: &ManagedFieldsEntry) -> Option<Edit> {
     let tool = entry.manager.as_deref()?;
-    if CONTROLLERS.iter().any(|known| tool.starts_with(known)) {
+    if is_controller(tool) || tool == UNKNOWN {
         return None;
     }
     Some(Edit {

@@ -72,7 +72,8 @@ pub(super) async fn mend(store: &Arc<dyn Store>, key: &[u8], at: Timestamp) -> R
 }
 
 async fn both(tx: &mut Tx, cell: &CellName) -> Result<(i64, i64), StoreError> {
-    let load = tx.number(&keys::cell_load(cell)).await?;
+    // Exact: of two repairs at once only one may add.
+    let load = tx.exact_number(&keys::cell_load(cell)).await?;
     let mut users = 0;
     let mut rest = keys::intents(cell);
     loop {
@@ -111,5 +112,27 @@ fn cell_of(key: &[u8]) -> Option<CellName> {
     match keyspace::parts(&parsed).next() {
         Some(KeyPart::Text(cell)) => cell.parse().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::MemoryStore;
+
+    #[tokio::test]
+    async fn of_two_repairs_at_once_one_adds() {
+        let store = MemoryStore::new() as Arc<dyn Store>;
+        let cell: CellName = "local".parse().unwrap();
+        let mut both_of = Vec::new();
+        for _ in 0..2 {
+            let mut tx = Tx::new(store.begin().await.unwrap(), Isolation::Serializable);
+            let (load, users) = both(&mut tx, &cell).await.unwrap();
+            tx.add(&keys::cell_load(&cell), users - load + 1);
+            both_of.push(tx);
+        }
+        both_of[0].commit().await.unwrap();
+        let second = both_of[1].commit().await;
+        assert!(matches!(second, Err(StoreError::Conflict)), "{second:?}");
     }
 }

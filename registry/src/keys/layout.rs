@@ -95,15 +95,17 @@ static LAYOUT: &[KeyKind] = layout! {
     "api_key/{hash}": "API keys" => "API (every call with a key)"; "one an API key"; "as the API key"; Yes; OnErasure::Removed;
 
     "membership/{a}/{t}": "sign-up, invitation, deletion" => "API"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
-    "custody/{a}/{u}": "handing over" => "API"; "one a user left behind"; "as long as that user"; Yes; OnErasure::Removed;
+    "custody/{a}/{u}": "handing over, removal of a member, deletion" => "API, removal of a member, deletion"; "one a user left behind"; "as long as that user"; Yes; OnErasure::Removed;
     "user/{u}": "sign-up, invitation, restore" => "all"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
     "workspace/{w}": "new workspace, restore" => "all"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
 
     "tenant/{t}/profile": "sign-up, plan" => "API"; "one a tenant"; "until its last user is deleted"; Yes; OnErasure::WithTheLastUser;
     "tenant/{t}/member/{u}": "sign-up, invitation, handing over" => "API, plan"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
+    "tenant/{t}/staying/{n}/{ts}/{u}": "sign-up, invitation, roles, deletion" => "roles, deletion, handing over"; "one a member who is not on their way out"; "while they stay"; Yes; OnErasure::Removed;
     "tenant/{t}/invitation/{i}": "invitation" => "API"; "at most 100 open ones a tenant"; "until answered; 7 days at most"; Yes; OnErasure::Removed;
     "tenant/{t}/license": "sign-up, plan" => "API, billing"; "one a tenant"; "as long as the tenant"; Yes; OnErasure::WithTheLastUser;
     "tenant/{t}/license_history/{n}": "plan" => "API, billing"; "one a change of plan"; "as long as the tenant"; Yes; OnErasure::WithTheLastUser;
+    "plan_change/{t}": "plan, billing" => "janitor, plan"; "one a large tenant whose plan has just changed"; "until every user has followed"; Yes; OnErasure::WithTheLastUser;
     "tenant/{t}/billing": "billing" => "API, billing"; "at most one a tenant"; "as long as the tenant"; Yes; OnErasure::WithTheLastUser;
 
     "tenant/{t}/user/{u}/profile": "sign-up, invitation, roles, deletion" => "all"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
@@ -146,15 +148,18 @@ static LAYOUT: &[KeyKind] = layout! {
 
     "grace/{second}/{id}": "deletion" => "janitor"; "one a mark"; "until the grace period ends"; Yes; OnErasure::Removed;
     "expiry/{hour}/{what}/{name}": "whatever expires" => "janitor"; "one a sign-in, session, API key with an end, invitation, pending proof and event of Stripe's"; "until it expires"; Yes; OnErasure::Removed;
-    "discard/{id}": "files, deletion" => "janitor of object storage"; "one a snapshot let go, one a workspace erased"; "until the bytes are gone"; Yes; IDS_ONLY;
+    "purge/{t}/{id}": "deletion, LLM gateway" => "janitor"; "one a very long history or very many files, deleted"; "until the last slice of them is gone"; Yes; IDS_ONLY;
+    "discard/{second}/{id}": "files, deletion" => "janitor of object storage"; "one a snapshot let go, two a workspace erased"; "until the bytes are gone"; Yes; IDS_ONLY;
     "txn/{request}": "every operation" => "every operation"; "one a request, 200 bytes"; "24 hours"; No; IDS_ONLY;
     "txn_age/{hour}/{request}": "every operation" => "janitor"; "one a request"; "as the request"; No; IDS_ONLY;
 
     "audit/{t}/{version}": "every decision" => "API"; "one a decision, 150 bytes"; "as configured"; AsSequence; IDS_ONLY;
     "invoice/{t}/{invoice}": "billing" => "API, bookkeeping"; "one a month and paying tenant"; "as law requires: until the date that it holds"; Yes; OnErasure::Kept("law requires it; ids, amounts and dates");
+    "invoice_customer/{customer}": "deletion" => "billing"; "one a tenant that paid and ended"; "as the invoices"; Yes; OnErasure::Kept("law requires the invoices that are still to come; Stripe's id");
     "stripe_event/{event}": "billing" => "billing"; "one an event"; "30 days"; Yes; OnErasure::Kept("the event's id, no person's");
     "erased/{hash}": "erasure" => "whoever brings people in from elsewhere"; "one an address or linked identity of an erased person"; "for ever"; Yes; OnErasure::Kept("a hash under a key that is not here");
     "erasure/{e}": "erasure" => "restore, operator"; "one an erased person, 500 bytes"; "for ever: a restore must erase again"; Yes; OnErasure::Kept("ids, and hashes of addresses under a key that is not here");
+    "erasure_users/{e}/{n}": "erasure" => "restore, operator"; "the rest of an erasure of more than 200 users"; "as the erasure"; Yes; IDS_ONLY;
 };
 
 #[cfg(test)]

@@ -18,6 +18,11 @@ pub fn invoice(tenant: TenantId, invoice: &ExternalId) -> Key {
 pub fn invoices(tenant: TenantId) -> KeyRange {
     KeyRange::below(&key(&("invoice", tenant.as_uuid())))
 }
+/// `invoice_customer/{id}` → the tenant that the customer was, when it ended: its last invoice may come later.
+#[must_use]
+pub fn invoice_customer(customer: &ExternalId) -> Key {
+    key(&("invoice_customer", customer.as_str()))
+}
 /// `stripe_event/{id}`: that an event of Stripe's was dealt with.
 #[must_use]
 pub fn stripe_event(event: &ExternalId) -> Key {
@@ -27,6 +32,11 @@ pub fn stripe_event(event: &ExternalId) -> Key {
 #[must_use]
 pub fn erasure(erasure: ErasureId) -> Key {
     key(&("erasure", erasure.as_uuid()))
+}
+/// `erasure_users/{e}/{n}`: the users of an erasure that its own record has no room for, from 1.
+#[must_use]
+pub fn erasure_users(erasure: ErasureId, number: u32) -> Key {
+    key(&("erasure_users", erasure.as_uuid(), number))
 }
 /// Every erasure there was.
 #[must_use]

@@ -2,9 +2,13 @@
 
 use coditect_core::{ApiKeyId, ConversationId, InvitationId, SessionId, TenantId, UserId};
 use foundationdb_tuple::pack;
+use jiff::Timestamp;
 
 use super::key;
-use crate::store::{Key, KeyRange};
+use crate::{
+    record::Role,
+    store::{Key, KeyRange},
+};
 
 /// `tenant/{t}/profile`.
 #[must_use]
@@ -25,6 +29,34 @@ pub fn member(tenant: TenantId, user: UserId) -> Key {
 #[must_use]
 pub fn members(tenant: TenantId) -> KeyRange {
     KeyRange::below(&key(&("tenant", tenant.as_uuid(), "member")))
+}
+/// `tenant/{t}/staying/{n}/{ts}/{u}` → account: a member who stays. In order of who has the tenant when others leave:
+/// `n` is 0 for an owner, 1 for an admin, 2 for a member; `ts` is when they joined, in microseconds since 1970.
+#[must_use]
+pub fn staying(tenant: TenantId, role: Role, joined_at: Timestamp, user: UserId) -> Key {
+    [
+        staying_as(tenant, role),
+        pack(&(joined_at.as_microsecond(), user.as_uuid())),
+    ]
+    .concat()
+}
+fn staying_as(tenant: TenantId, role: Role) -> Key {
+    let place = match role {
+        Role::Owner => 0,
+        Role::Admin => 1,
+        Role::Member => 2,
+    };
+    key(&("tenant", tenant.as_uuid(), "staying", place))
+}
+/// Every member of the tenant who stays.
+#[must_use]
+pub fn all_staying(tenant: TenantId) -> KeyRange {
+    KeyRange::below(&key(&("tenant", tenant.as_uuid(), "staying")))
+}
+/// Every owner of the tenant who stays.
+#[must_use]
+pub fn owners_staying(tenant: TenantId) -> KeyRange {
+    KeyRange::below(&staying_as(tenant, Role::Owner))
 }
 /// `tenant/{t}/invitation/{i}`.
 #[must_use]

@@ -1,6 +1,6 @@
 //! What has its time: sign-ups, grace periods, what expires, requests already done.
 
-use coditect_core::{RegistrationId, RequestId};
+use coditect_core::{RegistrationId, RequestId, TenantId};
 use foundationdb_tuple::unpack;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -46,6 +46,17 @@ pub fn grace_until(now: Timestamp) -> KeyRange {
     }
 }
 
+/// `plan_change/{t}`: a change of plan that has not reached every user of the tenant.
+#[must_use]
+pub fn plan_change(tenant: TenantId) -> Key {
+    key(&("plan_change", tenant.as_uuid()))
+}
+/// Every change of plan under way.
+#[must_use]
+pub fn plan_changes() -> KeyRange {
+    KeyRange::below(&key(&("plan_change",)))
+}
+
 /// `txn/{request id}`: that this request was done, and its answer.
 #[must_use]
 pub fn transaction(request: RequestId) -> Key {
@@ -84,13 +95,32 @@ pub fn expiries_before(now: Timestamp) -> KeyRange {
         end: key(&("expiry", now.as_second().div_euclid(3600))),
     }
 }
-/// `discard/{id}`: bytes in object storage that nothing refers to any more.
+/// `purge/{t}/{id}`: what is removed in slices.
 #[must_use]
-pub fn discard(id: Uuid) -> Key {
-    key(&("discard", id))
+pub fn purge(tenant: TenantId, id: Uuid) -> Key {
+    key(&("purge", tenant.as_uuid(), id))
 }
-/// All bytes to be removed from object storage.
+/// Everything of a tenant's that is removed in slices.
 #[must_use]
-pub fn discards() -> KeyRange {
-    KeyRange::below(&key(&("discard",)))
+pub fn purges_of(tenant: TenantId) -> KeyRange {
+    KeyRange::below(&key(&("purge", tenant.as_uuid())))
+}
+/// Everything that is removed in slices.
+#[must_use]
+pub fn purges() -> KeyRange {
+    KeyRange::below(&key(&("purge",)))
+}
+/// `discard/{second}/{id}`: bytes in object storage that nothing refers to any more, and from when on they may be
+/// removed.
+#[must_use]
+pub fn discard(due: Timestamp, id: Uuid) -> Key {
+    key(&("discard", due.as_second(), id))
+}
+/// All bytes to be removed from object storage at or before `now`.
+#[must_use]
+pub fn discards_until(now: Timestamp) -> KeyRange {
+    KeyRange {
+        begin: KeyRange::below(&key(&("discard",))).begin,
+        end: key(&("discard", now.as_second() + 1)),
+    }
 }

@@ -1,18 +1,21 @@
 //! An account on its way out: suspended and marked for a grace period, in which it can be restored.
 
 use async_trait::async_trait;
-use coditect_core::{AccountId, Standing, TenantId, UserId, WorkspaceId};
+use coditect_core::{AccountId, TenantId, UserId};
 use jiff::Timestamp;
 
-use super::{deletion::off, member::refuse_ownerless, workspace::set_power};
+use super::{
+    mark::{asked, set_asked},
+    staying::refuse_ownerless,
+};
 use crate::{
     keys,
-    record::{Account, Action, Grace, IntentRow, Mark, User, UserPlace, WorkspacePlace},
+    record::{Account, Grace, Mark, User},
     registry::Operation,
-    tx::{Abort, Tx, no_such_user, trailing_uuid},
+    tx::{Abort, Tx, trailing_uuid},
 };
 
-/// Suspends all of an account's users and marks them for deletion.
+/// Suspends all of an account's users and marks them for deletion. Asked again, the first request stands.
 pub struct MarkAccount {
     /// Which account.
     pub account: AccountId,
@@ -28,6 +31,9 @@ impl Operation for MarkAccount {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        if asked(tx, self.account).await?.is_some() {
+            return Ok(());
+        }
         let mark = Mark {
             at: self.at,
             until: self.until,
@@ -35,7 +41,7 @@ impl Operation for MarkAccount {
         };
         for (tenant, user) in memberships(tx, self.account).await? {
             refuse_ownerless(tx, tenant, user).await?;
-            set_user_mark(tx, user, Some(mark.clone()), self.at).await?;
+            set_asked(tx, (tenant, user), Some(mark.clone()), self.at).await?;
         }
         set_account_mark(tx, self.account, Some(mark)).await
     }
@@ -45,7 +51,8 @@ impl Operation for MarkAccount {
     }
 }
 
-/// Takes the marks off all of an account's users. Workspaces stay off until somebody starts them.
+/// Takes the person's request off all of an account's users. Whose membership was ended is deleted when that is due:
+/// nobody comes back by their own decision. Workspaces stay off until somebody starts them.
 pub struct RestoreAccount {
     /// Which account.
     pub account: AccountId,
@@ -59,15 +66,8 @@ impl Operation for RestoreAccount {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        for (tenant, id) in memberships(tx, self.account).await? {
-            // Whom somebody else removed does not come back by their own decision.
-            let user: User = tx
-                .get(&keys::user(tenant, id))
-                .await?
-                .ok_or_else(no_such_user)?;
-            if user.mark.is_some_and(|mark| mark.requested) {
-                set_user_mark(tx, id, None, self.at).await?;
-            }
+        for (tenant, user) in memberships(tx, self.account).await? {
+            set_asked(tx, (tenant, user), None, self.at).await?;
         }
         set_account_mark(tx, self.account, None).await
     }
@@ -77,7 +77,8 @@ impl Operation for RestoreAccount {
     }
 }
 
-/// The tenants an account belongs to, each with its user there.
+/// The tenants an account belongs to, each with its user there. An entry that leads to nobody, or to a user that is
+/// not the account's own, is not among them: it must not keep a person from being forgotten, nor take others along.
 pub(super) async fn memberships(
     tx: &mut Tx,
     account: AccountId,
@@ -85,7 +86,11 @@ pub(super) async fn memberships(
     let found = tx.scan_all::<UserId>(&keys::memberships(account)).await?;
     let mut memberships = Vec::with_capacity(found.len());
     for (key, user) in found {
-        memberships.push((TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes()), user));
+        let tenant = TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+        let record: Option<User> = tx.get(&keys::user(tenant, user)).await?;
+        if record.is_some_and(|record| record.account == account && record.custody.is_none()) {
+            memberships.push((tenant, user));
+        }
     }
     Ok(memberships)
 }
@@ -116,64 +121,5 @@ async fn set_account_mark(
     }
     record.mark = mark;
     tx.put(&key, &record)?;
-    Ok(())
-}
-
-/// Sets or takes off a user's mark, and with it whether their workspaces may run.
-pub(super) async fn set_user_mark(
-    tx: &mut Tx,
-    id: UserId,
-    mark: Option<Mark>,
-    at: Timestamp,
-) -> Result<(), Abort> {
-    let place: UserPlace = tx
-        .require(&keys::user_place(id), "there is no user of that id")
-        .await?;
-    let key = keys::user(place.tenant, id);
-    let mut user: User = tx.require(&key, "there is no user of that id").await?;
-    if user.mark.is_some() == mark.is_some() {
-        return Ok(());
-    }
-    if let Some(old) = &user.mark {
-        tx.clear(&keys::grace(old.until, id.as_uuid()));
-    }
-    let mut row: IntentRow = tx
-        .require(
-            &keys::intent(&place.cell, id),
-            "there is no user of that id",
-        )
-        .await?;
-    let touched: Vec<WorkspaceId> = row
-        .intent
-        .workspaces
-        .iter()
-        .map(|workspace| workspace.id)
-        .collect();
-    let action = if let Some(mark) = &mark {
-        tx.put(
-            &keys::grace(mark.until, id.as_uuid()),
-            &Grace::User { user: id },
-        )?;
-        for workspace in &touched {
-            let place = WorkspacePlace {
-                tenant: place.tenant,
-                user: id,
-                cell: place.cell.clone(),
-            };
-            set_power(tx, &place, *workspace, off(at)).await?;
-        }
-        Action::UserMarked { user: id }
-    } else {
-        Action::UserRestored { user: id }
-    };
-    row.intent.standing = if mark.is_some() {
-        Standing::Marked
-    } else {
-        Standing::Active
-    };
-    user.mark = mark;
-    tx.put(&key, &user)?;
-    tx.put_intent(&mut row, &touched, at)?;
-    tx.audit(place.tenant, at, Some(user.account), action)?;
     Ok(())
 }

@@ -10,14 +10,15 @@ use coditect_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+use super::staying::put_user;
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Action, Grace, IntentRow, Mark, PowerCause, PowerState, Requested, Role, Tenant, Tombstone,
-        User, UserPlace, Workspace, WorkspacePlace,
+        Account, Action, Grace, IntentRow, Mark, PowerCause, PowerState, Requested, Role, Tenant,
+        Tombstone, User, UserPlace, Workspace, WorkspacePlace,
     },
     registry::Operation,
-    tx::{Abort, Tx},
+    tx::{Abort, Tx, trailing_uuid},
 };
 
 /// The grace period of what Git shows as marked: the registry that knew its end is lost, so it begins anew.
@@ -60,18 +61,17 @@ impl Operation for AdoptUser {
                 &Grace::User { user: *user },
             )?;
         }
-        tx.put(
-            &keys::user(*tenant, *user),
-            &User {
-                account: self.account,
-                role: Role::Owner,
-                cell: cell.clone(),
-                shard: self.intent.shard,
-                joined_at: self.at,
-                mark,
-                custody: None,
-            },
-        )?;
+        let record = User {
+            account: self.account,
+            role: self.role(tx).await?,
+            cell: cell.clone(),
+            shard: self.intent.shard,
+            joined_at: self.at,
+            mark,
+            removal: None,
+            custody: None,
+        };
+        put_user(tx, *tenant, *user, &record).await?;
         tx.put(
             &keys::user_place(*user),
             &UserPlace {
@@ -148,6 +148,31 @@ impl AdoptUser {
         Ok(())
     }
 
+    /// Whoever is alone in a tenant owns it. Of several, Git does not know who: an operator says so by
+    /// [`super::AppointOwner`], for whoever has the tenant has everybody's work.
+    async fn role(&self, tx: &mut Tx) -> Result<Role, Abort> {
+        let tenant = self.intent.tenant;
+        let (others, _) = tx.scan::<AccountId>(&keys::members(tenant), 2).await?;
+        if let [(key, account)] = others.as_slice() {
+            let id = UserId::from_bytes(*trailing_uuid(key)?.as_bytes());
+            let known = tx.get::<Account>(&keys::account(*account)).await?.is_some();
+            let user: Option<User> = tx.get(&keys::user(tenant, id)).await?;
+            // Who was taken over alone, and is not.
+            if let Some(mut user) = user
+                && user.role == Role::Owner
+                && !known
+            {
+                user.role = Role::Member;
+                put_user(tx, tenant, id, &user).await?;
+            }
+        }
+        Ok(if others.is_empty() {
+            Role::Owner
+        } else {
+            Role::Member
+        })
+    }
+
     async fn adopt_workspace(&self, tx: &mut Tx, workspace: &WorkspaceIntent) -> Result<(), Abort> {
         let UserIntent {
             user, tenant, cell, ..
@@ -207,7 +232,8 @@ impl AdoptUser {
         Ok(())
     }
 
-    /// Nobody's own request is known to be behind it, so it counts against the smaller budget.
+    /// Nobody's own request is known to be behind it, so it counts against the smaller budget. Nobody's removal is
+    /// known either, so that the person as well as an owner may take it back.
     fn mark(&self) -> Mark {
         Mark {
             at: self.at,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use coditect_core::{AccountId, Error, ExternalId, Limits, PlanName, TenantId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{SetPlan, set_plan};
@@ -12,10 +12,6 @@ use crate::{
     registry::Operation,
     tx::{Abort, Tx},
 };
-
-/// Stripe sends an event again for up to three days (<https://docs.stripe.com/webhooks#retries>), an operator may
-/// for thirty.
-const EVENT_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Links a tenant to its customer at Stripe, each of whom belongs to one tenant.
 pub struct LinkCustomer {
@@ -58,6 +54,7 @@ impl Operation for LinkCustomer {
                 status: None,
                 paid_until: None,
                 as_of: None,
+                fetched_at: None,
             },
         )?;
         let action = Action::CustomerLinked {
@@ -95,6 +92,9 @@ pub struct ApplyStripeEvent {
     pub customer: ExternalId,
     /// What it says of the subscription, if it does.
     pub subscription: Option<Subscription>,
+    /// When the subscription was asked of Stripe, if it was (before the question was sent): what it says is then of that
+    /// moment.
+    pub fetched_at: Option<Timestamp>,
     /// The invoice it brings, if it does.
     pub invoice: Option<(ExternalId, Invoice)>,
     /// Now.
@@ -111,7 +111,12 @@ pub enum Applied {
     Before,
     /// What it says of the subscription is older than what is known; its invoice was kept.
     Outdated,
-    /// No tenant has that customer: one that was erased, or not ours.
+    /// Another event of the same second says otherwise, and Stripe's times do not tell which was first. Nothing was
+    /// done: ask Stripe for the subscription and send the event again with that, under another request id.
+    Ambiguous,
+    /// The customer's tenant has ended. The invoice was kept.
+    Ended,
+    /// No tenant has that customer: not ours, or one that has ended and there is no invoice to keep.
     Unknown,
 }
 
@@ -125,19 +130,28 @@ impl Operation for ApplyStripeEvent {
         if tx.get::<StripeEvent>(&seen).await?.is_some() {
             return Ok(Applied::Before);
         }
-        let Some(tenant) = tx
+        let living = tx
             .get::<TenantId>(&keys::stripe_customer(&self.customer))
-            .await?
-        else {
-            return Ok(Applied::Unknown);
+            .await?;
+        let (tenant, applied) = match (living, &self.subscription) {
+            (Some(tenant), Some(subscription)) => {
+                (tenant, self.subscribe(tx, tenant, subscription).await?)
+            }
+            (Some(tenant), None) => (tenant, Applied::Now),
+            (None, _) => {
+                let ended = keys::invoice_customer(&self.customer);
+                match tx.get::<TenantId>(&ended).await? {
+                    Some(tenant) if self.invoice.is_some() => (tenant, Applied::Ended),
+                    _ => return Ok(Applied::Unknown),
+                }
+            }
         };
+        if applied == Applied::Ambiguous {
+            return Ok(applied);
+        }
         if let Some((id, invoice)) = &self.invoice {
             tx.put(&keys::invoice(tenant, id), invoice)?;
         }
-        let applied = match &self.subscription {
-            Some(subscription) => self.subscribe(tx, tenant, subscription).await?,
-            None => Applied::Now,
-        };
         let record = StripeEvent {
             at: self.at,
             tenant,
@@ -147,16 +161,20 @@ impl Operation for ApplyStripeEvent {
         let expiring = Expiring::StripeEvent {
             event: self.event.clone(),
         };
-        tx.expire(
-            &expiring,
-            self.at.saturating_add(EVENT_KEPT).unwrap_or(Timestamp::MAX),
-        )?;
+        tx.expire(&expiring, record.expires_at())?;
         Ok(applied)
     }
 
     fn at(&self) -> Timestamp {
         self.at
     }
+}
+
+/// Whether an event says nothing else than what is known.
+fn says(subscription: &Subscription, billing: &Billing) -> bool {
+    subscription.id == billing.subscription
+        && subscription.status == billing.status
+        && subscription.paid_until == billing.paid_until
 }
 
 impl ApplyStripeEvent {
@@ -170,8 +188,19 @@ impl ApplyStripeEvent {
         let billing: Billing = tx
             .require(&key, "this tenant has no customer at Stripe")
             .await?;
-        if billing.as_of.is_some_and(|as_of| as_of > self.happened_at) {
+        if billing.as_of.is_some_and(|as_of| as_of > self.happened_at)
+            || self.fetched_at.is_some() && self.fetched_at < billing.fetched_at
+        {
             return Ok(Applied::Outdated);
+        }
+        if billing.as_of == Some(self.happened_at) && self.fetched_at.is_none() {
+            return if says(subscription, &billing)
+                && self.has_plan(tx, tenant, subscription).await?
+            {
+                Ok(Applied::Now)
+            } else {
+                Ok(Applied::Ambiguous)
+            };
         }
         tx.put(
             &key,
@@ -180,6 +209,7 @@ impl ApplyStripeEvent {
                 status: subscription.status.clone(),
                 paid_until: subscription.paid_until,
                 as_of: Some(self.happened_at),
+                fetched_at: self.fetched_at.or(billing.fetched_at),
                 ..billing
             },
         )?;
@@ -198,5 +228,19 @@ impl ApplyStripeEvent {
             set_plan(tx, &set).await?;
         }
         Ok(Applied::Now)
+    }
+
+    /// Whether the tenant has the plan that the event gives it, if it does.
+    async fn has_plan(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        subscription: &Subscription,
+    ) -> Result<bool, Abort> {
+        let Some((plan, _)) = &subscription.plan else {
+            return Ok(true);
+        };
+        let record = tx.get::<Tenant>(&keys::tenant(tenant)).await?;
+        Ok(record.is_some_and(|record| record.plan == *plan))
     }
 }

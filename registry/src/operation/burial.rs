@@ -5,11 +5,13 @@ use jiff::Timestamp;
 
 use super::{
     api_key::revoke_all,
-    custody::{give, pass_on},
-    file::discard,
+    custody::pass_on,
+    file::discard_all,
     invitation::close,
-    member::users,
+    power::end_run,
+    purge::{clear_tenant, clear_user, clear_workspace},
     session::end_sessions,
+    staying::{listed, succeed},
 };
 use crate::{
     keys::{self, WorkspacePart},
@@ -32,7 +34,10 @@ pub(super) async fn bury_workspace(
         .get(&keys::intent(&place.cell, place.user))
         .await?
         .ok_or_else(no_such_workspace)?;
-    clear_workspace(tx, place, workspace, at).await?;
+    // The user goes on, and so does their month.
+    end_run(tx, place, workspace, at).await?;
+    leave_workspace(tx, place, workspace, at).await?;
+    clear_workspace(tx, place.tenant, place.user, workspace).await?;
     write_workspace_tombstone(tx, &place.cell, place.user, workspace, requested, at)?;
     row.intent.workspaces.retain(|have| have.id != workspace);
     tx.put_intent(&mut row, &[], at)?;
@@ -40,8 +45,8 @@ pub(super) async fn bury_workspace(
     Ok(())
 }
 
-/// Removes a workspace's records, its files and its sessions; its slug stays taken.
-async fn clear_workspace(
+/// Removes what leads to a workspace, its sessions and the contents of its files; its slug stays taken.
+async fn leave_workspace(
     tx: &mut Tx,
     place: &WorkspacePlace,
     workspace: WorkspaceId,
@@ -59,11 +64,7 @@ async fn clear_workspace(
         tx.clear(&keys::grace(mark.until, workspace.as_uuid()));
     }
     end_sessions(tx, place.tenant, place.user, Some(workspace)).await?;
-    let files = keys::file_count(place.tenant, place.user, workspace);
-    if tx.exact_number(&files).await? != 0 {
-        discard(tx, &object_prefix(place.user, workspace), true, at)?;
-    }
-    tx.clear_range(&keys::workspace_all(place.tenant, place.user, workspace));
+    discard_all(tx, &object_prefix(place.user, workspace), at)?;
     tx.clear(&keys::workspace_place(workspace));
     tx.clear(&keys::activity(&place.cell, workspace));
     Ok(())
@@ -118,26 +119,12 @@ pub(super) async fn bury_user(
         if user.role == Role::Owner {
             succeed(tx, tenant, at).await?;
         }
-        let heir = pass_on(tx, tenant).await?;
-        for (key, in_tenant) in tx
-            .scan_all::<TenantId>(&keys::custodies(user.account))
-            .await?
-        {
-            if in_tenant != tenant {
-                continue;
-            }
-            let left = UserId::from_bytes(*trailing_uuid(&key)?.as_bytes());
-            let record: User = tx
-                .require(&keys::user(tenant, left), "there is no user of that id")
-                .await?;
-            if let Some(heir) = heir {
-                give(tx, tenant, left, record, heir, true, at)?;
-            } else {
-                let place: UserPlace = tx
-                    .require(&keys::user_place(left), "there is no user of that id")
-                    .await?;
-                buried.push(bury_one(tx, &place, left, &record, requested, actor, at).await?);
-            }
+        for (left, record) in pass_on(tx, tenant, user.account, at).await? {
+            let place = UserPlace {
+                tenant,
+                cell: record.cell.clone(),
+            };
+            buried.push(bury_one(tx, &place, left, &record, requested, actor, at).await?);
         }
     }
     let (left, _) = tx.scan::<AccountId>(&keys::members(tenant), 1).await?;
@@ -169,7 +156,7 @@ async fn bury_one(
             user: id,
             cell: cell.clone(),
         };
-        clear_workspace(tx, &place, *workspace, at).await?;
+        leave_workspace(tx, &place, *workspace, at).await?;
         tx.put(
             &keys::workspace_tombstone(cell, *workspace),
             &Tombstone { at, requested },
@@ -181,9 +168,12 @@ async fn bury_one(
     }
     end_sessions(tx, *tenant, id, None).await?;
     revoke_all(tx, *tenant, id).await?;
-    tx.clear_range(&keys::user_all(*tenant, id));
+    clear_user(tx, *tenant, id, &workspaces).await?;
     tx.clear(&keys::user_place(id));
     tx.clear(&keys::member(*tenant, id));
+    if let Some(listed) = listed(*tenant, id, user) {
+        tx.clear(&listed);
+    }
     if user.custody.is_some() {
         tx.clear(&keys::custody(user.account, id));
     } else {
@@ -203,35 +193,11 @@ async fn bury_one(
     })
 }
 
-/// Makes the member with the greatest role, and of those the one who joined first, an owner, if no owner is left.
-async fn succeed(tx: &mut Tx, tenant: TenantId, at: Timestamp) -> Result<(), Abort> {
-    let mut stay: Vec<(UserId, User)> = users(tx, tenant)
-        .await?
-        .into_iter()
-        .filter(|(_, user)| user.mark.is_none() && user.custody.is_none())
-        .collect();
-    stay.sort_by_key(|(id, user)| (std::cmp::Reverse(user.role), user.joined_at, *id));
-    let Some((id, user)) = stay.into_iter().next() else {
-        return Ok(());
-    };
-    if user.role == Role::Owner {
-        return Ok(());
-    }
-    tx.put(
-        &keys::user(tenant, id),
-        &User {
-            role: Role::Owner,
-            ..user
-        },
-    )?;
-    tx.audit(tenant, at, None, Action::OwnerSucceeded { user: id })?;
-    Ok(())
-}
-
 /// Removes a tenant without users. Its audit and its invoices stay.
 async fn end_tenant(tx: &mut Tx, tenant: TenantId) -> Result<(), Abort> {
     if let Some(billing) = tx.get::<Billing>(&keys::billing(tenant)).await? {
         tx.clear(&keys::stripe_customer(&billing.customer));
+        tx.put(&keys::invoice_customer(&billing.customer), &tenant)?;
     }
     for (key, invitation) in tx
         .scan_all::<Invitation>(&keys::invitations(tenant))
@@ -240,8 +206,8 @@ async fn end_tenant(tx: &mut Tx, tenant: TenantId) -> Result<(), Abort> {
         let id = InvitationId::from_bytes(*trailing_uuid(&key)?.as_bytes());
         close(tx, tenant, id, &invitation);
     }
-    tx.clear_range(&keys::tenant_all(tenant));
-    Ok(())
+    tx.clear(&keys::plan_change(tenant));
+    clear_tenant(tx, tenant).await
 }
 
 /// Writes a user's tombstone, puts their namespace on the reaper's list and tells the renderer.

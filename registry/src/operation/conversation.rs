@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use coditect_core::{AccountId, ConversationId, Error, Kind, UserId};
 use jiff::Timestamp;
 
-use super::who;
+use super::{purge::clear_messages, who};
 use crate::{
     keys,
     record::{Author, Conversation, Message, MessageChunk},
@@ -109,6 +109,15 @@ impl AppendMessage {
             };
             return Err(Error::new(kind, message).into());
         }
+        let range = keys::messages(tenant, self.user, self.conversation);
+        let (left, _) = tx.scan_raw(&range, 1).await?;
+        if !left.is_empty() {
+            // It was so long that it goes in slices, and new messages would go with it.
+            return Err(Error::conflict(
+                "a conversation of that id is still being deleted; begin one with another id",
+            )
+            .into());
+        }
         Ok(Conversation {
             title: self
                 .title
@@ -157,18 +166,22 @@ pub struct DeleteConversation {
 #[async_trait]
 impl Operation for DeleteConversation {
     const NAME: &'static str = "delete_conversation";
-    const IDEMPOTENT: bool = true;
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         let (place, _) = who::own_user(tx, self.account, self.user).await?;
-        tx.clear(&keys::conversation(
+        let key = keys::conversation(place.tenant, self.user, self.conversation);
+        let Some(record) = tx.get::<Conversation>(&key).await? else {
+            return Ok(());
+        };
+        tx.clear(&key);
+        clear_messages(
+            tx,
             place.tenant,
             self.user,
             self.conversation,
-        ));
-        tx.clear_range(&keys::messages(place.tenant, self.user, self.conversation));
-        Ok(())
+            record.messages,
+        )
     }
 
     fn at(&self) -> Timestamp {

@@ -1,21 +1,24 @@
 //! Users that somebody left behind: handed over to another member or to the organisation.
 
 use async_trait::async_trait;
-use coditect_core::{AccountId, Error, TenantId, UserId};
+use coditect_core::{AccountId, Error, Power, TenantId, UserId};
 use jiff::Timestamp;
 
 use super::{
-    account_deletion::set_user_mark,
     api_key::revoke_all,
-    member::{above, users},
+    mark::{asked, unmark},
+    purge::clear_history,
+    removal::{ASKED, decides},
     session::end_sessions,
+    staying::{first_owner, may_come_back, put_user},
     who,
+    workspace::stop_all,
 };
 use crate::{
     keys,
-    record::{Action, Custody, Role, User},
+    record::{Action, Custody, PowerCause, PowerState, Role, User},
     registry::Operation,
-    tx::{Abort, Tx, no_such_user},
+    tx::{Abort, Tx, trailing_uuid},
 };
 
 /// To whom a user goes.
@@ -49,24 +52,29 @@ impl Operation for HandOver {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let (_, by) = who::member(tx, self.tenant, self.by, Role::Admin).await?;
-        let user: User = tx
-            .get(&keys::user(self.tenant, self.user))
-            .await?
-            .ok_or_else(no_such_user)?;
-        if by.role < user.role {
-            return Err(above().into());
-        }
+        let user = who::in_tenant(tx, self.tenant, self.user).await?;
+        decides(tx, self.tenant, self.by, &user).await?;
         let to = self.heir(tx).await?;
         if user.custody.is_none() {
-            self.take(tx, &user).await?;
+            self.refuse_who_has_not_left(tx, &user).await?;
+            let left = pass_on(tx, self.tenant, user.account, self.at).await?;
+            if !left.is_empty() {
+                return Err(no_owner());
+            }
         }
-        let user: User = tx
-            .get(&keys::user(self.tenant, self.user))
-            .await?
-            .ok_or_else(no_such_user)?;
+        // One that was left behind and removed is kept, too: that is what handing it over means.
+        unmark(tx, (self.tenant, self.user), self.by, self.at).await?;
+        let user = who::in_tenant(tx, self.tenant, self.user).await?;
         let organisation = self.to == Heir::Organisation;
-        give(tx, self.tenant, self.user, user, to, organisation, self.at)?;
+        give(
+            tx,
+            (self.tenant, self.user),
+            user,
+            to,
+            organisation,
+            self.at,
+        )
+        .await?;
         let action = Action::UserHandedOver {
             user: self.user,
             to,
@@ -85,78 +93,126 @@ impl HandOver {
     async fn heir(&self, tx: &mut Tx) -> Result<AccountId, Abort> {
         match self.to {
             Heir::Member(member) => {
-                let user: User = tx
-                    .get(&keys::user(self.tenant, member))
-                    .await?
-                    .ok_or_else(no_such_user)?;
-                if user.mark.is_some() || user.custody.is_some() || member == self.user {
+                let user = who::in_tenant(tx, self.tenant, member).await?;
+                if !user.stays() || member == self.user {
                     return Err(Error::conflict("only a member who stays can take it over").into());
                 }
                 Ok(user.account)
             }
-            Heir::Organisation => pass_on(tx, self.tenant)
-                .await?
-                .ok_or_else(|| Error::conflict("the tenant has no owner who stays").into()),
+            Heir::Organisation => first_owner(tx, self.tenant).await?.ok_or_else(no_owner),
         }
     }
 
-    /// Ends the membership of the leaver and removes what was theirs alone.
-    async fn take(&self, tx: &mut Tx, user: &User) -> Result<(), Abort> {
-        match &user.mark {
-            None => {
-                return Err(Error::conflict("this member has not left; remove them first").into());
-            }
-            Some(mark) if mark.requested => {
-                return Err(Error::conflict(
-                    "the person asked for their account's erasure; only they can take that back",
-                )
-                .into());
-            }
-            Some(_) => {}
+    async fn refuse_who_has_not_left(&self, tx: &mut Tx, user: &User) -> Result<(), Abort> {
+        let Some(mark) = &user.mark else {
+            let message = "this member has not left; remove them first";
+            return Err(Error::conflict(message).into());
+        };
+        if mark.requested || asked(tx, user.account).await?.is_some() {
+            return Err(Error::conflict(ASKED).into());
         }
-        set_user_mark(tx, self.user, None, self.at).await?;
-        tx.clear(&keys::membership(user.account, self.tenant));
-        end_sessions(tx, self.tenant, self.user, None).await?;
-        revoke_all(tx, self.tenant, self.user).await?;
-        tx.clear_range(&keys::conversations(self.tenant, self.user));
-        tx.clear_range(&keys::llm_history(self.tenant, self.user));
         Ok(())
     }
 }
 
-/// Gives a user into an account's custody.
-pub(super) fn give(
+fn no_owner() -> Abort {
+    Error::conflict("the tenant has no owner who stays").into()
+}
+
+/// Gives a user to an account. What was of whoever had it before goes away, and its workspaces stop.
+async fn give(
     tx: &mut Tx,
-    tenant: TenantId,
-    id: UserId,
+    (tenant, id): (TenantId, UserId),
     mut user: User,
     to: AccountId,
     organisation: bool,
     at: Timestamp,
 ) -> Result<(), Abort> {
+    if user.account != to {
+        clear_traces(tx, (tenant, id), &user, at).await?;
+    }
     if user.custody.is_some() {
         tx.clear(&keys::custody(user.account, id));
+    } else {
+        tx.clear(&keys::membership(user.account, tenant));
     }
-    user.account = to;
-    user.role = Role::Member;
     user.custody = Some(Custody {
         since: at,
         organisation,
+        role: user.rank(),
     });
-    tx.put(&keys::user(tenant, id), &user)?;
+    user.account = to;
+    user.role = Role::Member;
+    put_user(tx, tenant, id, &user).await?;
     tx.put(&keys::member(tenant, id), &to)?;
     tx.put(&keys::custody(to, id), &tenant)?;
     Ok(())
 }
 
-/// Who has what belongs to the organisation: the owner who stays and joined first.
-pub(super) async fn pass_on(tx: &mut Tx, tenant: TenantId) -> Result<Option<AccountId>, Abort> {
-    let owner = users(tx, tenant)
+/// Ends what the account that has a user does there, and removes what it said there.
+async fn clear_traces(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, UserId),
+    user: &User,
+    at: Timestamp,
+) -> Result<(), Abort> {
+    end_sessions(tx, tenant, id, None).await?;
+    revoke_all(tx, tenant, id).await?;
+    clear_history(tx, tenant, id).await?;
+    let off = PowerState {
+        power: Power::Off,
+        since: at,
+        cause: PowerCause::HandedOver,
+    };
+    match tx.get(&keys::intent(&user.cell, id)).await? {
+        Some(row) => stop_all(tx, (tenant, id), &row, &off).await,
+        None => Ok(()),
+    }
+}
+
+/// Gives what the account has in its custody in this tenant to the organisation, because the account leaves. What
+/// nobody is left to take stays as it is, and is returned. Reads no members if there is nothing to give.
+pub(super) async fn pass_on(
+    tx: &mut Tx,
+    tenant: TenantId,
+    from: AccountId,
+    at: Timestamp,
+) -> Result<Vec<(UserId, User)>, Abort> {
+    let mut kept = Vec::new();
+    for (key, in_tenant) in tx.scan_all::<TenantId>(&keys::custodies(from)).await? {
+        if in_tenant != tenant {
+            continue;
+        }
+        let id = UserId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+        let Some(user) = tx.get::<User>(&keys::user(tenant, id)).await? else {
+            tx.clear(&key);
+            continue;
+        };
+        kept.push((id, user));
+    }
+    if kept.is_empty() {
+        return Ok(kept);
+    }
+    let Some(heir) = heir(tx, tenant, from).await? else {
+        return Ok(kept);
+    };
+    for (id, user) in kept {
+        give(tx, (tenant, id), user, heir, true, at).await?;
+    }
+    Ok(Vec::new())
+}
+
+/// The owner who stays, or else the one who may come back.
+async fn heir(
+    tx: &mut Tx,
+    tenant: TenantId,
+    leaves: AccountId,
+) -> Result<Option<AccountId>, Abort> {
+    if let Some(owner) = first_owner(tx, tenant).await? {
+        return Ok(Some(owner));
+    }
+    Ok(may_come_back(tx, tenant)
         .await?
-        .into_iter()
-        .filter(|(_, user)| {
-            user.role == Role::Owner && user.mark.is_none() && user.custody.is_none()
-        })
-        .min_by_key(|(id, user)| (user.joined_at, *id));
-    Ok(owner.map(|(_, user)| user.account))
+        .filter(|(_, user)| user.role == Role::Owner && user.account != leaves)
+        .map(|(_, user)| user.account))
 }

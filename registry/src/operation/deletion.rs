@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     burial::bury_workspace,
-    workspace::{owned, set_power},
+    workspace::{owned_to_change, set_power},
 };
 use crate::{
     keys::{self, WorkspacePart},
@@ -34,7 +34,7 @@ impl Operation for MarkWorkspace {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place = owned(tx, self.account, self.workspace).await?;
+        let place = owned_to_change(tx, self.account, self.workspace).await?;
         let mark = Mark {
             at: self.at,
             until: self.until,
@@ -87,7 +87,7 @@ impl Operation for RestoreWorkspace {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place = owned(tx, self.account, self.workspace).await?;
+        let place = owned_to_change(tx, self.account, self.workspace).await?;
         if set_workspace_mark(tx, &place, self.workspace, None, self.at).await? {
             let action = Action::WorkspaceRestored {
                 workspace: self.workspace,
@@ -156,7 +156,7 @@ impl Operation for DeleteWorkspace {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place = owned(tx, self.account, self.workspace).await?;
+        let place = owned_to_change(tx, self.account, self.workspace).await?;
         bury_workspace(tx, &place, self.workspace, true, self.at).await?;
         let action = Action::WorkspaceDeleted {
             workspace: self.workspace,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use coditect_core::{AccountId, Email, Error, Kind, LoginId};
 use jiff::Timestamp;
 
-use super::{login::end_all_but, who};
+use super::{forget::forget_address, login::end_all_but, who};
 use crate::{
     keys,
     record::{Action, Credential, EmailChange, Expiring, PasswordReset},
@@ -78,7 +78,8 @@ pub(super) async fn forget_email_change(tx: &mut Tx, account: AccountId) -> Resu
     Ok(())
 }
 
-/// Gives an account the address that was proved, and frees the one it had, in one step.
+/// Gives an account the address that was proved, and frees the one it had, in one step. Sign-ups and invitations that
+/// name the former address go with it.
 pub struct ConfirmEmail {
     /// Whose address.
     pub account: AccountId,
@@ -105,6 +106,8 @@ impl Operation for ConfirmEmail {
             return Err(Error::conflict("this address has an account by now").into());
         }
         tx.clear(&keys::email(&record.email));
+        // Later nothing leads from the person to this address any more.
+        forget_address(tx, &record.email).await?;
         tx.put(&index, &self.account)?;
         forget_email_change(tx, self.account).await?;
         // Whoever gets mail at the old address may not use it to enter any more.
@@ -171,7 +174,8 @@ pub(super) async fn forget_password_reset(tx: &mut Tx, account: AccountId) -> Re
     Ok(())
 }
 
-/// Replaces a forgotten password and ends every sign-in.
+/// Replaces a forgotten password, ends every sign-in and takes back a change of e-mail that waits for its proof: it may
+/// be the wish of whoever the person shuts out by this.
 pub struct ResetPassword {
     /// Whose password.
     pub account: AccountId,
@@ -196,6 +200,7 @@ impl Operation for ResetPassword {
             .filter(|reset| reset.proof_hash == self.proof_hash && self.at < reset.expires_at)
             .ok_or_else(wrong_proof)?;
         forget_password_reset(tx, self.account).await?;
+        forget_email_change(tx, self.account).await?;
         let credential = Credential {
             password_hash: self.password_hash.clone(),
             changed_at: self.at,

@@ -4,33 +4,29 @@
 use async_trait::async_trait;
 use coditect_core::{AccountId, ErasureId, UserId};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{
     account_deletion::memberships,
     burial::{bury_user, write_user_tombstone, write_workspace_tombstone},
     forget::forget_person,
-    member::refuse_ownerless,
+    staying::refuse_ownerless,
 };
 use crate::{
     keys,
     record::{
-        Account, Action, ErasedUser, Erasure, IdentityHash, Invoice, Kept, Tombstone, UserPlace,
+        Account, Action, ErasedUser, ErasedUsers, Erasure, IdentityHash, Invoice, Kept, Tombstone,
+        UserPlace,
     },
     registry::Operation,
     tx::{Abort, Tx},
 };
 
-/// What a person is given to show that they were erased.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The erasure's number.
-    pub erasure: ErasureId,
-    /// What was erased, and what was kept and why.
-    pub record: Erasure,
-}
+/// Bytes of JSON that one value holds of the users of an erasure, so that with the rest of the record it stays below
+/// the store's limit ([`crate::store::limits::VALUE_BYTES`]).
+const USERS_BYTES: usize = 60_000;
 
-/// Deletes an account at once and for good, with everything that is known of the person.
+/// Deletes an account at once and for good, with everything that is known of the person. What the person may be given to
+/// show for it is [`crate::View::erasure`].
 pub struct DeleteAccount {
     /// Which account. Refused while it is the last owner of a tenant that others belong to.
     pub account: AccountId,
@@ -41,9 +37,9 @@ pub struct DeleteAccount {
 #[async_trait]
 impl Operation for DeleteAccount {
     const NAME: &'static str = "delete_account";
-    type Output = Receipt;
+    type Output = ErasureId;
 
-    async fn run(&self, tx: &mut Tx) -> Result<Receipt, Abort> {
+    async fn run(&self, tx: &mut Tx) -> Result<ErasureId, Abort> {
         tx.require::<Account>(
             &keys::account(self.account),
             "there is no account of that id",
@@ -52,7 +48,9 @@ impl Operation for DeleteAccount {
         for (tenant, user) in memberships(tx, self.account).await? {
             refuse_ownerless(tx, tenant, user).await?;
         }
-        erase(tx, ErasureId::random(), self.account, self.at).await
+        let erasure = ErasureId::random();
+        erase(tx, erasure, self.account, self.at).await?;
+        Ok(erasure)
     }
 
     fn at(&self) -> Timestamp {
@@ -91,7 +89,7 @@ impl Operation for DeleteUser {
 pub struct ReplayErasure {
     /// The erasure's number.
     pub erasure: ErasureId,
-    /// The entry of the ledger, as an export of it holds it.
+    /// The entry of the ledger, as [`crate::View::erasures_after`] gives it.
     pub record: Erasure,
     /// Now.
     pub at: Timestamp,
@@ -161,7 +159,7 @@ pub(super) async fn erase(
     erasure: ErasureId,
     account: AccountId,
     at: Timestamp,
-) -> Result<Receipt, Abort> {
+) -> Result<(), Abort> {
     let mut users = Vec::new();
     for (_, user) in memberships(tx, account).await? {
         let place: UserPlace = tx
@@ -181,8 +179,7 @@ pub(super) async fn note_requested(
     users: Vec<ErasedUser>,
     at: Timestamp,
 ) -> Result<(), Abort> {
-    let (left, _) = tx.scan::<UserId>(&keys::memberships(account), 1).await?;
-    let complete = left.is_empty();
+    let complete = memberships(tx, account).await?.is_empty();
     let identities = if complete {
         forget_person(tx, account, at).await?
     } else {
@@ -197,8 +194,7 @@ pub(super) async fn note_requested(
         identities,
         at,
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 async fn note(
@@ -209,7 +205,7 @@ async fn note(
     users: Vec<ErasedUser>,
     identities: Vec<IdentityHash>,
     at: Timestamp,
-) -> Result<Receipt, Abort> {
+) -> Result<(), Abort> {
     let kept = kept(tx, &users, &identities).await?;
     for user in &users {
         tx.audit(user.tenant, at, None, Action::AccountErased { erasure })?;
@@ -219,19 +215,59 @@ async fn note(
         account,
         complete,
         users,
+        further: 0,
         identities,
         kept,
     };
-    write_ledger(tx, erasure, &record)?;
-    Ok(Receipt { erasure, record })
+    write_ledger(tx, erasure, &record)
 }
 
+/// Writes a whole entry of the ledger, its users in as many records as they need.
 fn write_ledger(tx: &mut Tx, erasure: ErasureId, record: &Erasure) -> Result<(), Abort> {
-    tx.put(&keys::erasure(erasure), record)?;
+    let mut parts = in_parts(&record.users).into_iter();
+    let first = parts.next().unwrap_or_default();
+    let mut further = 0;
+    for (number, users) in (1..).zip(parts) {
+        tx.put(
+            &keys::erasure_users(erasure, number),
+            &ErasedUsers { users },
+        )?;
+        further = number;
+    }
+    let header = Erasure {
+        at: record.at,
+        account: record.account,
+        complete: record.complete,
+        users: first,
+        further,
+        identities: record.identities.clone(),
+        kept: record.kept.clone(),
+    };
+    tx.put(&keys::erasure(erasure), &header)?;
     for identity in &record.identities {
         tx.put(&keys::erased(identity), &erasure)?;
     }
     Ok(())
+}
+
+/// The users in order, in parts of about [`USERS_BYTES`].
+fn in_parts(users: &[ErasedUser]) -> Vec<Vec<ErasedUser>> {
+    /// An id as JSON, with its quotes and its comma.
+    const ID: usize = 39;
+    let mut parts: Vec<Vec<ErasedUser>> = Vec::new();
+    let mut bytes = USERS_BYTES;
+    for user in users {
+        let cost = 4 * ID + user.cell.as_str().len() + ID * user.workspaces.len();
+        if bytes + cost > USERS_BYTES {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += cost;
+        if let Some(part) = parts.last_mut() {
+            part.push(user.clone());
+        }
+    }
+    parts
 }
 
 /// What outlives the person, for the receipt.
@@ -270,7 +306,7 @@ async fn kept(
             until: None,
         });
     }
-    let mut invoices = Vec::new();
+    let (mut invoices, mut ended) = (Vec::new(), false);
     for user in users {
         // Those of a tenant that goes on are the tenant's.
         let goes_on = tx
@@ -278,6 +314,7 @@ async fn kept(
             .await?
             .is_some();
         if !goes_on {
+            ended = true;
             invoices.extend(
                 tx.scan_all::<Invoice>(&keys::invoices(user.tenant))
                     .await?
@@ -285,6 +322,15 @@ async fn kept(
                     .map(|(_, invoice)| invoice.keep_until),
             );
         }
+    }
+    if ended {
+        kept.push(Kept {
+            what: "invoice_customer/{customer}".into(),
+            why: "if the tenant paid: its last invoice may be still to come, and law requires that too"
+                .into(),
+            count: None,
+            until: None,
+        });
     }
     if !invoices.is_empty() {
         kept.push(Kept {

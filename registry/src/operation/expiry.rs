@@ -13,14 +13,15 @@ use crate::{
     keys,
     record::{EmailChange, Expiring, Invitation, PasswordReset, Revocation, Session},
     registry::Operation,
+    store::Key,
     tx::{Abort, Tx},
 };
 
-/// Forgets what expired in the hours before now, a few at a time: sign-ins and the addresses they came from,
-/// sessions, API keys with an end, invitations, pending proofs, events of Stripe's.
+/// Forgets what expired: sign-ins and the addresses they came from, sessions, API keys with an end, invitations,
+/// pending proofs, events of Stripe's.
 pub struct ForgetExpired {
-    /// How many at most; each is a handful of keys.
-    pub limit: usize,
+    /// Entries of [`keys::expiries_before`].
+    pub entries: Vec<Key>,
     /// Now.
     pub at: Timestamp,
 }
@@ -29,18 +30,20 @@ pub struct ForgetExpired {
 impl Operation for ForgetExpired {
     const NAME: &'static str = "forget_expired";
     const IDEMPOTENT: bool = true;
-    /// How many were looked at.
+    /// How many entries were there.
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
-        let (due, _) = tx
-            .scan::<Expiring>(&keys::expiries_before(self.at), self.limit)
-            .await?;
-        for (key, expiring) in &due {
+        let mut done = 0;
+        for key in &self.entries {
+            let Some(expiring) = tx.get::<Expiring>(key).await? else {
+                continue;
+            };
             tx.clear(key);
-            self.forget(tx, expiring).await?;
+            self.forget(tx, &expiring).await?;
+            done += 1;
         }
-        Ok(due.len())
+        Ok(done)
     }
 
     fn at(&self) -> Timestamp {

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::observer::place_in;
 use crate::{
     keys,
-    record::{Discard, FileMetadata, Snapshot, WorkspacePlace, object_prefix},
+    record::{Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, WorkspacePlace, object_name},
     registry::Operation,
+    store::KeyRange,
     tx::{Abort, Tx, no_such_workspace},
 };
 
@@ -37,8 +38,9 @@ pub struct FileContent {
     pub size: u64,
     /// Its SHA-256 in lower-case hexadecimal.
     pub hash: String,
-    /// The object that holds the bytes, below [`object_prefix`]; none if no snapshot was taken (too large, ignored).
-    pub object: Option<String>,
+    /// The last part of the name of the object that holds the bytes ([`object_name`]), drawn anew for each upload: an
+    /// object that is to be removed is never one that came later. None if no snapshot was taken (too large, ignored).
+    pub object: Option<Uuid>,
 }
 
 /// Notes files as a workspace reports them, in the order they changed. A content that is already the newest snapshot
@@ -128,14 +130,10 @@ impl PutFiles {
         };
         tx.put(&key, &metadata)?;
         if let Some(content) = &file.content
-            && let Some(object) = &content.object
+            && let Some(object) = content.object
         {
-            if !object.starts_with(&object_prefix(place.user, self.workspace)) {
-                let message = format!("object {object} lies outside its workspace's prefix");
-                return Err(Error::internal(message).into());
-            }
             let snapshot = Snapshot {
-                object: object.clone(),
+                object: object_name(place.user, self.workspace, object),
                 size: content.size,
                 hash: content.hash.clone(),
             };
@@ -153,13 +151,17 @@ impl PutFiles {
     ) -> Result<(), Abort> {
         let range = keys::snapshots(place.tenant, place.user, self.workspace, path);
         let have = tx.scan_all::<Snapshot>(&range).await?;
+        if have
+            .iter()
+            .any(|(_, other)| other.object == snapshot.object)
+        {
+            let message = format!("object {} is another snapshot's", snapshot.object);
+            return Err(Error::internal(message).into());
+        }
         if let Some((_, newest)) = have.last()
             && newest.hash == snapshot.hash
         {
-            if newest.object != snapshot.object {
-                discard(tx, &snapshot.object, false, self.at)?;
-            }
-            return Ok(());
+            return discard(tx, &snapshot.object, self.at);
         }
         // Behind the newest, whatever the clocks of those who report say.
         let newest = have.last().and_then(|(key, _)| keys::snapshot_time(key));
@@ -169,38 +171,44 @@ impl PutFiles {
         });
         let key = keys::snapshot(place.tenant, place.user, self.workspace, path, at);
         tx.put(&key, snapshot)?;
-        let keep = self.keep.max(1);
-        let surplus = (have.len() + 1).saturating_sub(keep);
-        for (key, old) in have.iter().take(surplus) {
-            tx.clear(key);
-            // Two snapshots may share one object if their contents are the same.
-            let shared = old.object == snapshot.object
-                || have[surplus..]
-                    .iter()
-                    .any(|(_, left)| left.object == old.object);
-            if !shared {
-                discard(tx, &old.object, false, self.at)?;
-            }
+        let surplus = (have.len() + 1).saturating_sub(self.keep.max(1));
+        let (gone, kept) = have.split_at(surplus.min(have.len()));
+        for (_, old) in gone {
+            discard(tx, &old.object, self.at)?;
+        }
+        if !gone.is_empty() {
+            // One range, not each key: with the longest paths of a hundred files each key counts.
+            let end = kept.first().map_or(key, |(key, _)| key.clone());
+            tx.clear_range(&KeyRange {
+                begin: range.begin,
+                end,
+            });
         }
         Ok(())
     }
 }
 
-/// Puts bytes on the list of what is to be removed from object storage.
-pub(super) fn discard(
-    tx: &mut Tx,
-    object: &str,
-    all_below: bool,
-    at: Timestamp,
-) -> Result<(), Abort> {
-    tx.put(
-        &keys::discard(Uuid::new_v4()),
-        &Discard {
-            object: object.to_owned(),
-            all_below,
-            at,
-        },
-    )?;
+/// Puts an object that nothing refers to any more on the list of what is to be removed from object storage.
+pub(super) fn discard(tx: &mut Tx, object: &str, at: Timestamp) -> Result<(), Abort> {
+    put_discard(tx, object, false, at)
+}
+
+/// Puts everything below a prefix on that list: now, and once more when no upload that was begun before can still be
+/// under way.
+pub(super) fn discard_all(tx: &mut Tx, prefix: &str, at: Timestamp) -> Result<(), Abort> {
+    put_discard(tx, prefix, true, at)?;
+    let later = at.saturating_add(LONGEST_UPLOAD).unwrap_or(Timestamp::MAX);
+    put_discard(tx, prefix, true, later)
+}
+
+fn put_discard(tx: &mut Tx, object: &str, all_below: bool, due: Timestamp) -> Result<(), Abort> {
+    let discard = Discard {
+        id: Uuid::new_v4(),
+        object: object.to_owned(),
+        all_below,
+        due,
+    };
+    tx.put(&keys::discard(due, discard.id), &discard)?;
     Ok(())
 }
 
@@ -222,7 +230,7 @@ impl Operation for ForgetFile {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place = super::workspace::owned(tx, self.account, self.workspace).await?;
+        let place = super::workspace::owned_to_change(tx, self.account, self.workspace).await?;
         let key = keys::file(place.tenant, place.user, self.workspace, &self.path);
         if tx.get::<FileMetadata>(&key).await?.is_none() {
             return Ok(());
@@ -235,7 +243,7 @@ impl Operation for ForgetFile {
         let range = keys::snapshots(place.tenant, place.user, self.workspace, &self.path);
         for (key, snapshot) in tx.scan_all::<Snapshot>(&range).await? {
             tx.clear(&key);
-            discard(tx, &snapshot.object, false, self.at)?;
+            discard(tx, &snapshot.object, self.at)?;
         }
         Ok(())
     }
@@ -248,7 +256,7 @@ impl Operation for ForgetFile {
 /// Notes that bytes are gone from object storage.
 pub struct NoteDiscarded {
     /// The entry of the list.
-    pub id: Uuid,
+    pub discard: Discard,
     /// Now.
     pub at: Timestamp,
 }
@@ -260,7 +268,7 @@ impl Operation for NoteDiscarded {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        tx.clear(&keys::discard(self.id));
+        tx.clear(&keys::discard(self.discard.due, self.discard.id));
         Ok(())
     }
 

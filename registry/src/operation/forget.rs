@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{
     email::{forget_email_change, forget_password_reset},
     invitation::close,
-    login::{end_all_but, longest},
+    login::end_all_but,
     upkeep::forget_registration,
 };
 use crate::{
@@ -35,7 +35,10 @@ pub(super) async fn forget_person(
     end_all_but(tx, account, None, at).await?;
     for (key, sign_in) in tx.scan_all::<SignIn>(&keys::sign_ins(account)).await? {
         let login = LoginId::from_bytes(*trailing_uuid(&key)?.as_bytes());
-        tx.keep(&Expiring::SignIn { account, login }, longest(sign_in.at));
+        tx.keep(
+            &Expiring::SignIn { account, login },
+            SignIn::end_of(sign_in.at),
+        );
     }
     forget_email_change(tx, account).await?;
     forget_password_reset(tx, account).await?;
@@ -71,7 +74,7 @@ async fn forget_providers(tx: &mut Tx, account: AccountId) -> Result<Vec<Identit
 }
 
 /// Removes sign-ups and invitations that name an address.
-async fn forget_address(tx: &mut Tx, email: &Email) -> Result<(), Abort> {
+pub(super) async fn forget_address(tx: &mut Tx, email: &Email) -> Result<(), Abort> {
     for (_, registration) in tx
         .scan_all::<RegistrationId>(&keys::address_registrations(email))
         .await?

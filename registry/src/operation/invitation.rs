@@ -20,6 +20,9 @@ use crate::{
 
 /// Most open invitations of one tenant.
 const MOST: usize = 100;
+/// Most open invitations of one address, from all tenants: its person must stay small enough to be erased in one
+/// transaction.
+const MOST_OF_ADDRESS: usize = 500;
 
 fn not_open() -> Abort {
     Error::not_found("this invitation is not open any more; ask for a new one").into()
@@ -67,6 +70,15 @@ impl Operation for Invite {
         let (open, _) = tx.scan::<Invitation>(&range, MOST).await?;
         if open.len() >= MOST {
             let message = format!("at most {MOST} invitations may be open; take some back");
+            let kind = Kind::LimitReached {
+                limit: "invitations",
+            };
+            return Err(Error::new(kind, message).into());
+        }
+        let range = keys::address_invitations(&self.email);
+        let (everywhere, _) = tx.scan::<TenantId>(&range, MOST_OF_ADDRESS).await?;
+        if everywhere.len() >= MOST_OF_ADDRESS {
+            let message = "the person of this address has too many open invitations; try again when some have expired";
             let kind = Kind::LimitReached {
                 limit: "invitations",
             };
@@ -157,7 +169,8 @@ impl Operation for RevokeInvitation {
     }
 }
 
-/// Accepts an invitation: the account becomes a member, with a first workspace.
+/// Accepts an invitation: the account becomes a member, with a first workspace. Open as long as whoever invited may
+/// still invite to the role.
 pub struct AcceptInvitation {
     /// Who accepts: only the account of the address that was invited.
     pub account: AccountId,
@@ -189,6 +202,12 @@ impl Operation for AcceptInvitation {
 
     async fn run(&self, tx: &mut Tx) -> Result<Joined, Abort> {
         let account = who::account(tx, self.account).await?;
+        if account.mark.is_some() {
+            return Err(Error::conflict(
+                "this account is marked for deletion; restore it before you join a tenant",
+            )
+            .into());
+        }
         let record = open_for(
             tx,
             self.tenant,
@@ -198,6 +217,7 @@ impl Operation for AcceptInvitation {
             self.at,
         )
         .await?;
+        self.refuse_if_the_inviter_may_not(tx, &record).await?;
         let tenant: Tenant = tx
             .get(&keys::tenant(self.tenant))
             .await?
@@ -229,6 +249,21 @@ impl Operation for AcceptInvitation {
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+impl AcceptInvitation {
+    /// Whoever has left, or may less than before, brings nobody in any more.
+    async fn refuse_if_the_inviter_may_not(
+        &self,
+        tx: &mut Tx,
+        record: &Invitation,
+    ) -> Result<(), Abort> {
+        let needed = record.role.max(Role::Admin);
+        match who::member(tx, self.tenant, record.by, needed).await {
+            Err(Abort::Refused(_)) => Err(not_open()),
+            answered => answered.map(drop),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use coditect_core::{AccountId, Error, Kind, LoginId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::who;
@@ -17,8 +17,6 @@ use crate::{
 
 /// Hours without a rotation after which a sign-in ends.
 const IDLE_HOURS: i64 = 24;
-/// Hours after which a sign-in ends whatever happens (30 days).
-const LONGEST_HOURS: i64 = 30 * 24;
 /// Seconds in which the token before the current one still yields the current one: two tabs, a lost answer.
 const GRACE_SECONDS: i64 = 10;
 
@@ -75,7 +73,7 @@ impl Operation for OpenLogin {
             account: self.account,
             login: self.login,
         };
-        tx.expire(&expiring, longest(self.at))?;
+        tx.expire(&expiring, SignIn::end_of(self.at))?;
         let action = Action::SignedIn { login: self.login };
         tx.audit_account(self.account, &action, self.at).await?;
         Ok(())
@@ -100,7 +98,7 @@ impl OpenLogin {
                 account: self.account,
                 login,
             };
-            tx.keep(&expiring, longest(sign_in.at));
+            tx.keep(&expiring, SignIn::end_of(sign_in.at));
         }
         Ok(())
     }
@@ -158,6 +156,11 @@ impl Operation for RotateRefresh {
             return Ok(Rotation::Current(login.counter));
         }
         end(tx, self.account, self.login, self.at).await?;
+        if self.counter > login.counter {
+            // Given out after the backup from which the registry was restored. Which of the tokens given out since is
+            // the newest is not known any more, so nobody goes on by one; but none was used twice, either.
+            return Ok(Rotation::Ended);
+        }
         let action = Action::SignInRevoked { login: self.login };
         tx.audit_account(self.account, &action, self.at).await?;
         Ok(Rotation::Reused)
@@ -172,14 +175,7 @@ impl Operation for RotateRefresh {
 #[must_use]
 pub fn is_live(login: &Login, now: Timestamp) -> bool {
     now.duration_since(login.rotated_at).as_hours() < IDLE_HOURS
-        && now.duration_since(login.created_at).as_hours() < LONGEST_HOURS
-}
-
-/// When a sign-in of this time is over whatever happens, and its address forgotten.
-pub(super) fn longest(created_at: Timestamp) -> Timestamp {
-    created_at
-        .saturating_add(SignedDuration::from_hours(LONGEST_HOURS))
-        .unwrap_or(Timestamp::MAX)
+        && now < SignIn::end_of(login.created_at)
 }
 
 /// Signs out.
@@ -225,12 +221,13 @@ pub struct EndOtherLogins {
 #[async_trait]
 impl Operation for EndOtherLogins {
     const NAME: &'static str = "end_other_logins";
-    const IDEMPOTENT: bool = true;
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        for login in end_all_but(tx, self.account, self.keep, self.at).await? {
-            let action = Action::SignedOut { login };
+        let logins = end_all_but(tx, self.account, self.keep, self.at).await?;
+        if !logins.is_empty() {
+            // One entry a tenant: a hundred sign-ins times hundreds of tenants are more than a transaction holds.
+            let action = Action::SignedOutElsewhere { logins };
             tx.audit_account(self.account, &action, self.at).await?;
         }
         Ok(())

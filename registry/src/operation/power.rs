@@ -99,10 +99,15 @@ impl Suspend {
     }
 }
 
+/// The longest time between two sightings that counts as having run: five times the minute after which an observer
+/// looks again. A pod that could not be placed for hours, or a cluster that nobody saw, is not charged for them.
+const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(5);
+
 /// Counts the running time of workspaces into their users' months (by UTC). Sent for those that are seen to
-/// run, every now and then: the first time after power on only notes the start, each later one adds what has
-/// passed since, and what is left is added when the power goes off. So no second is counted twice, in
-/// whatever order and however often this arrives.
+/// run, every minute or so: the first time after power on only notes the start, each later one adds what has
+/// passed since, and what is left is added when the power goes off. What lies between two sightings that are more
+/// than five minutes apart is not counted: nobody saw it run. So no second is counted twice, in whatever order and
+/// however often this arrives.
 pub struct Meter {
     /// Which cell; workspaces of another are left alone.
     pub cell: CellName,
@@ -138,7 +143,11 @@ impl Operation for Meter {
             let key = part(WorkspacePart::Metering);
             match tx.get::<Metering>(&key).await? {
                 Some(metered) => {
-                    let counted = count(tx, &place, metered.until, until);
+                    let counted = if until.duration_since(metered.until) > LONGEST_GAP {
+                        until
+                    } else {
+                        count(tx, &place, metered.until, until)
+                    };
                     if counted != metered.until {
                         tx.put(&key, &Metering { until: counted })?;
                     }
@@ -154,7 +163,7 @@ impl Operation for Meter {
     }
 }
 
-/// Counts what is left of a run that ends at `at`.
+/// Counts what is left of a run that ends at `at`, if it was seen shortly before.
 pub(super) async fn end_run(
     tx: &mut Tx,
     place: &WorkspacePlace,
@@ -163,7 +172,9 @@ pub(super) async fn end_run(
 ) -> Result<(), Abort> {
     let key = keys::workspace(place.tenant, place.user, workspace, WorkspacePart::Metering);
     if let Some(metered) = tx.get::<Metering>(&key).await? {
-        count(tx, place, metered.until, at);
+        if at.duration_since(metered.until) <= LONGEST_GAP {
+            count(tx, place, metered.until, at);
+        }
         tx.clear(&key);
     }
     Ok(())

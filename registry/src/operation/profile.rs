@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use coditect_core::{AccountId, DisplayName, Error, LoginId, TenantId};
 use jiff::Timestamp;
 
-use super::login::end_all_but;
+use super::{
+    email::{forget_email_change, forget_password_reset},
+    login::end_all_but,
+};
 use crate::{
     keys,
     record::{Account, Action, Credential},
@@ -57,7 +60,8 @@ impl Operation for ChangeProfile {
     }
 }
 
-/// Replaces a person's password and ends every other sign-in.
+/// Replaces a person's password, ends every other sign-in and takes back whatever waits for a proof, a change of e-mail
+/// or another password: it may be the wish of whoever the person shuts out by this.
 pub struct ChangePassword {
     /// Who.
     pub account: AccountId,
@@ -89,6 +93,8 @@ impl Operation for ChangePassword {
         };
         tx.put(&keys::credential(self.account), &credential)?;
         end_all_but(tx, self.account, Some(self.keep), self.at).await?;
+        forget_email_change(tx, self.account).await?;
+        forget_password_reset(tx, self.account).await?;
         tx.audit(
             self.tenant,
             self.at,

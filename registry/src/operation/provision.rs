@@ -8,7 +8,10 @@ use coditect_core::{
 };
 use jiff::Timestamp;
 
-use super::sign_up::{Placement, Provisioned};
+use super::{
+    sign_up::{Placement, Provisioned},
+    staying::put_user,
+};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
@@ -120,18 +123,17 @@ pub(super) async fn add_member(
     let user = UserId::random();
     let cell = choose_cell(tx, &placement.cells).await?;
     let shard = Shard::of(user);
-    tx.put(
-        &keys::user(tenant, user),
-        &User {
-            account,
-            role,
-            cell: cell.name.clone(),
-            shard,
-            joined_at: at,
-            mark: None,
-            custody: None,
-        },
-    )?;
+    let record = User {
+        account,
+        role,
+        cell: cell.name.clone(),
+        shard,
+        joined_at: at,
+        mark: None,
+        removal: None,
+        custody: None,
+    };
+    put_user(tx, tenant, user, &record).await?;
     tx.put(
         &keys::user_place(user),
         &UserPlace {

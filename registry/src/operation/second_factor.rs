@@ -168,7 +168,6 @@ pub struct RemoveSecondFactor {
 #[async_trait]
 impl Operation for RemoveSecondFactor {
     const NAME: &'static str = "remove_second_factor";
-    const IDEMPOTENT: bool = true;
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {

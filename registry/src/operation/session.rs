@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use coditect_core::{AccountId, Error, SessionId, TenantId, UserId, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{who, workspace::owned};
+use super::{who, workspace::owned_to_change};
 use crate::{
     keys,
     record::{Expiring, Session},
@@ -50,7 +50,7 @@ impl Operation for OpenSession {
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
         check(&self.state)?;
-        let place = owned(tx, self.account, self.workspace).await?;
+        let place = owned_to_change(tx, self.account, self.workspace).await?;
         let key = keys::session(place.tenant, place.user, self.session);
         if tx.get::<Session>(&key).await?.is_some() {
             return Err(Error::conflict("a session of that id is open").into());

@@ -8,13 +8,20 @@ use coditect_core::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::provision::{Person, provision};
+use super::{
+    provision::{Person, provision},
+    upkeep::forget_registration,
+};
 use crate::{
     keys,
     record::{Registration, RegistrationState},
     registry::Operation,
     tx::{Abort, Tx},
 };
+
+/// Most sign-ups of one address that may wait for their proof. Anybody may name any address, and whoever has it must
+/// stay small enough to be erased in one transaction; the oldest makes room.
+const MOST_OF_ADDRESS: usize = 100;
 
 /// Whether a person must prove that an address is theirs before anything is provisioned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +95,7 @@ impl Operation for Register {
             }
         };
         if matches!(state, RegistrationState::Pending { .. }) {
+            self.make_room(tx).await?;
             let mention = keys::address_registration(&self.email, self.registration);
             tx.put(&mention, &self.registration)?;
         }
@@ -102,6 +110,26 @@ impl Operation for Register {
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+impl Register {
+    async fn make_room(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let range = keys::address_registrations(&self.email);
+        let mut waiting = Vec::new();
+        for (key, registration) in tx.scan_all::<RegistrationId>(&range).await? {
+            let record = tx
+                .get::<Registration>(&keys::registration(registration))
+                .await?;
+            waiting.push((record.map(|record| record.at), key, registration));
+        }
+        waiting.sort_by_key(|(at, _, _)| *at);
+        let surplus = (waiting.len() + 1).saturating_sub(MOST_OF_ADDRESS);
+        for (_, key, registration) in waiting.into_iter().take(surplus) {
+            forget_registration(tx, registration).await?;
+            tx.clear(&key);
+        }
+        Ok(())
     }
 }
 

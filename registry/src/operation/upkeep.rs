@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use coditect_core::{
-    AccountId, Epoch, ErasureId, Error, RegistrationId, RequestId, UserId, Version, WorkspaceId,
+    AccountId, Epoch, ErasureId, Error, RegistrationId, RequestId, UserId, WorkspaceId,
 };
 use jiff::Timestamp;
 
@@ -17,13 +17,15 @@ use crate::{
         WorkspacePlace,
     },
     registry::Operation,
-    tx::{Abort, Tx},
+    store::Key,
+    tx::{Abort, Tx, trailing_uuid},
 };
 
-/// Writes the tombstones of what was marked and whose grace period is over, a few at a time.
+/// Writes the tombstones of what was marked and whose grace period is over.
 pub struct BuryDue {
-    /// How many at most; each is a handful of keys.
-    pub limit: usize,
+    /// Entries of [`keys::grace_until`]. The janitor gives one at a time: one that cannot be buried must not hold up the
+    /// others, and a user may have as much as a transaction holds.
+    pub entries: Vec<Key>,
     /// Now.
     pub at: Timestamp,
 }
@@ -32,22 +34,24 @@ pub struct BuryDue {
 impl Operation for BuryDue {
     const NAME: &'static str = "bury_due";
     const IDEMPOTENT: bool = true;
-    /// How many marks were dealt with, whether or not they still held.
+    /// How many entries were there, whether or not their marks still held.
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
-        let (due, _) = tx
-            .scan::<Grace>(&keys::grace_until(self.at), self.limit)
-            .await?;
-        for (key, grace) in &due {
+        let mut done = 0;
+        for key in &self.entries {
+            let Some(grace) = tx.get::<Grace>(key).await? else {
+                continue;
+            };
             tx.clear(key);
             match grace {
-                Grace::Account { account } => self.bury_account(tx, *account).await?,
-                Grace::User { user } => self.bury_user(tx, *user).await?,
-                Grace::Workspace { workspace } => self.bury_workspace(tx, *workspace).await?,
+                Grace::Account { account } => self.bury_account(tx, account).await?,
+                Grace::User { user } => self.bury_user(tx, user).await?,
+                Grace::Workspace { workspace } => self.bury_workspace(tx, workspace).await?,
             }
+            done += 1;
         }
-        Ok(due.len())
+        Ok(done)
     }
 
     fn at(&self) -> Timestamp {
@@ -112,12 +116,10 @@ impl BuryDue {
     }
 }
 
-/// Forgets requests that nobody will send again, a few at a time.
+/// Forgets requests that nobody will send again.
 pub struct ForgetRequests {
-    /// Requests of hours before this.
-    pub before: Timestamp,
-    /// How many at most.
-    pub limit: usize,
+    /// Entries of [`keys::transactions_before`].
+    pub entries: Vec<Key>,
     /// Now.
     pub at: Timestamp,
 }
@@ -126,20 +128,17 @@ pub struct ForgetRequests {
 impl Operation for ForgetRequests {
     const NAME: &'static str = "forget_requests";
     const IDEMPOTENT: bool = true;
-    /// How many were forgotten.
+    /// How many there were.
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
-        let (old, _) = tx
-            .scan::<Version>(&keys::transactions_before(self.before), self.limit)
-            .await?;
-        for (key, _) in &old {
+        for key in &self.entries {
             let request: RequestId = keys::request_of(key)
                 .ok_or_else(|| Error::internal("a request's age without its id"))?;
             tx.clear(&keys::transaction(request));
             tx.clear(key);
         }
-        Ok(old.len())
+        Ok(self.entries.len())
     }
 
     fn at(&self) -> Timestamp {
@@ -147,13 +146,11 @@ impl Operation for ForgetRequests {
     }
 }
 
-/// Forgets sign-ups that nobody will complete or ask for any more, a few at a time: a pending one holds an
-/// address that was never proved.
+/// Forgets sign-ups that nobody will complete or ask for any more: a pending one holds an address that was never
+/// proved.
 pub struct ForgetRegistrations {
-    /// Sign-ups of hours before this.
-    pub before: Timestamp,
-    /// How many at most.
-    pub limit: usize,
+    /// Entries of [`keys::registrations_before`].
+    pub entries: Vec<Key>,
     /// Now.
     pub at: Timestamp,
 }
@@ -162,18 +159,17 @@ pub struct ForgetRegistrations {
 impl Operation for ForgetRegistrations {
     const NAME: &'static str = "forget_registrations";
     const IDEMPOTENT: bool = true;
-    /// How many were forgotten.
+    /// How many there were.
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx) -> Result<usize, Abort> {
-        let range = keys::registrations_before(self.before);
-        let (old, _) = tx.scan::<RegistrationId>(&range, self.limit).await?;
-        for (key, registration) in &old {
-            forget_registration(tx, *registration).await?;
+        for key in &self.entries {
+            let registration = RegistrationId::from_bytes(*trailing_uuid(key)?.as_bytes());
+            forget_registration(tx, registration).await?;
             // The age is also cleared if the sign-up it belongs to is gone already.
             tx.clear(key);
         }
-        Ok(old.len())
+        Ok(self.entries.len())
     }
 
     fn at(&self) -> Timestamp {

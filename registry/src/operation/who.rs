@@ -30,6 +30,14 @@ pub(super) async fn user(tx: &mut Tx, user: UserId) -> Result<(UserPlace, User),
     Ok((place, record))
 }
 
+/// A user of this tenant.
+pub(super) async fn in_tenant(tx: &mut Tx, tenant: TenantId, id: UserId) -> Result<User, Abort> {
+    Ok(tx
+        .get(&keys::user(tenant, id))
+        .await?
+        .ok_or_else(no_such_user)?)
+}
+
 /// A user of this account. Somebody else's is answered like one that does not exist.
 pub(super) async fn own_user(
     tx: &mut Tx,
@@ -50,10 +58,23 @@ pub(super) async fn own_active_user(
     id: UserId,
 ) -> Result<(UserPlace, User), Abort> {
     let (place, record) = own_user(tx, account, id).await?;
-    if record.mark.is_some() {
-        return Err(Error::conflict("this user is marked for deletion; restore it first").into());
-    }
+    refuse_marked(&record)?;
     Ok((place, record))
+}
+
+/// Refuses who is on the way out: their work waits for whoever decides what becomes of it.
+pub(super) fn refuse_marked(user: &User) -> Result<(), Error> {
+    if user.removal.is_some() {
+        return Err(Error::conflict(
+            "this membership has ended; ask an owner or an admin of the tenant to restore it",
+        ));
+    }
+    if user.mark.is_some() {
+        return Err(Error::conflict(
+            "this user is marked for deletion; restore it first",
+        ));
+    }
+    Ok(())
 }
 
 /// The account's own user in the tenant, who must at least have this role and stay.

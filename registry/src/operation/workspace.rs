@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use coditect_core::{
-    AccountId, CellSummary, Entitlement, Error, Kind, Power, Standing, WorkspaceId, WorkspaceName,
+    AccountId, CellSummary, Entitlement, Error, Kind, Power, Standing, TenantId, UserId,
+    WorkspaceId, WorkspaceName,
 };
 use jiff::Timestamp;
 
 use super::{
     power::end_run,
     provision::{NewWorkspace, add_workspace},
+    who,
 };
 use crate::{
     keys::{self, WorkspacePart},
@@ -24,7 +26,7 @@ pub struct CreateWorkspace {
     /// Who asks; must be the user's account.
     pub account: AccountId,
     /// Whose it becomes.
-    pub user: coditect_core::UserId,
+    pub user: UserId,
     /// What it is called.
     pub name: WorkspaceName,
     /// What the user's tenant may use.
@@ -127,7 +129,7 @@ impl Operation for RenameWorkspace {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        let place = owned(tx, self.account, self.workspace).await?;
+        let place = owned_to_change(tx, self.account, self.workspace).await?;
         let key = keys::workspace(
             place.tenant,
             place.user,
@@ -237,6 +239,36 @@ pub(super) async fn owned(
     } else {
         Err(no_such_workspace().into())
     }
+}
+
+/// As [`owned`], to change it: not of a user on the way out.
+pub(super) async fn owned_to_change(
+    tx: &mut Tx,
+    account: AccountId,
+    workspace: WorkspaceId,
+) -> Result<WorkspacePlace, Abort> {
+    let place = owned(tx, account, workspace).await?;
+    let user = who::in_tenant(tx, place.tenant, place.user).await?;
+    who::refuse_marked(&user)?;
+    Ok(place)
+}
+
+/// Turns all workspaces of a user off.
+pub(super) async fn stop_all(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, UserId),
+    row: &IntentRow,
+    off: &PowerState,
+) -> Result<(), Abort> {
+    let place = WorkspacePlace {
+        tenant,
+        user: id,
+        cell: row.intent.cell.clone(),
+    };
+    for workspace in &row.intent.workspaces {
+        set_power(tx, &place, workspace.id, off.clone()).await?;
+    }
+    Ok(())
 }
 
 /// Writes the power wanted, ends the metering of a run that ends, and tells the observer; false if the power

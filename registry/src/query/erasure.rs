@@ -1,10 +1,10 @@
 //! Who was erased.
 
-use coditect_core::{ErasureId, Result};
+use coditect_core::{ErasureId, Error, Result};
 
 use crate::{
     keys,
-    record::{Erasure, IdentityHash},
+    record::{ErasedUsers, Erasure, IdentityHash},
     registry::View,
     tx::trailing_uuid,
 };
@@ -15,7 +15,22 @@ impl View {
     /// # Errors
     /// As the store.
     pub async fn erasure(&mut self, erasure: ErasureId) -> Result<Option<Erasure>> {
-        Ok(self.tx.get(&keys::erasure(erasure)).await?)
+        match self.tx.get(&keys::erasure(erasure)).await? {
+            Some(record) => Ok(Some(self.whole(erasure, record).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The record with all of its users.
+    async fn whole(&mut self, erasure: ErasureId, mut record: Erasure) -> Result<Erasure> {
+        for number in 1..=std::mem::take(&mut record.further) {
+            let key = keys::erasure_users(erasure, number);
+            let part = self.tx.get::<ErasedUsers>(&key).await?.ok_or_else(|| {
+                Error::internal("an erasure lacks some of its users; take it from a backup")
+            })?;
+            record.users.extend(part.users);
+        }
+        Ok(record)
     }
 
     /// At most `limit` erasures behind `after`, in order of id, and whether there are more: the ledger that a
@@ -33,15 +48,11 @@ impl View {
             range = range.after(&keys::erasure(after));
         }
         let (found, more) = self.tx.scan(&range, limit).await?;
-        let erasures = found
-            .into_iter()
-            .map(|(key, record)| {
-                Ok((
-                    ErasureId::from_bytes(*trailing_uuid(&key)?.as_bytes()),
-                    record,
-                ))
-            })
-            .collect::<Result<_>>()?;
+        let mut erasures = Vec::with_capacity(found.len());
+        for (key, record) in found {
+            let erasure = ErasureId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+            erasures.push((erasure, self.whole(erasure, record).await?));
+        }
         Ok((erasures, more))
     }
 

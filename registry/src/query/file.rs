@@ -2,13 +2,11 @@
 
 use coditect_core::{FilePath, Result, WorkspaceId};
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::{
     keys::{self, KeyPart},
     record::{Discard, FileMetadata, Snapshot, WorkspacePlace, decode},
     registry::View,
-    tx::trailing_uuid,
 };
 
 /// How many entries are read at a time: files with all their snapshots.
@@ -98,15 +96,12 @@ impl View {
         Ok(u64::try_from(self.tx.number(&key).await?).unwrap_or(0))
     }
 
-    /// At most `limit` bytes to be removed from object storage.
+    /// At most `limit` entries of what may be removed from object storage by now.
     ///
     /// # Errors
     /// As the store.
-    pub async fn discards(&mut self, limit: usize) -> Result<Vec<(Uuid, Discard)>> {
-        let (found, _) = self.tx.scan(&keys::discards(), limit).await?;
-        found
-            .into_iter()
-            .map(|(key, discard)| Ok((trailing_uuid(&key)?, discard)))
-            .collect()
+    pub async fn discards(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Discard>> {
+        let (found, _) = self.tx.scan(&keys::discards_until(now), limit).await?;
+        Ok(found.into_iter().map(|(_, discard)| discard).collect())
     }
 }

@@ -1,7 +1,7 @@
 //! What a tenant may use, what it pays, what was used.
 
-use coditect_core::{AccountId, ExternalId, Limits, PlanName, TenantId};
-use jiff::Timestamp;
+use coditect_core::{AccountId, ExternalId, Limits, PlanName, TenantId, UserId};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a tenant may use, and since when.
@@ -22,6 +22,17 @@ pub struct License {
     pub decided_by: Option<AccountId>,
 }
 
+/// A change of plan that has not reached every user of its tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanChange {
+    /// The tenant's plan.
+    pub plan: PlanName,
+    /// How large volumes are at least by it, in GiB.
+    pub storage_gib: u32,
+    /// Users up to and including this one have followed.
+    pub after: Option<UserId>,
+}
+
 /// A tenant at Stripe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Billing {
@@ -36,6 +47,10 @@ pub struct Billing {
     /// When the newest event that this record holds happened at Stripe; older ones change nothing, because Stripe
     /// does not send events in order (<https://docs.stripe.com/webhooks#event-ordering>).
     pub as_of: Option<Timestamp>,
+    /// When Stripe was last asked for what this record holds, because two events of one second did not tell; by our
+    /// clock.
+    #[serde(default)]
+    pub fetched_at: Option<Timestamp>,
 }
 
 /// An invoice: what law requires to be kept. Name and address are on Stripe's copy.
@@ -64,6 +79,18 @@ pub struct StripeEvent {
     pub tenant: TenantId,
     /// False if a newer one had come before it.
     pub applied: bool,
+}
+
+impl StripeEvent {
+    /// Stripe sends an event again for up to three days (<https://docs.stripe.com/webhooks#retries>), an operator may
+    /// for thirty.
+    const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+    /// When it is forgotten.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.at.saturating_add(Self::KEPT).unwrap_or(Timestamp::MAX)
+    }
 }
 
 /// What is counted of a user's month.

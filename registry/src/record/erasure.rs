@@ -18,10 +18,20 @@ pub struct Erasure {
     pub complete: bool,
     /// The users that were deleted.
     pub users: Vec<ErasedUser>,
+    /// How many records of [`ErasedUsers`] hold the rest of them; 0 once they are together.
+    #[serde(default)]
+    pub further: u32,
     /// The person's addresses and linked identities.
     pub identities: Vec<IdentityHash>,
     /// What was kept.
     pub kept: Vec<Kept>,
+}
+
+/// Further users of an erasure of more than one value holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedUsers {
+    /// The users.
+    pub users: Vec<ErasedUser>,
 }
 
 /// A user that was deleted with a person.

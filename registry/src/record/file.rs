@@ -1,8 +1,9 @@
 //! A workspace's files: what is known of each, and where the bytes of its snapshots are.
 
 use coditect_core::{UserId, WorkspaceId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A file as its workspace last reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,13 +38,25 @@ pub fn object_prefix(user: UserId, workspace: WorkspaceId) -> String {
     format!("files/{user}/{workspace}/")
 }
 
+/// The object of one upload.
+#[must_use]
+pub fn object_name(user: UserId, workspace: WorkspaceId, upload: Uuid) -> String {
+    format!("{}{upload}", object_prefix(user, workspace))
+}
+
+/// How long an upload may take from the moment it was allowed: whoever allows one must make it end by then. What is
+/// erased is removed from object storage once more after this, for what arrived meanwhile.
+pub const LONGEST_UPLOAD: SignedDuration = SignedDuration::from_hours(1);
+
 /// Bytes in object storage that nothing refers to any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discard {
+    /// Which entry of the list.
+    pub id: Uuid,
     /// The object, or with `all_below` the prefix of many.
     pub object: String,
     /// True if everything below it goes.
     pub all_below: bool,
-    /// Since when nothing refers to it.
-    pub at: Timestamp,
+    /// From when on it may be removed.
+    pub due: Timestamp,
 }

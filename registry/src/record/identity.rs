@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use coditect_core::{Email, ExternalId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Somebody else's sign-in that the account may be entered with.
@@ -62,6 +62,15 @@ pub struct SignIn {
 }
 
 impl SignIn {
+    /// How long a sign-in lasts at most, and its address is kept.
+    pub const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+    /// When a sign-in of this time is over whatever happens, and its address forgotten.
+    #[must_use]
+    pub fn end_of(at: Timestamp) -> Timestamp {
+        at.saturating_add(Self::LONGEST).unwrap_or(Timestamp::MAX)
+    }
+
     /// Longest name of a browser that is kept; the rest is cut off.
     pub const LONGEST_AGENT: usize = 256;
 }

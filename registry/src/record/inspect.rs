@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::{
     Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation,
-    Credential, Discard, EmailChange, Erasure, Expiring, FileMetadata, Grace, IntentRow,
-    Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message, MessageChunk, Metering,
-    PasswordReset, PowerState, Quarantine, ReapEntry, Record, Registration, Restart, Revocation,
-    Rollout, SecondFactor, Session, SignIn, Snapshot, Status, StripeEvent, Tenant, Tombstone,
-    TransactionRecord, User, UserPlace, Workspace, WorkspacePlace, decode,
+    Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, Grace,
+    IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message, MessageChunk,
+    Metering, PasswordReset, PlanChange, PowerState, Purge, Quarantine, ReapEntry, Record,
+    Registration, Restart, Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot, Status,
+    StripeEvent, Tenant, Tombstone, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace,
+    decode,
 };
 use crate::store::StoreError;
 
@@ -58,9 +59,10 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         | "address/{email}/registration/{registration}"
         | "account/{a}/registration/{registration}" => record::<coditect_core::RegistrationId>,
         "address/{email}/invitation/{t}/{i}" => record::<TenantId>,
-        "email/{email}" | "oauth/{provider}/{subject}" | "tenant/{t}/member/{u}" => {
-            record::<AccountId>
-        }
+        "email/{email}"
+        | "oauth/{provider}/{subject}"
+        | "tenant/{t}/member/{u}"
+        | "tenant/{t}/staying/{n}/{ts}/{u}" => record::<AccountId>,
         "slug/{slug}" => record::<WorkspaceId>,
         "stripe_customer/{customer}" | "custody/{a}/{u}" => record::<TenantId>,
         "api_key/{hash}" => record::<ApiKeyPlace>,
@@ -70,6 +72,7 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "tenant/{t}/profile" => record::<Tenant>,
         "tenant/{t}/invitation/{i}" => record::<Invitation>,
         "tenant/{t}/license" | "tenant/{t}/license_history/{n}" => record::<License>,
+        "plan_change/{t}" => record::<PlanChange>,
         "tenant/{t}/billing" => record::<Billing>,
         "tenant/{t}/user/{u}/profile" => record::<User>,
         "tenant/{t}/user/{u}/usage/{month}/{kind}"
@@ -111,12 +114,15 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "reap/{cell}/{id}" => record::<ReapEntry>,
         "grace/{second}/{id}" => record::<Grace>,
         "expiry/{hour}/{what}/{name}" => record::<Expiring>,
-        "discard/{id}" => record::<Discard>,
+        "purge/{t}/{id}" => record::<Purge>,
+        "discard/{second}/{id}" => record::<Discard>,
         "txn/{request}" => record::<TransactionRecord>,
         "audit/{t}/{version}" => record::<AuditEntry>,
         "invoice/{t}/{invoice}" => record::<Invoice>,
         "stripe_event/{event}" => record::<StripeEvent>,
         "erasure/{e}" => record::<Erasure>,
+        "erasure_users/{e}/{n}" => record::<ErasedUsers>,
+        "invoice_customer/{customer}" => record::<TenantId>,
         "erased/{hash}" => record::<ErasureId>,
         _ => return None,
     })

@@ -12,6 +12,7 @@ mod inspect;
 mod llm;
 mod member;
 mod observed;
+mod purge;
 mod rollout;
 mod session;
 mod tenant;
@@ -23,17 +24,18 @@ use coditect_core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use account::{Account, Credential, Login, Registration, RegistrationState};
-pub use billing::{Billing, Invoice, License, StripeEvent, UsageKind};
+pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
-pub use erasure::{ErasedUser, Erasure, Kept};
+pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};
 pub use expiring::Expiring;
-pub use file::{Discard, FileMetadata, Snapshot, object_prefix};
+pub use file::{Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, object_name, object_prefix};
 pub use identity::{EmailChange, LinkedIdentity, PasswordReset, SecondFactor, SignIn};
 pub use identity_hash::{IdentityHash, IdentityKey};
 pub use inspect::inspect;
 pub use llm::{Author, Conversation, Message, MessageChunk};
 pub use member::Invitation;
 pub use observed::{CellState, Quarantine, ReapEntry, Restart};
+pub use purge::Purge;
 pub use rollout::{Rollout, RolloutState};
 pub use session::{ApiKey, ApiKeyPlace, Session};
 pub use tenant::{
@@ -105,17 +107,20 @@ records!(
     ApiKey,
     ApiKeyPlace,
     License,
+    PlanChange,
     Billing,
     Invoice,
     StripeEvent,
     FileMetadata,
     Snapshot,
     Discard,
+    Purge,
     Conversation,
     Message,
     MessageChunk,
     Invitation,
     Erasure,
+    ErasedUsers,
     Expiring,
     Rollout,
     Revocation,

@@ -21,10 +21,11 @@ pub struct Tenant {
 /// What a user may do in a tenant.
 ///
 /// Ordered: who may more is greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// May use workspaces.
+    #[default]
     Member,
     /// May manage members.
     Admin,
@@ -57,12 +58,30 @@ pub struct User {
     pub shard: Shard,
     /// When they joined.
     pub joined_at: Timestamp,
-    /// Set while the user is on its way out.
+    /// Set while the user is on its way out: of the removal and the person's own request, what is due first.
     #[serde(default)]
     pub mark: Option<Mark>,
+    /// Set while the membership is ended, by the member or by somebody else. Only who manages members takes it back.
+    #[serde(default)]
+    pub removal: Option<Mark>,
     /// Set once somebody left this user behind and `account` was given it.
     #[serde(default)]
     pub custody: Option<Custody>,
+}
+
+impl User {
+    /// True if it is a member who is not on their way out.
+    #[must_use]
+    pub const fn stays(&self) -> bool {
+        self.mark.is_none() && self.custody.is_none()
+    }
+
+    /// The role that is needed at least to decide about this user: of the member, or of whoever left it behind.
+    #[must_use]
+    pub fn rank(&self) -> Role {
+        self.custody
+            .map_or(self.role, |custody| custody.role.max(self.role))
+    }
 }
 
 /// That a user was left behind and given to somebody else.
@@ -73,6 +92,9 @@ pub struct Custody {
     /// True if it was given to the organisation: the account that has it is one of its owners, and another takes
     /// over when that one leaves.
     pub organisation: bool,
+    /// What whoever left it behind was: who may less does not decide about it.
+    #[serde(default)]
+    pub role: Role,
 }
 
 /// A sign-in that ended before its time, so that whoever let it in shuts it out.
@@ -169,6 +191,9 @@ pub enum Action {
     SignedOut {
         login: LoginId,
     },
+    SignedOutElsewhere {
+        logins: Vec<LoginId>,
+    },
     /// An old refresh token was used again: the sign-in was ended.
     SignInRevoked {
         login: LoginId,
@@ -209,6 +234,9 @@ pub enum Action {
         user: UserId,
     },
     MemberLeft {
+        user: UserId,
+    },
+    MemberRestored {
         user: UserId,
     },
     RoleChanged {

@@ -49,6 +49,8 @@ pub enum PowerCause {
     LongestSession,
     /// It was marked for deletion.
     Deletion,
+    /// It went to somebody else.
+    HandedOver,
     /// The registry was rebuilt from Git: off until somebody starts it.
     Restored,
     /// A sign-up starts at once.

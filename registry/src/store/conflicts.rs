@@ -12,9 +12,13 @@ use super::{Key, KeyRange, StoreError, limits};
 /// How long writes are remembered: a transaction may be as old as it may be, and a little more, because
 /// its age is measured elsewhere.
 const MEMORY: Duration = limits::TRANSACTION_AGE.saturating_add(Duration::from_secs(1));
-/// How many bytes of keys are remembered at most. Beyond, the oldest are forgotten early, and whoever
-/// read before them has to begin again.
+/// How many bytes of memory they take at most, so that however much is written, an import included, the process stays
+/// as small. Beyond, the oldest are forgotten early, and whoever read before them has to begin again: at a hundred
+/// thousand keys a second, who began three seconds ago.
 const MEMORY_BYTES: usize = 64 << 20;
+/// What a key takes beside its bytes wherever it is kept: its vector, its place in a list or a tree that is filled by
+/// two thirds, and what the allocator adds.
+const KEY_OVERHEAD: usize = 48;
 
 /// The keys that one transaction wrote.
 #[derive(Clone, Debug, Default)]
@@ -26,13 +30,13 @@ pub(super) struct Written {
 }
 
 impl Written {
+    /// How much memory it takes to remember this: a key stands in its commit and in the tree of all keys.
     fn bytes(&self) -> usize {
-        let ranges: usize = self
-            .ranges
-            .iter()
-            .map(|range| range.begin.len() + range.end.len())
-            .sum();
-        self.keys.iter().map(Vec::len).sum::<usize>() + ranges
+        let of = |key: &Key| key.len() + KEY_OVERHEAD;
+        let keys: usize = self.keys.iter().map(|key| 2 * of(key)).sum();
+        let ranges = self.ranges.iter();
+        let ranges: usize = ranges.map(|range| of(&range.begin) + of(&range.end)).sum();
+        keys + ranges
     }
 }
 
@@ -49,6 +53,7 @@ pub(super) struct RecentWrites {
     last_write: BTreeMap<Key, Version>,
     commits: VecDeque<Commit>,
     bytes: usize,
+    most_bytes: usize,
 }
 
 impl RecentWrites {
@@ -59,6 +64,7 @@ impl RecentWrites {
             last_write: BTreeMap::new(),
             commits: VecDeque::new(),
             bytes: 0,
+            most_bytes: MEMORY_BYTES,
         }
     }
 
@@ -118,7 +124,7 @@ impl RecentWrites {
     /// Forgets what no transaction can still have missed.
     pub(super) fn forget(&mut self, now: Instant) {
         while let Some(oldest) = self.commits.front()
-            && (self.bytes > MEMORY_BYTES || now.saturating_duration_since(oldest.at) > MEMORY)
+            && (self.bytes > self.most_bytes || now.saturating_duration_since(oldest.at) > MEMORY)
             && let Some(oldest) = self.commits.pop_front()
         {
             self.floor = oldest.version;
@@ -185,6 +191,32 @@ mod tests {
         check(10, b"z", b"zz").unwrap();
         check(12, b"a", b"zz").unwrap();
         recent.check(Version(0), &[]).unwrap();
+    }
+
+    #[test]
+    fn memory_is_bounded_however_much_is_written_at_once() {
+        let now = Instant::now();
+        let mut recent = RecentWrites::since(Version(0));
+        recent.most_bytes = 1 << 20;
+        // Twice as many keys as fit, of a size as the registry has them, in commits as an import makes them.
+        let most = recent.most_bytes / (2 * (60 + KEY_OVERHEAD));
+        let each = 100;
+        for commit in 0..2 * most / each {
+            let keys = (0..each).map(|key| format!("{:060}", commit * each + key).into_bytes());
+            let written = Written {
+                keys: keys.collect(),
+                ranges: vec![],
+            };
+            recent.record(Version(commit as u64 + 1), now, written);
+            recent.forget(now);
+            assert!(recent.last_write.len() <= most);
+        }
+        assert!(recent.last_write.len() > most - each);
+        let read = [range(b"0", b"1")];
+        assert!(matches!(
+            recent.check(Version(1), &read),
+            Err(StoreError::TooOld)
+        ));
     }
 
     #[test]

@@ -2,27 +2,29 @@
 
 use std::sync::Arc;
 
-use coditect_core::{CellName, UserId, WorkspaceId};
+use coditect_core::{CellName, ExternalId, LoginId, RequestId, UserId, WorkspaceId};
 use coditect_registry::{
+    Registry,
     check::{Problem, Report, check},
     keys,
+    operation::{ApplyStripeEvent, LinkCustomer, MarkAccount, OpenLogin},
     record::{UserPlace, encode},
     store::{Isolation, KeyRange, Store, embedded::EmbeddedStore},
 };
 use foundationdb_tuple::pack;
 use uuid::Uuid;
 
-use crate::support::{at, content, memory, people};
+use crate::support::{at, content, memory, people, register};
 
-async fn look(store: &Arc<dyn Store>) -> Report {
+pub(crate) async fn look(store: &Arc<dyn Store>) -> Report {
     check(store, None, &|_| {}).await.unwrap()
 }
 
-async fn repair(store: &Arc<dyn Store>) -> Report {
+pub(crate) async fn repair(store: &Arc<dyn Store>) -> Report {
     check(store, Some(at(60)), &|_| {}).await.unwrap()
 }
 
-async fn write(store: &Arc<dyn Store>, key: &[u8], value: Option<&[u8]>) {
+pub(crate) async fn write(store: &Arc<dyn Store>, key: &[u8], value: Option<&[u8]>) {
     let mut transaction = store.begin().await.unwrap();
     match value {
         Some(value) => transaction.set(key, value),
@@ -54,7 +56,7 @@ async fn first_of(store: &Arc<dyn Store>, pattern: &str) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Everything but audit, which notes repairs.
-async fn state(store: &Arc<dyn Store>) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) async fn state(store: &Arc<dyn Store>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let audit = KeyRange::below(&pack(&("audit",)));
     let mut all = content(store).await;
     all.retain(|(key, _)| !audit.contains(key));
@@ -85,6 +87,7 @@ async fn an_index_that_is_gone_is_found_and_written_again() {
         "workspace/{w}",
         "membership/{a}/{t}",
         "tenant/{t}/member/{u}",
+        "tenant/{t}/staying/{n}/{ts}/{u}",
         "registration_age/{hour}/{registration}",
         "grace/{second}/{id}",
         "txn_age/{hour}/{request}",
@@ -141,6 +144,14 @@ async fn an_entry_that_leads_nowhere_is_found_and_removed() {
         (
             pack(&("tenant", stranger, "member", stranger)),
             copied("tenant/{t}/member/{u}").await.1,
+        ),
+        (
+            pack(&("tenant", stranger, "staying", 0, 7_i64, stranger)),
+            copied("tenant/{t}/staying/{n}/{ts}/{u}").await.1,
+        ),
+        (
+            pack(&("custody", stranger, stranger)),
+            encode(&place.tenant).unwrap(),
         ),
         (
             pack(&(
@@ -201,6 +212,67 @@ async fn a_cells_number_of_users_is_counted() {
         assert_eq!(repair(&store).await.repaired, 1);
         assert_eq!(look(&store).await.findings, []);
     }
+}
+
+#[tokio::test]
+async fn what_would_never_be_forgotten_is_put_on_its_list_again() {
+    let store = memory();
+    let registry = Registry::open(Arc::clone(&store)).await.unwrap();
+    let register = register("ada@example.com");
+    registry
+        .apply(RequestId::random(), &register)
+        .await
+        .unwrap();
+    let mut view = registry.view().await.unwrap();
+    let (account, _) = view
+        .account_by_email(&register.email)
+        .await
+        .unwrap()
+        .unwrap();
+    let tenant = view.memberships(account).await.unwrap()[0].0;
+    let login = OpenLogin {
+        account,
+        login: LoginId::random(),
+        credential_of: None,
+        from: None,
+        at: at(1),
+    };
+    registry.apply(RequestId::random(), &login).await.unwrap();
+    let customer: ExternalId = "cus_1".parse().unwrap();
+    let link = LinkCustomer {
+        actor: None,
+        tenant,
+        customer: customer.clone(),
+        at: at(2),
+    };
+    registry.apply(RequestId::random(), &link).await.unwrap();
+    let event = ApplyStripeEvent {
+        event: "evt_1".parse().unwrap(),
+        happened_at: at(3),
+        customer,
+        subscription: None,
+        fetched_at: None,
+        invoice: None,
+        at: at(3),
+    };
+    registry.apply(RequestId::random(), &event).await.unwrap();
+    let mark = MarkAccount {
+        account,
+        until: at(1_000),
+        at: at(4),
+    };
+    registry.apply(RequestId::random(), &mark).await.unwrap();
+    assert_eq!(look(&store).await.findings, []);
+    let whole = state(&store).await;
+    let mut transaction = store.begin().await.unwrap();
+    for word in ["expiry", "grace"] {
+        transaction.clear_range(&KeyRange::below(&pack(&(word,))));
+    }
+    transaction.commit().await.unwrap();
+    let found = look(&store).await;
+    assert!(found.findings.iter().all(|finding| finding.repairable));
+    while repair(&store).await.repaired > 0 {}
+    assert_eq!(state(&store).await, whole);
 }
 
 /// What only a person can decide is named and left alone.

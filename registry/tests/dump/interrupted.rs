@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use coditect_core::{Kind, RequestId, Version};
 use coditect_registry::{
     Registry, dump,
+    record::encode,
     store::{
         Isolation, KeyRange, Page, Store, StoreError, Transaction, Value,
         faulty::{Fault, FaultyStore},
@@ -213,5 +214,27 @@ async fn unknown_results_and_conflicts_double_nothing() {
         .await
         .unwrap();
         assert_eq!(export(&target).await.0, lines);
+    }
+}
+
+#[tokio::test]
+async fn nobody_writes_into_a_registry_that_is_being_imported() {
+    let target = memory();
+    // A program that was there first: it opened the registry when that was empty.
+    let early = Registry::open(Arc::clone(&target)).await.unwrap();
+    let unfinished = |finished| dump::ImportState {
+        sha256: "ab".repeat(32),
+        finished,
+    };
+    for (finished, writes) in [(false, false), (true, true)] {
+        let mut transaction = target.begin().await.unwrap();
+        let state = encode(&unfinished(finished)).unwrap();
+        transaction.set(&foundationdb_tuple::pack(&("import",)), &state);
+        transaction.commit().await.unwrap();
+        let before = content(&target).await;
+        let sign_up = register("early@example.com");
+        let done = early.apply(RequestId::random(), &sign_up).await;
+        assert_eq!(done.is_ok(), writes, "{done:?}");
+        assert_eq!(content(&target).await != before, writes);
     }
 }

@@ -5,5 +5,6 @@
 mod checks;
 mod damage;
 mod interrupted;
+mod members;
 mod support;
 mod whole;

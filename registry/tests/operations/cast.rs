@@ -10,8 +10,9 @@ use coditect_registry::{
         PutFiles, RecordUsage, Register, RequestEmail, RequestPasswordReset, Subscription,
         Verification,
     },
-    record::{Author, Invoice, Role, UsageKind, object_prefix},
+    record::{Author, Invoice, Role, UsageKind},
 };
+use uuid::Uuid;
 
 use crate::{
     observer::local,
@@ -182,10 +183,7 @@ async fn files(world: &World, person: &Provisioned) {
                     content: Some(FileContent {
                         size: 1,
                         hash: content.repeat(64),
-                        object: Some(format!(
-                            "{}{content}",
-                            object_prefix(person.user, person.workspace)
-                        )),
+                        object: Some(Uuid::new_v4()),
                     }),
                     modified_at: at(49),
                 }],
@@ -219,6 +217,7 @@ async fn pay(world: &World, person: &Provisioned) {
                 paid_until: Some(at(90_000)),
                 plan: Some(("pro".parse().unwrap(), LIMITS)),
             }),
+            fetched_at: None,
             invoice: Some((
                 external("in_ada"),
                 Invoice {

@@ -107,3 +107,26 @@ async fn racing_messages_each_get_a_number() {
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn an_answer_that_was_lost_does_not_delete_what_was_said_since() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let conversation = ConversationId::random();
+    world
+        .done(&append(&ada, conversation, "before".into()))
+        .await;
+    let delete = DeleteConversation {
+        account: ada.account,
+        user: ada.user,
+        conversation,
+        at: at(2),
+    };
+    let request = RequestId::random();
+    world.registry.apply(request, &delete).await.unwrap();
+    world
+        .done(&append(&ada, conversation, "since".into()))
+        .await;
+    world.registry.apply(request, &delete).await.unwrap();
+    assert!(holds(&world.bytes().await, "since"));
+}

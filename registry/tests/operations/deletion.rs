@@ -1,6 +1,6 @@
 use coditect_core::{CellName, Phase, Power, RequestId, Standing};
 use coditect_registry::operation::{
-    BuryDue, BuryMissing, ChangePassword, DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount,
+    BuryMissing, ChangePassword, DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount,
     MarkWorkspace, OpenLogin, RestoreAccount, RestoreWorkspace, SetPower,
 };
 
@@ -62,20 +62,7 @@ async fn a_mark_suspends_and_can_be_undone_until_it_is_due() {
         .apply(RequestId::random(), &restore)
         .await
         .unwrap();
-    assert_eq!(
-        world
-            .registry
-            .apply(
-                RequestId::random(),
-                &BuryDue {
-                    limit: 10,
-                    at: at(1_000)
-                }
-            )
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(world.bury_due(1_000).await, 0);
     assert_eq!(
         world
             .registry
@@ -122,34 +109,8 @@ async fn what_is_due_is_buried_and_only_that() {
         .await
         .unwrap();
 
-    assert_eq!(
-        world
-            .registry
-            .apply(
-                RequestId::random(),
-                &BuryDue {
-                    limit: 10,
-                    at: at(99)
-                }
-            )
-            .await
-            .unwrap(),
-        0
-    );
-    assert_eq!(
-        world
-            .registry
-            .apply(
-                RequestId::random(),
-                &BuryDue {
-                    limit: 10,
-                    at: at(100)
-                }
-            )
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(world.bury_due(99).await, 0);
+    assert_eq!(world.bury_due(100).await, 1);
     let mut view = world.registry.view().await.unwrap();
     assert_eq!(view.workspaces(ada.user).await.unwrap().len(), 1);
     assert!(
@@ -161,21 +122,7 @@ async fn what_is_due_is_buried_and_only_that() {
     );
     assert!(view.user(bob.user).await.unwrap().is_some());
 
-    assert_eq!(
-        world
-            .registry
-            .apply(
-                RequestId::random(),
-                &BuryDue {
-                    limit: 10,
-                    at: at(200)
-                }
-            )
-            .await
-            .unwrap(),
-        2,
-        "the user and the account"
-    );
+    assert_eq!(world.bury_due(200).await, 2, "the user and the account");
     let mut view = world.registry.view().await.unwrap();
     assert!(view.user(bob.user).await.unwrap().is_none());
     assert!(
@@ -218,20 +165,7 @@ async fn an_account_comes_back_within_its_grace() {
         )
         .await
         .unwrap();
-    assert_eq!(
-        world
-            .registry
-            .apply(
-                RequestId::random(),
-                &BuryDue {
-                    limit: 10,
-                    at: at(500)
-                }
-            )
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(world.bury_due(500).await, 0);
     world.create(&ada, "second").await.unwrap();
 }
 

@@ -20,7 +20,8 @@ version and JSON; numbers that are added to atomically are eight bytes, little-e
 - **Kept**: how long one is there. What expires has an entry under `expiry/…`, by which the janitor finds it.
 - **Export**: *yes*, as it is; *in order*, without its versionstamp, and appended anew on import; *no*, it is made anew.
 - **Erasure** of the person concerned: *removed* in the same transaction; *with the last user* of the tenant; *kept*,
-  and why; – of nobody in particular.
+  and why; – of nobody in particular. A history of more than 50,000 messages and a workspace's files above 10,000 lose in
+  that transaction whatever leads to them, and go in slices within minutes (`purge/{t}/{id}`), so that nobody waits for it.
 
 Two places differ from what one might expect. Files lie below their workspace, because two workspaces of one user may
 both have a `src/main.rs`, and because they go when it goes. A licence is the tenant's, as the plan is: one fact, not

@@ -25,11 +25,14 @@ async fn expiries(world: &World) -> usize {
 }
 
 async fn forget(world: &World, seconds: i64) {
-    let forget = ForgetExpired {
-        limit: 2,
-        at: at(seconds),
-    };
-    while world.apply(&forget).await > 0 {}
+    let entries = world.keys_of(&keys::expiries_before(at(seconds))).await;
+    for entries in entries.chunks(2) {
+        let forget = ForgetExpired {
+            entries: entries.to_vec(),
+            at: at(seconds),
+        };
+        world.done(&forget).await;
+    }
 }
 
 #[tokio::test]

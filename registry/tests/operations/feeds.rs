@@ -2,6 +2,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use coditect_core::{CellName, Fence, Kind, LoginId, RequestId, UserId, Version};
 use coditect_registry::{
+    keys,
     operation::{
         Acquire, AcquireLease, ForgetRequests, NoteCommitted, OpenLogin, ReleaseLease,
         RotateRefresh, Rotation, TrimFeed,
@@ -290,33 +291,15 @@ async fn old_requests_are_forgotten_and_young_ones_are_not() {
     for n in 0..5 {
         world.sign_up(&format!("p{n}@example.com")).await;
     }
-    let forget = |before, limit| ForgetRequests {
-        before,
-        limit,
-        at: at(0),
-    };
-    assert_eq!(
-        world
-            .registry
-            .apply(RequestId::random(), &forget(at(0), 100))
-            .await
-            .unwrap(),
-        0
-    );
-    assert_eq!(
-        world
-            .registry
-            .apply(RequestId::random(), &forget(at(7_200), 3))
-            .await
-            .unwrap(),
-        3
-    );
-    assert_eq!(
-        world
-            .registry
-            .apply(RequestId::random(), &forget(at(7_200), 100))
-            .await
-            .unwrap(),
-        2
+    for (before, due) in [(at(0), 0), (at(7_200), 5)] {
+        let entries = world.keys_of(&keys::transactions_before(before)).await;
+        assert_eq!(entries.len(), due);
+        let forget = ForgetRequests { entries, at: at(0) };
+        assert_eq!(world.done(&forget).await, due);
+    }
+    let left = world.entries().await;
+    assert!(
+        left.iter()
+            .all(|(key, _)| !keys::parse(key).unwrap().kind.pattern.starts_with("txn"))
     );
 }

@@ -6,8 +6,9 @@ use coditect_registry::{
         DeleteWorkspace, FILES_AT_ONCE, FileContent, FileReport, ForgetFile, NoteDiscarded,
         Provisioned, PutFiles,
     },
-    record::{WorkspacePlace, object_prefix},
+    record::{Discard, LONGEST_UPLOAD, WorkspacePlace, object_prefix},
 };
+use uuid::Uuid;
 
 use crate::{
     observer::local,
@@ -22,16 +23,26 @@ fn place(person: &Provisioned) -> WorkspacePlace {
     }
 }
 
-fn report(person: &Provisioned, path: &str, content: Option<&str>) -> FileReport {
+/// An upload's object: which content and which upload of it, and of which file.
+fn object(name: &str, path: &str) -> Uuid {
+    let mut bytes = [b' '; 16];
+    for (place, byte) in bytes
+        .iter_mut()
+        .zip(name.bytes().chain([b' ']).chain(path.bytes()))
+    {
+        *place = byte;
+    }
+    Uuid::from_bytes(bytes)
+}
+
+/// A file with a content (its first letter) of an upload (all of them).
+fn report(path: &str, content: Option<&str>) -> FileReport {
     FileReport {
         path: path.parse().unwrap(),
         content: content.map(|name| FileContent {
             size: 1,
-            hash: name.repeat(64),
-            object: Some(format!(
-                "{}{name}",
-                object_prefix(person.user, person.workspace)
-            )),
+            hash: name[..1].repeat(64),
+            object: Some(object(name, path)),
         }),
         modified_at: at(0),
     }
@@ -62,11 +73,19 @@ async fn snapshots(world: &World, person: &Provisioned, path: &str) -> Vec<Strin
         .collect()
 }
 
+async fn discards(world: &World) -> Vec<Discard> {
+    world.view().await.discards(at(100), 100).await.unwrap()
+}
+
 async fn discarded(world: &World) -> Vec<String> {
-    let found = world.view().await.discards(100).await.unwrap();
-    let mut objects: Vec<_> = found
+    let mut objects: Vec<_> = discards(world)
+        .await
         .into_iter()
-        .map(|(_, discard)| discard.object.rsplit('/').next().unwrap().to_owned())
+        .map(|discard| {
+            let upload: Uuid = discard.object.rsplit('/').next().unwrap().parse().unwrap();
+            let name = String::from_utf8(upload.as_bytes().to_vec()).unwrap();
+            name.split(' ').next().unwrap().to_owned()
+        })
         .collect();
     objects.sort();
     objects
@@ -77,26 +96,28 @@ async fn the_newest_contents_are_kept_and_the_rest_is_let_go() {
     let world = World::new().await;
     let ada = world.sign_up("ada@example.com").await;
     // The clocks of those who report may go back: the order of arrival counts.
-    for (content, seconds) in [("a", 10), ("b", 11), ("b", 12), ("c", 11)] {
+    for (content, seconds) in [("a1", 10), ("b1", 11), ("b2", 12), ("c1", 11)] {
         world
             .done(&put(
                 &ada,
-                vec![report(&ada, "src/main.rs", Some(content))],
+                vec![report("src/main.rs", Some(content))],
                 seconds,
             ))
             .await;
     }
     assert_eq!(snapshots(&world, &ada, "src/main.rs").await, ["b", "c"]);
-    assert_eq!(discarded(&world).await, ["a"]);
-    // Back to what it was: the object of the older snapshot is the newer one's, too.
+    assert_eq!(discarded(&world).await, ["a1", "b2"], "b was known");
+    // An object is one upload's: removing the older snapshot's must not take the newer one's along.
+    let again = put(&ada, vec![report("src/main.rs", Some("b1"))], 20);
+    assert_eq!(world.refused(&again).await, Kind::Internal);
     world
-        .done(&put(&ada, vec![report(&ada, "src/main.rs", Some("b"))], 20))
+        .done(&put(&ada, vec![report("src/main.rs", Some("b3"))], 20))
         .await;
     assert_eq!(snapshots(&world, &ada, "src/main.rs").await, ["c", "b"]);
-    assert_eq!(discarded(&world).await, ["a"], "b is still there");
+    assert_eq!(discarded(&world).await, ["a1", "b1", "b2"]);
 
     world
-        .done(&put(&ada, vec![report(&ada, "src/main.rs", None)], 30))
+        .done(&put(&ada, vec![report("src/main.rs", None)], 30))
         .await;
     let path: FilePath = "src/main.rs".parse().unwrap();
     let mut view = world.view().await;
@@ -116,7 +137,7 @@ async fn the_newest_contents_are_kept_and_the_rest_is_let_go() {
             at: at(40),
         })
         .await;
-    assert_eq!(discarded(&world).await, ["a", "b", "c"]);
+    assert_eq!(discarded(&world).await, ["a1", "b1", "b2", "b3", "c1"]);
     assert_eq!(
         world
             .view()
@@ -126,8 +147,9 @@ async fn the_newest_contents_are_kept_and_the_rest_is_let_go() {
             .unwrap(),
         0
     );
-    for (id, _) in world.view().await.discards(100).await.unwrap() {
-        world.done(&NoteDiscarded { id, at: at(50) }).await;
+    for discard in discards(&world).await {
+        let at = at(50);
+        world.done(&NoteDiscarded { discard, at }).await;
     }
     assert!(discarded(&world).await.is_empty());
 }
@@ -138,11 +160,11 @@ async fn files_are_listed_in_pages_whatever_their_snapshots() {
     let ada = world.sign_up("ada@example.com").await;
     let paths = ["a", "a/b", "z"];
     for content in ["a", "b"] {
-        let files = paths.map(|path| report(&ada, path, Some(content)));
+        let files = paths.map(|path| report(path, Some(content)));
         world.done(&put(&ada, files.into(), 10)).await;
     }
     world
-        .done(&put(&ada, vec![report(&ada, "never/there", None)], 11))
+        .done(&put(&ada, vec![report("never/there", None)], 11))
         .await;
     let mut listed = Vec::new();
     let mut after: Option<FilePath> = None;
@@ -164,31 +186,22 @@ async fn files_are_listed_in_pages_whatever_their_snapshots() {
 #[tokio::test]
 async fn what_a_hostile_workspace_reports_is_bounded() {
     let world = World::new().await;
-    let (ada, bob) = (
-        world.sign_up("ada@example.com").await,
-        world.sign_up("bob@example.com").await,
-    );
+    let ada = world.sign_up("ada@example.com").await;
     let files: Vec<_> = (0..4)
-        .map(|n| report(&ada, &format!("f{n}"), Some("a")))
+        .map(|n| report(&format!("f{n}"), Some("a")))
         .collect();
     assert_eq!(
         world.refused(&put(&ada, files, 1)).await,
         Kind::LimitReached { limit: "files" }
     );
-    let many = vec![report(&ada, "f", Some("a")); FILES_AT_ONCE + 1];
+    let many = vec![report("f", Some("a")); FILES_AT_ONCE + 1];
     assert!(matches!(
         world.refused(&put(&ada, many, 1)).await,
         Kind::Invalid { .. }
     ));
-    let foreign = vec![report(&bob, "f", Some("a"))];
-    assert_eq!(
-        world.refused(&put(&ada, foreign, 1)).await,
-        Kind::Internal,
-        "an object of somebody else's"
-    );
     let elsewhere = PutFiles {
         cell: "other".parse().unwrap(),
-        ..put(&ada, vec![report(&ada, "f", Some("a"))], 1)
+        ..put(&ada, vec![report("f", Some("a"))], 1)
     };
     assert_eq!(world.refused(&elsewhere).await, Kind::NotFound);
 }
@@ -202,7 +215,7 @@ async fn a_workspace_takes_its_files_along() {
         ..first
     };
     world
-        .done(&put(&ada, vec![report(&ada, "f", Some("a"))], 1))
+        .done(&put(&ada, vec![report("f", Some("a"))], 1))
         .await;
     world
         .done(&DeleteWorkspace {
@@ -211,14 +224,68 @@ async fn a_workspace_takes_its_files_along() {
             at: at(2),
         })
         .await;
-    let left = world.view().await.discards(10).await.unwrap();
-    assert_eq!(left.len(), 1);
-    assert!(left[0].1.all_below);
-    assert_eq!(left[0].1.object, object_prefix(ada.user, ada.workspace));
+    // Also of a workspace of which no file is known: its first one may be on its way.
+    world
+        .done(&DeleteWorkspace {
+            account: ada.account,
+            workspace: first.workspace,
+            at: at(3),
+        })
+        .await;
+    for (now, times) in [(at(3), 1), (at(3) + LONGEST_UPLOAD, 2)] {
+        let left = world.view().await.discards(now, 10).await.unwrap();
+        for workspace in [ada.workspace, first.workspace] {
+            let prefix = object_prefix(ada.user, workspace);
+            let of_all = left
+                .iter()
+                .filter(|discard| discard.all_below && discard.object == prefix);
+            assert_eq!(of_all.count(), times);
+        }
+    }
     assert_eq!(
         world.traces(ada.workspace.as_uuid()).await,
         Vec::<String>::new()
     );
-    let late = put(&ada, vec![report(&ada, "f", Some("b"))], 3);
+    let late = put(&ada, vec![report("f", Some("b"))], 3);
     assert_eq!(world.refused(&late).await, Kind::NotFound);
+}
+
+#[tokio::test]
+async fn the_longest_names_fit_a_transaction_also_when_fewer_snapshots_are_kept() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let folder = "d".repeat(255);
+    let path = |number: usize| {
+        let name = format!("{}/{number:0255}", [folder.as_str(); 15].join("/"));
+        assert_eq!(name.len(), 4_095);
+        name
+    };
+    // Many to keep, then one: what a smaller plan asks for.
+    for (content, keep) in [
+        ("a", 20),
+        ("b", 20),
+        ("c", 20),
+        ("d", 20),
+        ("e", 20),
+        ("f", 1),
+    ] {
+        let report = |number| FileReport {
+            content: Some(FileContent {
+                size: 1,
+                hash: content.repeat(64),
+                object: Some(Uuid::new_v4()),
+            }),
+            ..report(&path(number), None)
+        };
+        let files: Vec<_> = (0..FILES_AT_ONCE).map(report).collect();
+        let put = PutFiles {
+            keep,
+            most: 1_000,
+            ..put(&ada, files, 1)
+        };
+        world.apply(&put).await;
+    }
+    assert_eq!(snapshots(&world, &ada, &path(0)).await, ["f"]);
+    let left = world.view().await.discards(at(100), 1_000).await.unwrap();
+    assert_eq!(left.len(), 5 * FILES_AT_ONCE);
 }

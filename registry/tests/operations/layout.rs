@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use coditect_core::{RequestId, Version, WorkspaceId};
+use coditect_core::{AccountId, ErasureId, RequestId, UserId, Version, WorkspaceId};
 use coditect_registry::{
     keys,
     operation::{
-        AcquireLease, ApplyStripeEvent, DeleteAccount, EndLogin, HandOver, Heir, MarkWorkspace,
-        Meter, NoteCell, NoteCommitted, PutRollout, RemoveMember, SetPlan, StartRestart, TrimFeed,
-        TrimPower, TrimRevocations,
+        AcquireLease, ApplyStripeEvent, DeleteAccount, DeleteWorkspace, EndLogin, HandOver, Heir,
+        MarkWorkspace, Meter, NoteCell, NoteCommitted, PutRollout, RemoveMember, ReplayErasure,
+        SetPlan, StartRestart, TrimFeed, TrimPower, TrimRevocations,
     },
-    record::{self, CellState, Restart, Rollout, RolloutState},
+    record::{self, CellState, ErasedUser, Erasure, Restart, Rollout, RolloutState},
+    store::Store,
 };
 use uuid::Uuid;
 
 use crate::{
+    billing,
     cast::{self, external},
     members::join,
     observer::local,
@@ -84,6 +86,7 @@ async fn operations_write_what_the_layout_lists_and_all_of_it() {
             happened_at: at(63),
             customer: external("cus_ada"),
             subscription: None,
+            fetched_at: None,
             invoice: None,
             at: at(63),
         })
@@ -119,6 +122,53 @@ async fn operations_write_what_the_layout_lists_and_all_of_it() {
         })
         .await;
     look(&world, &mut seen).await;
+
+    // What only a large tenant, or the last of many, leaves behind.
+    let large = World::new().await;
+    let owner = billing::crowd(&large, 201).await;
+    large
+        .apply(&SetPlan {
+            actor: None,
+            tenant: owner.tenant,
+            plan: "pro".parse().unwrap(),
+            limits: LIMITS,
+            at: at(68),
+        })
+        .await;
+    let user = |_| ErasedUser {
+        tenant: owner.tenant,
+        user: UserId::random(),
+        cell: local(),
+        workspaces: Vec::new(),
+    };
+    large
+        .apply(&ReplayErasure {
+            erasure: ErasureId::random(),
+            record: Erasure {
+                at: at(68),
+                account: AccountId::random(),
+                complete: false,
+                users: (0..1_000).map(user).collect(),
+                further: 0,
+                identities: Vec::new(),
+                kept: Vec::new(),
+            },
+            at: at(68),
+        })
+        .await;
+    // As many files as a number says.
+    let mut transaction = large.store.begin().await.unwrap();
+    let files = keys::file_count(owner.tenant, owner.user, owner.workspace);
+    transaction.add(&files, 10_001);
+    transaction.commit().await.unwrap();
+    large
+        .apply(&DeleteWorkspace {
+            account: owner.account,
+            workspace: owner.workspace,
+            at: at(69),
+        })
+        .await;
+    look(&large, &mut seen).await;
 
     let listed: BTreeSet<_> = keys::layout().iter().map(|kind| kind.pattern).collect();
     let unseen: Vec<_> = listed

@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activity;
+mod adopt;
 mod api_keys;
 mod billing;
 mod cast;
+mod cells;
 mod conversations;
 mod corpus;
+mod custody;
 mod deletion;
+mod departures;
 mod document;
 mod email;
 mod erasure;
@@ -19,11 +24,17 @@ mod layout;
 mod members;
 mod metering;
 mod observer;
+mod owners;
+mod purges;
+mod quarantine;
 mod races;
 mod reaping;
+mod removal;
+mod restarts;
 mod second_factor;
 mod sessions;
 mod sign_ins;
 mod sign_up;
 mod support;
+mod suspension;
 mod workspaces;

@@ -1,12 +1,12 @@
-//! Members: invited once, never above whoever invites; left behind and handed over.
+//! Members: invited once, and never above whoever invites.
 
-use coditect_core::{ConversationId, InvitationId, Kind, Power, Standing};
+use coditect_core::{InvitationId, Kind};
 use coditect_registry::{
     operation::{
-        AcceptInvitation, AppendMessage, BuryDue, ChangeRole, DeclineInvitation, DeleteAccount,
-        HandOver, Heir, Invite, Provisioned, RemoveMember, RevokeInvitation, SetPower,
+        AcceptInvitation, BuryMissing, ChangeRole, DeclineInvitation, Invite, MarkAccount,
+        Provisioned, RemoveMember, RestoreAccount, RestoreMember, RevokeInvitation,
     },
-    record::{Action, Author, Role},
+    record::Role,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     support::{World, at, holds, placement},
 };
 
-fn invite(by: &Provisioned, email: &str, role: Role) -> Invite {
+pub(crate) fn invite(by: &Provisioned, email: &str, role: Role) -> Invite {
     Invite {
         by: by.account,
         tenant: by.tenant,
@@ -27,7 +27,7 @@ fn invite(by: &Provisioned, email: &str, role: Role) -> Invite {
     }
 }
 
-fn accept(person: &Provisioned, invite: &Invite) -> AcceptInvitation {
+pub(crate) fn accept(person: &Provisioned, invite: &Invite) -> AcceptInvitation {
     AcceptInvitation {
         account: person.account,
         tenant: invite.tenant,
@@ -52,7 +52,7 @@ pub(crate) async fn join(world: &World, host: &Provisioned, email: &str) -> Prov
     }
 }
 
-fn remove(by: &Provisioned, user: &Provisioned) -> RemoveMember {
+pub(crate) fn remove(by: &Provisioned, user: &Provisioned) -> RemoveMember {
     RemoveMember {
         by: by.account,
         tenant: user.tenant,
@@ -62,7 +62,27 @@ fn remove(by: &Provisioned, user: &Provisioned) -> RemoveMember {
     }
 }
 
-fn change(by: &Provisioned, user: &Provisioned, role: Role) -> ChangeRole {
+/// Git's history says that the user was deleted on purpose.
+pub(crate) fn missing(user: &Provisioned) -> BuryMissing {
+    BuryMissing {
+        cell: local(),
+        users: vec![user.user],
+        workspaces: Vec::new(),
+        requested: true,
+        at: at(50),
+    }
+}
+
+pub(crate) fn restore(by: &Provisioned, user: &Provisioned) -> RestoreMember {
+    RestoreMember {
+        by: by.account,
+        tenant: user.tenant,
+        user: user.user,
+        at: at(35),
+    }
+}
+
+pub(crate) fn change(by: &Provisioned, user: &Provisioned, role: Role) -> ChangeRole {
     ChangeRole {
         by: by.account,
         tenant: user.tenant,
@@ -72,7 +92,7 @@ fn change(by: &Provisioned, user: &Provisioned, role: Role) -> ChangeRole {
     }
 }
 
-async fn role(world: &World, person: &Provisioned) -> Role {
+pub(crate) async fn role(world: &World, person: &Provisioned) -> Role {
     world
         .view()
         .await
@@ -219,172 +239,46 @@ async fn an_invitation_is_taken_back_declined_and_replaced() {
 }
 
 #[tokio::test]
-async fn the_last_owner_stays() {
+async fn an_invitation_ends_with_what_whoever_made_it_may() {
     let world = World::new().await;
     let ada = world.sign_up("ada@example.com").await;
     let bob = join(&world, &ada, "bob@example.com").await;
-    assert_eq!(world.refused(&remove(&ada, &ada)).await, Kind::Conflict);
-    assert_eq!(
-        world.refused(&change(&ada, &ada, Role::Member)).await,
-        Kind::Conflict
-    );
-    world.done(&change(&ada, &bob, Role::Owner)).await;
-    world.done(&remove(&ada, &ada)).await;
-    assert_eq!(world.refused(&remove(&bob, &bob)).await, Kind::Conflict);
-    let said = world.view().await.audit(ada.tenant, 1).await.unwrap();
-    assert_eq!(said[0].action, Action::MemberLeft { user: ada.user });
-}
-
-#[tokio::test]
-async fn a_leavers_user_is_handed_over_with_its_work_and_without_their_own() {
-    let world = World::new().await;
-    let ada = world.sign_up("ada@example.com").await;
-    let bob = join(&world, &ada, "bob@example.com").await;
-    let eve = join(&world, &ada, "eve@example.com").await;
-    world
-        .done(&AppendMessage {
-            account: bob.account,
-            user: bob.user,
-            conversation: ConversationId::random(),
-            title: None,
-            author: Author::User,
-            model: None,
-            content: "words-of-bob".into(),
-            at: at(29),
-        })
-        .await;
-    let over = |to| HandOver {
-        by: ada.account,
-        tenant: ada.tenant,
-        user: bob.user,
-        to,
-        at: at(40),
-    };
-    assert_eq!(
-        world.refused(&over(Heir::Member(eve.user))).await,
-        Kind::Conflict,
-        "bob has not left"
-    );
+    let eve = world.sign_up("eve@example.com").await;
+    world.done(&change(&ada, &bob, Role::Admin)).await;
+    let invite = invite(&bob, "eve@example.com", Role::Admin);
+    world.done(&invite).await;
+    // Less than before, then gone.
+    world.done(&change(&ada, &bob, Role::Member)).await;
+    assert_eq!(world.refused(&accept(&eve, &invite)).await, Kind::NotFound);
+    world.done(&change(&ada, &bob, Role::Admin)).await;
     world.done(&remove(&ada, &bob)).await;
-    assert_eq!(
-        world.refused(&over(Heir::Member(bob.user))).await,
-        Kind::Conflict
-    );
-    world.done(&over(Heir::Member(eve.user))).await;
+    assert_eq!(world.refused(&accept(&eve, &invite)).await, Kind::NotFound);
+    world.done(&restore(&ada, &bob)).await;
+    world.done(&accept(&eve, &invite)).await;
+}
 
-    let mut view = world.view().await;
-    let (_, user) = view.user(bob.user).await.unwrap().unwrap();
-    assert_eq!(
-        (user.account, user.role, user.mark),
-        (eve.account, Role::Member, None)
+#[tokio::test]
+async fn an_account_on_its_way_out_joins_nobody() {
+    let world = World::new().await;
+    let (ada, bob) = (
+        world.sign_up("ada@example.com").await,
+        world.sign_up("bob@example.com").await,
     );
-    assert_eq!(
-        view.custodies(eve.account).await.unwrap(),
-        [(ada.tenant, bob.user)]
-    );
-    assert_eq!(
-        view.memberships(bob.account).await.unwrap().len(),
-        1,
-        "his own"
-    );
-    let workspace = view.workspace(eve.account, bob.workspace).await.unwrap();
-    assert_eq!(
-        (workspace.power.power, workspace.row.intent.standing),
-        (Power::Off, Standing::Active)
-    );
-    assert!(view.workspace(bob.account, bob.workspace).await.is_err());
-    assert!(!holds(&world.bytes().await, "words-of-bob"));
+    let invite = invite(&ada, "bob@example.com", Role::Member);
+    world.done(&invite).await;
     world
-        .done(&SetPower {
-            account: eve.account,
-            workspace: bob.workspace,
-            power: Power::On,
-            at: at(41),
-        })
-        .await;
-    // Bob's erasure does not reach what is not his any more, and nothing of it is due.
-    world
-        .done(&DeleteAccount {
+        .done(&MarkAccount {
             account: bob.account,
-            at: at(42),
+            until: at(900),
+            at: at(20),
         })
         .await;
-    let due = BuryDue {
-        limit: 50,
-        at: at(5_000),
-    };
-    assert_eq!(world.done(&due).await, 0);
-    assert!(world.view().await.user(bob.user).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn custody_passes_on_when_its_holder_goes() {
-    let world = World::new().await;
-    let ada = world.sign_up("ada@example.com").await;
-    let bob = join(&world, &ada, "bob@example.com").await;
-    let eve = join(&world, &ada, "eve@example.com").await;
-    world.done(&remove(&ada, &bob)).await;
+    assert_eq!(world.refused(&accept(&bob, &invite)).await, Kind::Conflict);
     world
-        .done(&HandOver {
-            by: ada.account,
-            tenant: ada.tenant,
-            user: bob.user,
-            to: Heir::Member(eve.user),
-            at: at(40),
+        .done(&RestoreAccount {
+            account: bob.account,
+            at: at(20),
         })
         .await;
-    world
-        .done(&DeleteAccount {
-            account: eve.account,
-            at: at(50),
-        })
-        .await;
-    let holder = world.view().await.custodies(ada.account).await.unwrap();
-    assert_eq!(holder, [(ada.tenant, bob.user)]);
-    assert_eq!(
-        world.traces(eve.account.as_uuid()).await,
-        Vec::<String>::new()
-    );
-
-    // With the last member it goes, too, and the tenant ends.
-    let receipt = world
-        .done(&DeleteAccount {
-            account: ada.account,
-            at: at(60),
-        })
-        .await;
-    let users: Vec<_> = receipt.record.users.iter().map(|user| user.user).collect();
-    assert!(users.contains(&ada.user) && users.contains(&bob.user));
-    assert_eq!(
-        world.traces(ada.tenant.as_uuid()).await,
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        world.view().await.cell_load(&local()).await.unwrap(),
-        1,
-        "bob's own tenant"
-    );
-}
-
-#[tokio::test]
-async fn somebody_succeeds_the_last_owner_whose_time_is_over() {
-    let world = World::new().await;
-    let ada = world.sign_up("ada@example.com").await;
-    let bob = join(&world, &ada, "bob@example.com").await;
-    let eve = join(&world, &ada, "eve@example.com").await;
-    world.done(&change(&ada, &eve, Role::Admin)).await;
-    // Git's history says that she was deleted; that cannot be refused.
-    world
-        .done(&coditect_registry::operation::BuryMissing {
-            cell: local(),
-            users: vec![ada.user],
-            workspaces: Vec::new(),
-            requested: true,
-            at: at(50),
-        })
-        .await;
-    assert_eq!(
-        (role(&world, &eve).await, role(&world, &bob).await),
-        (Role::Owner, Role::Member)
-    );
+    world.done(&accept(&bob, &invite)).await;
 }

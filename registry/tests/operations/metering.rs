@@ -2,7 +2,7 @@
 
 use coditect_core::{Power, RequestId};
 use coditect_registry::{
-    operation::{Meter, Provisioned, SetPower, month_of},
+    operation::{DeleteWorkspace, Meter, Provisioned, SetPower, month_of},
     store::faulty::Fault,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -82,9 +82,13 @@ async fn a_run_over_midnight_is_split_between_its_months() {
         time("2027-12-31T23:59:50.5Z"),
         time("2028-03-01T00:00:10.25Z"),
     );
-    for until in [begin, end] {
+    // An observer looks every minute; this one is late.
+    let mut until = begin;
+    while until < end {
         world.apply(&meter(&ada, until, until)).await;
+        until += SignedDuration::from_mins(5);
     }
+    world.apply(&meter(&ada, end, end)).await;
     // Half a second waits for the next time; the second that crosses midnight belongs to the old month.
     let expected = [
         ("2027-12", 10),
@@ -99,6 +103,42 @@ async fn a_run_over_midnight_is_split_between_its_months() {
     let later = time("2028-03-01T00:00:10.75Z");
     world.apply(&meter(&ada, later, later)).await;
     assert_eq!(used(&world, &ada, "2028-03").await, 10, "nothing is lost");
+}
+
+#[tokio::test]
+async fn what_nobody_saw_run_is_not_charged() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let month = month_of(at(0));
+    for until in [0, 60] {
+        world.apply(&meter(&ada, at(until), at(until))).await;
+    }
+    // Its node died; for three hours there was no other that would take the pod.
+    for until in [10_860, 10_920] {
+        world.apply(&meter(&ada, at(until), at(until))).await;
+    }
+    assert_eq!(used(&world, &ada, &month).await, 120);
+    // And again, until the person gave up.
+    world.apply(&power(&ada, Power::Off, 20_000)).await;
+    assert_eq!(used(&world, &ada, &month).await, 120);
+}
+
+#[tokio::test]
+async fn a_workspace_that_is_deleted_while_it_runs_is_charged_to_the_end() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    world.create(&ada, "second").await.unwrap();
+    for until in [0, 60] {
+        world.apply(&meter(&ada, at(until), at(until))).await;
+    }
+    world
+        .done(&DeleteWorkspace {
+            account: ada.account,
+            workspace: ada.workspace,
+            at: at(100),
+        })
+        .await;
+    assert_eq!(used(&world, &ada, &month_of(at(0))).await, 100);
 }
 
 /// What happens to a workspace, `after` milliseconds after what happened before.
@@ -122,8 +162,8 @@ fn events() -> impl Strategy<Value = Vec<(i64, Event, bool)>> {
     prop::collection::vec((pause, event, any::<bool>()), 1..40)
 }
 
-/// The running time by definition: from when the run was first seen, to what was last counted or its end;
-/// whole seconds of each run.
+/// The running time by definition: from when the run was first seen, to what was last counted or its end, without the
+/// gaps in which nobody saw it; whole seconds of each piece.
 #[derive(Default)]
 struct Model {
     on_since: Option<i64>,
@@ -131,6 +171,9 @@ struct Model {
     until: i64,
     total: i64,
 }
+
+/// The longest gap that counts, in milliseconds.
+const GAP: i64 = 300_000;
 
 impl Model {
     fn power(&mut self, now: i64, power: Power) {
@@ -154,7 +197,14 @@ impl Model {
         if until < on_since {
             return;
         }
+        // Since the last whole second that was counted.
+        let unseen = |begun: i64| until - begun - (self.until - begun) / 1_000 * 1_000 > GAP;
         match self.begun {
+            Some(begun) if unseen(begun) && begins => {
+                self.total += (self.until - begun) / 1_000;
+                (self.begun, self.until) = (Some(until), until);
+            }
+            Some(begun) if unseen(begun) => {}
             Some(_) => self.until = self.until.max(until),
             None if begins => (self.begun, self.until) = (Some(until), until),
             None => {}

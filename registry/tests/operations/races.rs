@@ -10,7 +10,7 @@ use coditect_registry::{
         FileReport, Invite, IssueApiKey, LinkCustomer, LinkIdentity, OfferSecondFactor, OpenLogin,
         OpenSession, Provisioned, PutFiles, RecordUsage, RequestEmail, RequestPasswordReset,
     },
-    record::{Author, Role, UsageKind, object_prefix},
+    record::{Author, Role, UsageKind},
     store::faulty::Fault,
 };
 use tokio::task::JoinSet;
@@ -272,7 +272,7 @@ fn report(ada: Provisioned, n: usize) -> PutFiles {
             content: Some(FileContent {
                 size: 1,
                 hash: "a".repeat(64),
-                object: Some(format!("{}{n}", object_prefix(ada.user, ada.workspace))),
+                object: Some(uuid::Uuid::from_u128(n as u128)),
             }),
             modified_at: at(1),
         }],

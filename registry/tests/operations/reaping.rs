@@ -8,7 +8,7 @@ use coditect_core::{
 };
 use coditect_registry::{
     operation::{
-        AdoptUser, BuryDue, BuryMissing, DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount,
+        AdoptUser, BuryMissing, DeleteAccount, DeleteUser, DeleteWorkspace, MarkAccount,
         MarkWorkspace, Meter, NoteActivity, NoteReaped, NoteStatus, Provisioned, PutQuarantine,
         SetPower,
     },
@@ -163,12 +163,7 @@ async fn every_way_of_deleting_puts_it_on_the_reapers_list() {
         .await;
     assert_eq!(world.reap_list().await, expected, "marked is not deleted");
     for _ in 0..2 {
-        world
-            .apply(&BuryDue {
-                limit: 10,
-                at: at(11),
-            })
-            .await;
+        world.bury_due(11).await;
     }
     expected.extend([(marked.user, Some(marked.workspace)), (leaving.user, None)]);
     assert_eq!(world.reap_list().await, expected);
@@ -313,11 +308,7 @@ async fn what_git_holds_comes_back_off_and_once() {
     // The marked one goes when a whole grace period has passed, and not before.
     let week = 7 * 86_400;
     for (seconds, buried) in [(week, 0), (week + 1, 1)] {
-        let due = BuryDue {
-            limit: 10,
-            at: at(seconds),
-        };
-        assert_eq!(world.apply(&due).await, buried);
+        assert_eq!(world.bury_due(seconds).await, buried);
     }
 }
 
@@ -326,11 +317,7 @@ async fn a_marked_user_from_git_goes_the_same_road_without_a_profile() {
     let world = World::new().await;
     let intent = intent(Standing::Marked);
     world.apply(&adopt(&intent)).await;
-    let due = BuryDue {
-        limit: 10,
-        at: at(8 * 86_400),
-    };
-    assert!(world.apply(&due).await > 0);
+    assert!(world.bury_due(8 * 86_400).await > 0);
     let mut view = world.registry.view().await.unwrap();
     let tombstone = view.user_tombstone(&local(), intent.user).await.unwrap();
     assert!(!tombstone.unwrap().requested);

@@ -1,6 +1,6 @@
 //! A second factor is asked for once it was shown, and a code is taken once.
 
-use coditect_core::{AccountId, Kind};
+use coditect_core::{AccountId, Kind, RequestId};
 use coditect_registry::{
     operation::{
         ConfirmSecondFactor, OfferSecondFactor, RemoveSecondFactor, SecondProof, UseSecondFactor,
@@ -90,4 +90,22 @@ async fn switching_it_off_is_noted() {
         said[..2],
         [Action::SecondFactorRemoved, Action::SecondFactorEnabled]
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_does_not_switch_off_a_newer_one() {
+    let world = World::new().await;
+    let account = world.sign_up("ada@example.com").await.account;
+    world.done(&offer(account, "s1")).await;
+    world.done(&confirm(account, "s1")).await;
+    let (request, remove) = (
+        RequestId::random(),
+        RemoveSecondFactor { account, at: at(4) },
+    );
+    world.registry.apply(request, &remove).await.unwrap();
+    world.done(&offer(account, "s2")).await;
+    world.done(&confirm(account, "s2")).await;
+    world.registry.apply(request, &remove).await.unwrap();
+    let left = world.view().await.second_factor(account).await.unwrap();
+    assert_eq!(left.unwrap().sealed_secret, "s2");
 }

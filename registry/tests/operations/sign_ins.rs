@@ -1,12 +1,14 @@
 //! Families of refresh tokens, where they came from, and that their end is told.
 
-use coditect_core::{AccountId, Kind, LoginId, Version};
+use coditect_core::{AccountId, Kind, LoginId, RequestId, TenantId, Version};
 use coditect_registry::{
+    keys,
     operation::{
         DeleteAccount, EndLogin, EndOtherLogins, OpenLogin, RotateRefresh, Rotation,
         TrimRevocations,
     },
-    record::{Action, SignIn},
+    record::{Action, SignIn, encode},
+    store::Store,
 };
 
 use crate::support::{World, at};
@@ -84,6 +86,9 @@ async fn a_person_sees_where_they_are_signed_in_and_ends_the_others() {
             at: at(5),
         })
         .await;
+    let audit = world.view().await.audit(ada.tenant, 1).await.unwrap();
+    let logins = vec![there];
+    assert_eq!(audit[0].action, Action::SignedOutElsewhere { logins });
     let seen = world
         .view()
         .await
@@ -204,4 +209,75 @@ async fn nobody_who_is_erased_signs_in_or_rotates() {
         at: at(3),
     };
     assert_eq!(world.refused(&again).await, Kind::NotFound);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_ends_nobody_who_signed_in_since() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    open(&world, ada.account).await;
+    let end = EndOtherLogins {
+        account: ada.account,
+        keep: None,
+        at: at(5),
+    };
+    let request = RequestId::random();
+    world.registry.apply(request, &end).await.unwrap();
+    let since = open(&world, ada.account).await;
+    world.registry.apply(request, &end).await.unwrap();
+    let left = world.view().await.login(ada.account, since, at(6)).await;
+    assert!(left.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn all_sign_ins_of_a_member_of_many_tenants_end_in_one_transaction() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    for _ in 0..100 {
+        world
+            .apply(&OpenLogin {
+                account: ada.account,
+                login: LoginId::random(),
+                credential_of: None,
+                from: None,
+                at: at(0),
+            })
+            .await;
+    }
+    // What leads to her tenants is all that counts here.
+    let mut transaction = world.store.begin().await.unwrap();
+    for _ in 0..300 {
+        let key = keys::membership(ada.account, TenantId::random());
+        transaction.set(&key, &encode(&ada.user).unwrap());
+    }
+    transaction.commit().await.unwrap();
+    let end = EndOtherLogins {
+        account: ada.account,
+        keep: None,
+        at: at(5),
+    };
+    world.apply(&end).await;
+    let left = world.view().await.sign_ins(ada.account, at(6)).await;
+    assert!(left.unwrap().iter().all(|(_, _, login)| login.is_none()));
+}
+
+#[tokio::test]
+async fn a_token_that_a_restored_registry_never_gave_out_is_no_theft() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let login = open(&world, ada.account).await;
+    let before = world.view().await.audit(ada.tenant, 10).await.unwrap();
+    assert_eq!(
+        world.done(&rotate(ada.account, login, 3, 100)).await,
+        Rotation::Ended
+    );
+    let mut view = world.view().await;
+    let after = view.audit(ada.tenant, 10).await.unwrap();
+    assert_eq!(before, after, "no alarm");
+    assert!(
+        view.login(ada.account, login, at(101))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }

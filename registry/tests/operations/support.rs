@@ -9,7 +9,7 @@ use coditect_core::{
 use coditect_registry::{
     Operation, Registry, View,
     keys::{self, OnErasure},
-    operation::{CreateWorkspace, Placement, Provisioned, Register, Verification},
+    operation::{BuryDue, CreateWorkspace, Placement, Provisioned, Register, Verification},
     record::{IdentityKey, RegistrationState},
     store::{
         Isolation, KeyRange, Store,
@@ -257,6 +257,26 @@ impl World {
             bytes.extend(value);
         }
         bytes
+    }
+
+    /// The keys of a range: what the operations of a janitor's lists are given.
+    pub(crate) async fn keys_of(&self, range: &KeyRange) -> Vec<Vec<u8>> {
+        let mut keys = self.entries().await;
+        keys.retain(|(key, _)| range.contains(key));
+        keys.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Buries what is due, each in a transaction of its own, and says how many were due.
+    pub(crate) async fn bury_due(&self, seconds: i64) -> usize {
+        let due = self.keys_of(&keys::grace_until(at(seconds))).await;
+        for entry in &due {
+            let bury = BuryDue {
+                entries: vec![entry.clone()],
+                at: at(seconds),
+            };
+            self.done(&bury).await;
+        }
+        due.len()
     }
 
     pub(crate) async fn generation(&self, user: UserId) -> u64 {

@@ -14,6 +14,7 @@ mod command;
 mod deletions;
 mod delta;
 mod error;
+mod fetch;
 mod history;
 mod layout;
 mod lock;
@@ -41,6 +42,7 @@ pub use self::{
     batch::{Batch, Prepared, Published},
     deletions::{Cut, Spent},
     error::{Error, PublishError, Result},
+    fetch::fetch_newest,
     history::{Change, ChangeKind, StandIns},
     maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, repack},
     message::{Action, Message, Occasion, Trailers},

@@ -2,27 +2,17 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
 use async_trait::async_trait;
 use coditect_core::{Error, Result, Shard, UserId, WorkspaceId};
 use coditect_observer::reap::{Head, Repository};
-use coditect_renderer::git::{BRANCH, CellRepository, Oid, ShardTree, redacted};
-use tokio::{process::Command, task::spawn_blocking, time::timeout};
+use coditect_renderer::git::{CellRepository, Oid, ShardTree, fetch_newest};
+use tokio::task::spawn_blocking;
 
 /// How long a fetch may take.
 const FETCH: Duration = Duration::from_secs(120);
-/// Variables that would point git at another repository than the one named.
-const MISLEADING: [&str; 5] = [
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_WORK_TREE",
-];
-
 /// A bare repository on this machine.
 pub(super) struct Local {
     path: PathBuf,
@@ -59,65 +49,13 @@ impl Fetched {
         let host = place.split('/').next().unwrap_or_default();
         place.contains("://") || (host.contains('@') && host.contains(':'))
     }
-
-    async fn fetch(&self) -> Result<()> {
-        let folder = self.folder.clone();
-        blocking(move || {
-            std::fs::create_dir_all(&folder).map_err(|error| {
-                let message = format!("{} cannot be made", folder.display());
-                Error::unavailable(message).because(error)
-            })
-        })
-        .await?;
-        self.git(&["init", "--quiet", "--bare", "--initial-branch=main", "."])
-            .await?;
-        let branch = format!("+{BRANCH}:{BRANCH}");
-        let arguments = [
-            "fetch",
-            "--quiet",
-            "--depth=1",
-            "--no-tags",
-            &self.url,
-            &branch,
-        ];
-        self.git(&arguments).await
-    }
-
-    async fn git(&self, arguments: &[&str]) -> Result<()> {
-        let mut command = Command::new("git");
-        for name in MISLEADING {
-            command.env_remove(name);
-        }
-        command
-            .current_dir(&self.folder)
-            .args(["-c", "safe.bareRepository=all", "-c", "gc.auto=0"])
-            .args(arguments)
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let said = match timeout(FETCH, command.output()).await {
-            Ok(Ok(output)) if output.status.success() => return Ok(()),
-            Ok(Ok(output)) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            Ok(Err(error)) => {
-                format!("the git command could not be started ({error}): install git")
-            }
-            Err(_) => format!("it took longer than {} s", FETCH.as_secs()),
-        };
-        let shown = redacted(&self.url);
-        Err(Error::unavailable(format!(
-            "{shown} cannot be fetched; nothing is removed: {}",
-            said.replace(&self.url, &shown)
-        )))
-    }
 }
 
 #[async_trait]
 impl Repository for Fetched {
     async fn head(&self) -> Result<Box<dyn Head>> {
-        self.fetch().await?;
+        let fetched = fetch_newest(&self.url, &self.folder, FETCH).await;
+        fetched.map_err(|why| Error::unavailable(format!("nothing is removed: {why}")))?;
         let path = self.folder.clone();
         Ok(Box::new(blocking(move || Commit::newest(&path)).await?))
     }

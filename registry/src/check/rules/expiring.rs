@@ -1,12 +1,15 @@
 //! What expires, and the list by which the janitor finds it.
 
-use coditect_core::{AccountId, ApiKeyId, InvitationId, SessionId, TenantId, UserId};
+use coditect_core::{AccountId, ApiKeyId, InvitationId, LoginId, SessionId, TenantId, UserId};
 use jiff::Timestamp;
 
 use super::At;
 use crate::{
     keys,
-    record::{ApiKey, EmailChange, Expiring, Invitation, PasswordReset, Session},
+    record::{
+        ApiKey, EmailChange, Expiring, Invitation, Login, PasswordReset, Session, SignIn,
+        StripeEvent,
+    },
     store::StoreError,
 };
 
@@ -47,6 +50,32 @@ async fn on_the_list(
         at.missing(key, expiring, FOR_EVER)?;
     }
     Ok(())
+}
+
+/// A sign-in's address and its family of tokens, which go together.
+pub(super) async fn sign_in(at: &mut At<'_, '_>) -> Result<(), StoreError> {
+    let end = SignIn::end_of(at.record::<SignIn>()?.at);
+    of_sign_in(at, end).await
+}
+
+pub(super) async fn login(at: &mut At<'_, '_>) -> Result<(), StoreError> {
+    let end = SignIn::end_of(at.record::<Login>()?.created_at);
+    of_sign_in(at, end).await
+}
+
+async fn of_sign_in(at: &mut At<'_, '_>, end: Timestamp) -> Result<(), StoreError> {
+    let [account, login] = at.ids()?;
+    let expiring = Expiring::SignIn {
+        account: AccountId::from_bytes(account),
+        login: LoginId::from_bytes(login),
+    };
+    on_the_list(at, &expiring, end).await
+}
+
+pub(super) async fn stripe_event(at: &mut At<'_, '_>) -> Result<(), StoreError> {
+    let expiring = Expiring::StripeEvent { event: at.text(1)? };
+    let end = at.record::<StripeEvent>()?.expires_at();
+    on_the_list(at, &expiring, end).await
 }
 
 pub(super) async fn email_change(at: &mut At<'_, '_>) -> Result<(), StoreError> {

@@ -9,12 +9,13 @@ mod upkeep;
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use coditect_core::TenantId;
+use uuid::Uuid;
 
 use super::Problem;
 use crate::{
     keys::{self, KeyPart, ParsedKey},
     keyspace::readable,
-    record::{Record, decode, encode, inspect},
+    record::{Grace, Mark, Record, decode, encode, inspect},
     store::{Key, StoreError, Value},
     tx::Tx,
 };
@@ -71,7 +72,9 @@ enum Rule {
     ApiKeyHash,
     ApiKey,
     Billing,
+    PlanChange,
     Member,
+    Staying,
     User,
     UserPlace,
     WorkspaceProfile,
@@ -91,18 +94,24 @@ enum Rule {
     AddressOfInvitation,
     Invitation,
     Session,
+    SignIn,
+    Login,
+    StripeEvent,
     EmailChange,
     PasswordReset,
     Expiry,
 }
 
-const RULES: [(&str, Rule); 37] = [
+const RULES: [(&str, Rule); 42] = [
     (
         "address/{email}/invitation/{t}/{i}",
         Rule::AddressOfInvitation,
     ),
     ("tenant/{t}/invitation/{i}", Rule::Invitation),
     ("tenant/{t}/user/{u}/sessions/{s}", Rule::Session),
+    ("account/{a}/sign_in/{family}", Rule::SignIn),
+    ("account/{a}/refresh/{family}", Rule::Login),
+    ("stripe_event/{event}", Rule::StripeEvent),
     ("account/{a}/email_change", Rule::EmailChange),
     ("account/{a}/password_reset", Rule::PasswordReset),
     ("expiry/{hour}/{what}/{name}", Rule::Expiry),
@@ -116,7 +125,9 @@ const RULES: [(&str, Rule); 37] = [
     ("api_key/{hash}", Rule::ApiKeyHash),
     ("tenant/{t}/user/{u}/api_keys/{k}", Rule::ApiKey),
     ("tenant/{t}/billing", Rule::Billing),
+    ("plan_change/{t}", Rule::PlanChange),
     ("tenant/{t}/member/{u}", Rule::Member),
+    ("tenant/{t}/staying/{n}/{ts}/{u}", Rule::Staying),
     ("tenant/{t}/user/{u}/profile", Rule::User),
     ("user/{u}", Rule::UserPlace),
     (
@@ -202,6 +213,7 @@ pub(super) async fn look(tx: &mut Tx, entry: Entry<'_>) -> Result<Vec<Found>, St
         Rule::Custody => people::custody(&mut at).await,
         Rule::StripeCustomer => tenants::stripe_customer(&mut at).await,
         Rule::Billing => tenants::billing(&mut at).await,
+        Rule::PlanChange => upkeep::plan_change(&mut at).await,
         Rule::ApiKeyHash => tenants::api_key_hash(&mut at).await,
         Rule::ApiKey => match tenants::api_key(&mut at).await {
             Ok(()) => expiring::api_key(&mut at).await,
@@ -210,10 +222,14 @@ pub(super) async fn look(tx: &mut Tx, entry: Entry<'_>) -> Result<Vec<Found>, St
         Rule::AddressOfInvitation => expiring::address_of_invitation(&mut at).await,
         Rule::Invitation => expiring::invitation(&mut at).await,
         Rule::Session => expiring::session(&mut at).await,
+        Rule::SignIn => expiring::sign_in(&mut at).await,
+        Rule::Login => expiring::login(&mut at).await,
+        Rule::StripeEvent => expiring::stripe_event(&mut at).await,
         Rule::EmailChange => expiring::email_change(&mut at).await,
         Rule::PasswordReset => expiring::password_reset(&mut at).await,
         Rule::Expiry => expiring::listed(&mut at).await,
         Rule::Member => tenants::member(&mut at).await,
+        Rule::Staying => tenants::staying(&mut at).await,
         Rule::User => tenants::user(&mut at).await,
         Rule::UserPlace => tenants::user_place(&mut at).await,
         Rule::WorkspaceProfile => tenants::workspace(&mut at).await,
@@ -323,6 +339,24 @@ impl At<'_, '_> {
     ) -> Result<(), StoreError> {
         let fix = Fix::Put(other.clone(), encode(record)?);
         self.add(Problem::Missing, other, why, fix);
+        Ok(())
+    }
+
+    /// What is marked for deletion is on the list by which its grace period ends.
+    async fn graced(
+        &mut self,
+        mark: Option<&Mark>,
+        id: Uuid,
+        due: &Grace,
+        why: &'static str,
+    ) -> Result<(), StoreError> {
+        let Some(mark) = mark else {
+            return Ok(());
+        };
+        let key = keys::grace(mark.until, id);
+        if self.get::<Grace>(&key).await?.is_none() {
+            self.missing(key, due, why)?;
+        }
         Ok(())
     }
 

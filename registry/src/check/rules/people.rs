@@ -5,7 +5,7 @@ use coditect_core::{AccountId, Email, ExternalId, ProviderName, TenantId, UserId
 use super::{super::Problem, At};
 use crate::{
     keys,
-    record::{Account, LinkedIdentity, User, UserPlace},
+    record::{Account, Grace, LinkedIdentity, User},
     store::StoreError,
 };
 
@@ -30,7 +30,13 @@ pub(super) async fn account(at: &mut At<'_, '_>) -> Result<(), StoreError> {
             "its address leads nowhere: its person cannot sign in",
         )?,
     }
-    Ok(())
+    at.graced(
+        account.mark.as_ref(),
+        id.as_uuid(),
+        &Grace::Account { account: id },
+        "the account is marked for deletion, and nothing ends the grace period",
+    )
+    .await
 }
 
 pub(super) async fn email(at: &mut At<'_, '_>) -> Result<(), StoreError> {
@@ -89,19 +95,20 @@ pub(super) async fn membership(at: &mut At<'_, '_>) -> Result<(), StoreError> {
     let [account, tenant] = at.ids()?;
     let other = keys::user(TenantId::from_bytes(tenant), at.record::<UserId>()?);
     let user = at.get::<User>(&other).await?;
-    if user.is_none_or(|user| user.account != AccountId::from_bytes(account)) {
-        at.dangling(other, "the tenant has no such user of that account");
+    let account = AccountId::from_bytes(account);
+    if user.is_none_or(|user| user.account != account || user.custody.is_some()) {
+        at.dangling(other, "the account is no such member of the tenant");
     }
     Ok(())
 }
 
 pub(super) async fn custody(at: &mut At<'_, '_>) -> Result<(), StoreError> {
-    let [_, user] = at.ids()?;
-    let (user, tenant) = (UserId::from_bytes(user), at.record::<TenantId>()?);
-    let other = keys::user_place(user);
-    let place = at.get::<UserPlace>(&other).await?;
-    if place.is_none_or(|place| place.tenant != tenant) {
-        at.dangling(other, "there is no such user in that tenant");
+    let [account, user] = at.ids()?;
+    let other = keys::user(at.record::<TenantId>()?, UserId::from_bytes(user));
+    let user = at.get::<User>(&other).await?;
+    let account = AccountId::from_bytes(account);
+    if user.is_none_or(|user| user.account != account || user.custody.is_none()) {
+        at.dangling(other, "the account was given no such user of that tenant");
     }
     Ok(())
 }

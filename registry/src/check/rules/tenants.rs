@@ -5,6 +5,7 @@ use coditect_core::{ApiKeyId, ExternalId, TenantId, UserId, WorkspaceId};
 use super::{super::Problem, At};
 use crate::{
     keys::{self, WorkspacePart},
+    operation::staying::listed,
     record::{
         ApiKey, ApiKeyPlace, Billing, Grace, IntentRow, User, UserPlace, Workspace, WorkspacePlace,
     },
@@ -51,6 +52,52 @@ pub(super) async fn user(at: &mut At<'_, '_>) -> Result<(), StoreError> {
             "the tenant does not count the user among its own",
         )?;
     }
+    account_of(at, tenant, id, &user).await?;
+    if let Some(key) = listed(tenant, id, &user)
+        && !at.is_there(&key).await?
+    {
+        at.missing(
+            key,
+            &user.account,
+            "the tenant does not know that the user stays, and might be left without an owner",
+        )?;
+    }
+    let key = keys::intent(&user.cell, id);
+    if at.get::<IntentRow>(&key).await?.is_none() {
+        at.by_hand(
+            Problem::Missing,
+            key,
+            "the user has no intent: nothing of theirs is in Git",
+            FROM_GIT,
+        );
+    }
+    at.graced(
+        user.mark.as_ref(),
+        id.as_uuid(),
+        &Grace::User { user: id },
+        "the user is marked for deletion, and nothing ends the grace period",
+    )
+    .await
+}
+
+/// How the account knows of the user: as itself, or as somebody who left.
+async fn account_of(
+    at: &mut At<'_, '_>,
+    tenant: TenantId,
+    id: UserId,
+    user: &User,
+) -> Result<(), StoreError> {
+    if user.custody.is_some() {
+        let key = keys::custody(user.account, id);
+        if at.get::<TenantId>(&key).await? != Some(tenant) {
+            at.missing(
+                key,
+                &tenant,
+                "the account does not know that it was given the user",
+            )?;
+        }
+        return Ok(());
+    }
     let key = keys::membership(user.account, tenant);
     match at.get::<UserId>(&key).await? {
         Some(found) if found == id => {}
@@ -66,24 +113,21 @@ pub(super) async fn user(at: &mut At<'_, '_>) -> Result<(), StoreError> {
             "the account does not know that it belongs to the tenant",
         )?,
     }
-    let key = keys::intent(&user.cell, id);
-    if at.get::<IntentRow>(&key).await?.is_none() {
-        at.by_hand(
-            Problem::Missing,
-            key,
-            "the user has no intent: nothing of theirs is in Git",
-            FROM_GIT,
-        );
-    }
-    if let Some(mark) = &user.mark {
-        let key = keys::grace(mark.until, id.as_uuid());
-        if at.get::<Grace>(&key).await?.is_none() {
-            at.missing(
-                key,
-                &Grace::User { user: id },
-                "the user is marked for deletion, and nothing ends the grace period",
-            )?;
-        }
+    Ok(())
+}
+
+/// A member on the list of those who stay.
+pub(super) async fn staying(at: &mut At<'_, '_>) -> Result<(), StoreError> {
+    let [tenant, id] = at.ids()?;
+    let (tenant, id) = (TenantId::from_bytes(tenant), UserId::from_bytes(id));
+    let account = at.record()?;
+    let other = keys::user(tenant, id);
+    let user = at.get::<User>(&other).await?;
+    let right = user.is_some_and(|user| {
+        user.account == account && listed(tenant, id, &user).as_deref() == Some(at.entry.key)
+    });
+    if !right {
+        at.dangling(other, "the tenant has no such member who stays");
     }
     Ok(())
 }
@@ -118,16 +162,13 @@ pub(super) async fn workspace(at: &mut At<'_, '_>) -> Result<(), StoreError> {
         WorkspaceId::from_bytes(id),
     );
     let record = at.record::<Workspace>()?;
-    if let Some(mark) = &record.mark {
-        let key = keys::grace(mark.until, id.as_uuid());
-        if at.get::<Grace>(&key).await?.is_none() {
-            at.missing(
-                key,
-                &Grace::Workspace { workspace: id },
-                "the workspace is marked for deletion, and nothing ends the grace period",
-            )?;
-        }
-    }
+    at.graced(
+        record.mark.as_ref(),
+        id.as_uuid(),
+        &Grace::Workspace { workspace: id },
+        "the workspace is marked for deletion, and nothing ends the grace period",
+    )
+    .await?;
     let Some(owner) = at.get::<UserPlace>(&keys::user_place(user)).await? else {
         at.by_hand(
             Problem::Dangling,

@@ -1,13 +1,13 @@
 //! Lists by which things are found when their time has come.
 
-use coditect_core::{Email, RegistrationId, RequestId, Version};
+use coditect_core::{Email, RegistrationId, RequestId, TenantId, Version};
 use jiff::Timestamp;
 
 use super::At;
 use crate::{
     keys::{self, KeyPart, WorkspacePart},
     record::{
-        Account, Grace, Mark, Registration, TransactionRecord, User, UserPlace, Workspace,
+        Account, Grace, Mark, Registration, Tenant, TransactionRecord, User, UserPlace, Workspace,
         WorkspacePlace,
     },
     store::StoreError,
@@ -59,6 +59,15 @@ pub(super) async fn grace(at: &mut At<'_, '_>) -> Result<(), StoreError> {
     // than the mark's is the same.
     if mark.is_none_or(|Mark { until, .. }| Some(i128::from(until.as_second())) != due) {
         at.dangling(other, "nothing is marked for deletion at that time");
+    }
+    Ok(())
+}
+
+pub(super) async fn plan_change(at: &mut At<'_, '_>) -> Result<(), StoreError> {
+    let [id] = at.ids()?;
+    let other = keys::tenant(TenantId::from_bytes(id));
+    if at.get::<Tenant>(&other).await?.is_none() {
+        at.dangling(other, "there is no such tenant");
     }
     Ok(())
 }

@@ -41,12 +41,12 @@ impl Transaction {
     /// # Errors
     /// `Unavailable` if the engine does not answer.
     pub async fn begin(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
-        let began = Instant::now();
         let snapshot = engine.snapshot().await?;
         Ok(Self {
             engine,
             snapshot,
-            began,
+            // Its age is its snapshot's: a store that takes long to give one leaves the whole time to use it.
+            began: Instant::now(),
             overlay: Overlay::default(),
             reads: Vec::new(),
             bytes: 0,

@@ -6,77 +6,47 @@
 
 use std::time::Duration;
 
-use futures::future::try_join;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::ResourceQuota};
 use kube::{
     Api,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     looks::{self, LIMIT, Live},
     shards,
 };
-use crate::{Context, Failure, Length, Person, Result, Scenario, World, ensure, say, until};
+use crate::{CELL, Context, Length, Person, Result, Scenario, World, ensure, say, until};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "drift",
-    purpose: "scale, quota and namespace changed by hand come back and are told; self-heal on, 0 → 1 → 0: no fight",
-    expected: Duration::from_secs(240),
+    purpose: "scale and quota changed by hand come back and are told; self-heal on, 0 → 1 → 0: no fight; a pause",
+    expected: Duration::from_secs(30),
     length: Length::Quick,
     run: |context| Box::pin(run(context)),
 };
 
-/// How long a deleted namespace may take to be there again.
-const PATIENCE: Duration = Duration::from_secs(400);
 /// How often Argo CD compares everything while nothing may change.
 const COMPARISONS: usize = 3;
 
 async fn run(context: &mut Context) -> Result {
     let world = context.world().await?;
     let api = world.product.api();
-    let (person, sleeper) = (
-        api.sign_up("drift@example.test").await?,
-        api.sign_up("drift-asleep@example.test").await?,
-    );
+    let person = api.sign_up("drift@example.test").await?;
     looks::phase(&person, "ready").await?;
-    looks::phase(&sleeper, "ready").await?;
-    sleeper.ask("stop").await?;
-    looks::phase(&sleeper, "suspended").await?;
     let fight = nobody_fights(world, &person);
     say::step("0 → 1 → 0 is three changes and no more", fight).await?;
     let two = scaled_to_two(world, &person);
     say::step("a scale of 2 is put back and told", two).await?;
     let quota = quota_edited(world, &person);
     say::step("an edited quota is put back and told", quota).await?;
-    let deleted = async {
-        let ready = namespace_deleted(world, &person, "ready");
-        let asleep = namespace_deleted(world, &sleeper, "suspended");
-        try_join(ready, asleep).await.map(drop)
-    };
-    say::step("deleted namespaces come back and are told", deleted).await?;
+    let paused = paused_shard(world, &person);
+    say::step("a paused shard stands still, and then follows", paused).await?;
     say::step("all agree", looks::agree(world)).await?;
     world.must_run()
-}
-
-/// Waits until the API tells of a change by hand.
-async fn told(person: &Person, detail: &str) -> Result {
-    until(format!("the notice of drift: {detail}"), LIMIT, || async {
-        let shown = person.shown().await?;
-        let notices = shown["notices"].as_array();
-        let says = |notice: &Value| {
-            let text = notice["detail"].as_str().unwrap_or_default();
-            notice["kind"] == "drift" && text.contains(detail)
-        };
-        ensure!(
-            notices.is_some_and(|notices| notices.iter().any(says)),
-            "{}",
-            shown["notices"]
-        );
-        Ok(())
-    })
-    .await
 }
 
 /// Case: self-heal and whoever else sets replicas fight. Every change of the specification raises the generation: one
@@ -158,7 +128,7 @@ async fn scaled_to_two(world: &World, person: &Person) -> Result {
     live.sets
         .patch_scale(&name, &PatchParams::default(), &two)
         .await?;
-    told(person, "scale was set to 2").await?;
+    looks::told_of_drift(person, "scale was set to 2").await?;
     until("one pod at scale 1", LIMIT, || async {
         let scale = live.scale(&name).await?;
         ensure!(scale == 1, "the scale is {scale}");
@@ -185,49 +155,68 @@ async fn quota_edited(world: &World, person: &Person) -> Result {
         Ok(())
     })
     .await?;
-    told(person, "ResourceQuota workspace-quota").await?;
+    looks::told_of_drift(person, "ResourceQuota workspace-quota").await?;
     let shown = person.shown().await?;
     ensure!(shown["phase"] == "ready", "{shown}");
     Ok(())
 }
 
-/// Everything of the person goes, the volume with it. The objects come back, the volume is a new one, the power is
-/// what it was, and the workspace says what has happened to it.
-async fn namespace_deleted(world: &World, person: &Person, phase: &str) -> Result {
-    let live = Live::of(&world.cluster, person);
-    let before = claim(&live, person).await?;
-    live.namespaces
-        .delete(&live.namespace, &DeleteParams::default())
+/// As `argocd proj windows add` does it, for one Application: Argo CD sees that Git has something else, and leaves it.
+async fn paused_shard(world: &World, person: &Person) -> Result {
+    let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "AppProject");
+    let projects: Api<DynamicObject> = Api::namespaced_with(
+        world.cluster.admin(),
+        "argocd",
+        &ApiResource::from_gvk(&kind),
+    );
+    let windows = async |windows: Value| -> Result {
+        let change = Patch::Merge(json!({"spec": {"syncWindows": windows}}));
+        let project = format!("coditect-{CELL}");
+        projects
+            .patch(&project, &PatchParams::default(), &change)
+            .await?;
+        Ok(())
+    };
+    let shard = shards::of(&world.product, person)?;
+    shards::quiet(world, person).await?;
+    windows(json!([{
+        "kind": "deny",
+        "schedule": "* * * * *",
+        "duration": "24h",
+        "applications": [shards::application(&shard)],
+    }]))
+    .await?;
+    let before = generation(&stateful_set(world, person).await?);
+    let plan = json!({"plan": "starter"});
+    person
+        .must(Method::PUT, "/api/v5/tenant/plan", Some(&plan))
         .await?;
-    told(person, "the Namespace was").await?;
-    // Argo CD begins to put back what is gone while the Namespace is still there, and fails until it is ended
-    // (`controller.sync.timeout.seconds`); then the observer has the shard begun anew.
-    until("everything to be there again", PATIENCE, || async {
-        let now = claim(&live, person).await?;
-        ensure!(now != before, "the volume is the old one");
-        live.sets.get(&person.objects()).await?;
+    until("Argo CD to see that Git has more", LIMIT, || async {
+        let status = shards::compare(&world.cluster, &shard).await?;
+        ensure!(
+            status["sync"]["status"] == "OutOfSync",
+            "{}",
+            status["sync"]
+        );
         Ok(())
     })
     .await?;
-    let shown = looks::phase(person, phase).await?;
-    ensure!(
-        !has(&shown, "quarantined"),
-        "a deleted namespace is no refusal: {shown}"
-    );
-    let pods = live.pod_count().await?;
-    let wanted = usize::from(phase == "ready");
-    ensure!(pods == wanted, "{pods} pods of one who is {phase}");
-    told(person, "the Namespace was").await
+    for _ in 0..COMPARISONS {
+        shards::compare(&world.cluster, &shard).await?;
+    }
+    let during = generation(&stateful_set(world, person).await?);
+    ensure!(during == before, "a paused shard was synced");
+    windows(Value::Null).await?;
+    until("the shard to follow", LIMIT, || async {
+        shards::compare(&world.cluster, &shard).await?;
+        let now = generation(&stateful_set(world, person).await?);
+        ensure!(now > during, "it does not");
+        Ok(())
+    })
+    .await
 }
 
-fn has(shown: &Value, kind: &str) -> bool {
-    let notices = shown["notices"].as_array();
-    notices.is_some_and(|notices| notices.iter().any(|notice| notice["kind"] == kind))
-}
-
-/// Which claim it is.
-async fn claim(live: &Live, person: &Person) -> Result<String> {
-    let claim = live.claims.get(&person.objects()).await?;
-    let none = || Failure::new("a claim without a UID");
-    claim.metadata.uid.ok_or_else(none)
+async fn stateful_set(world: &World, person: &Person) -> Result<StatefulSet> {
+    let live = Live::of(&world.cluster, person);
+    Ok(live.sets.get(&person.objects()).await?)
 }

@@ -52,6 +52,25 @@ pub(super) async fn gone(person: &Person, workspace: &str) -> Result {
     .await
 }
 
+/// Waits until the API tells of a change by hand.
+pub(super) async fn told_of_drift(person: &Person, detail: &str) -> Result {
+    until(format!("the notice of drift: {detail}"), LIMIT, || async {
+        let shown = person.shown().await?;
+        let notices = shown["notices"].as_array();
+        let says = |notice: &Value| {
+            let text = notice["detail"].as_str().unwrap_or_default();
+            notice["kind"] == "drift" && text.contains(detail)
+        };
+        ensure!(
+            notices.is_some_and(|notices| notices.iter().any(says)),
+            "{}",
+            shown["notices"]
+        );
+        Ok(())
+    })
+    .await
+}
+
 /// Marks something for deletion under a policy without grace period, as soon as the API has taken that up: a mark
 /// that is still to last for days is taken back. The answer of `mark` says until when it lasts.
 pub(super) async fn mark_without_grace(

@@ -9,6 +9,7 @@ mod erasure;
 mod faults;
 mod life;
 mod looks;
+mod namespaces;
 mod observer;
 mod poison;
 mod policy;
@@ -34,6 +35,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     erasure::SCENARIO,
     activity::SCENARIO,
     drift::SCENARIO,
+    namespaces::SCENARIO,
     reasons::SCENARIO,
     poison::SCENARIO,
     faults::SCENARIO,
