@@ -52,6 +52,7 @@ manifests: tools ## The golden manifests, by a validator that is not ours.
 
 bench: tools ## Measures against peers in one run; prints tables.
 	cargo bench --bench spine --bench registry
+	cargo bench --package coditect-sidecar --bench sidecar
 
 fmt: ## Formats the code.
 	cargo fmt --all

@@ -35,7 +35,14 @@ const TABLE: [(&str, &[&str], &[&str]); 9] = [
     (
         "coditect-sidecar",
         &["coditect-core"],
-        &["axum", "git2", "kube", "k8s-openapi", "redb", "foundationdb"],
+        &[
+            "axum",
+            "git2",
+            "kube",
+            "k8s-openapi",
+            "redb",
+            "foundationdb",
+        ],
     ),
     (
         "coditect",

@@ -13,7 +13,7 @@ use hyper::{
 };
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::access::logins::Presence;
+use crate::{access::logins::Presence, proxy::InUse};
 
 /// An answer.
 pub(crate) type Answer = Response<AnswerBody>;
@@ -29,25 +29,43 @@ pub(crate) enum AnswerBody {
 /// A body that breaks off when whoever asked is shut out.
 pub(crate) struct Guarded {
     body: Incoming,
+    /// Read to its end.
+    has_ended: bool,
+    /// What it comes on; free once it has ended.
+    connection: Option<InUse>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _presence: Option<Presence>,
 }
 
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if (self.has_ended || self.body.is_end_stream())
+            && let Some(connection) = self.connection.take()
+        {
+            connection.give_back();
+        }
+    }
+}
+
 impl AnswerBody {
     /// The IDE's body, for as long as this person is in.
-    pub(crate) fn guarded(body: Incoming, presence: Presence) -> Self {
+    pub(crate) fn guarded(body: Incoming, connection: InUse, presence: Presence) -> Self {
         Self::Ide(Box::new(Guarded {
             body,
+            has_ended: false,
+            connection: Some(connection),
             cut: Box::pin(presence.cut().clone().cancelled_owned()),
             _presence: Some(presence),
         }))
     }
 
     /// The IDE's body, for everybody.
-    pub(crate) fn open(body: Incoming) -> Self {
+    pub(crate) fn open(body: Incoming, connection: InUse) -> Self {
         let never = tokio_util::sync::CancellationToken::new();
         Self::Ide(Box::new(Guarded {
             body,
+            has_ended: false,
+            connection: Some(connection),
             cut: Box::pin(never.cancelled_owned()),
             _presence: None,
         }))
@@ -73,6 +91,7 @@ impl Body for AnswerBody {
                     return Poll::Ready(Some(Err(cut)));
                 }
                 let frame = Pin::new(&mut guarded.body).poll_frame(context);
+                guarded.has_ended |= matches!(frame, Poll::Ready(None));
                 frame.map_err(std::io::Error::other)
             }
         }

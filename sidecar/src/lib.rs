@@ -11,6 +11,8 @@ mod app;
 mod beat;
 mod config;
 mod entry;
+#[doc(hidden)]
+pub mod hostile;
 mod inside;
 mod page;
 mod platform;

@@ -1,38 +1,27 @@
 //! Hands requests on to the IDE, and its answers back.
 
+mod connection;
 mod request;
 mod response;
 mod tunnel;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use coditect_core::{Error, Result};
-use hyper::{Request, StatusCode, Version, body::Incoming, upgrade::OnUpgrade};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper::{HeaderMap, Request, StatusCode, Version, body::Incoming, upgrade::OnUpgrade};
 
-pub(crate) use self::request::check_form;
+use self::connection::{Connections, Failed};
+pub(crate) use self::{connection::InUse, request::check_form};
 use crate::{
     access::logins::Presence,
     answer::{Answer, AnswerBody, problem},
     site::Site,
 };
 
-/// How long a connection to the IDE is kept that nothing goes over: shorter than the 5 s after which Node closes one
-/// (`server.keepAliveTimeout`), so that no request meets a closing door.
-const KEPT: Duration = Duration::from_secs(4);
-/// Most connections that are kept so.
-const MOST_KEPT: usize = 16;
-/// How long connecting may take: it is the same machine.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// The way to the IDE.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Proxy {
-    client: Client<HttpConnector, Incoming>,
-    ide: SocketAddr,
+    connections: Arc<Connections>,
 }
 
 /// Who asks.
@@ -45,23 +34,14 @@ pub(crate) enum Asker {
 
 impl Proxy {
     pub(crate) fn new(ide: SocketAddr) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(PATIENCE));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(KEPT)
-            .pool_max_idle_per_host(MOST_KEPT)
-            .pool_timer(TokioTimer::new())
-            .set_host(false)
-            .http1_max_headers(200)
-            .build(connector);
-        Self { client, ide }
+        Self {
+            connections: Connections::new(ide),
+        }
     }
 
     /// Whether somebody listens where the IDE should.
     pub(crate) async fn is_there(&self) -> bool {
-        let there = tokio::net::TcpStream::connect(self.ide);
-        matches!(tokio::time::timeout(PATIENCE, there).await, Ok(Ok(_)))
+        self.connections.is_there().await
     }
 
     /// Hands a request on. None if the IDE is not there (yet).
@@ -78,21 +58,21 @@ impl Proxy {
         let is_person = matches!(asker, Asker::Person(_));
         let wants_socket = is_person && request::wants_socket(&request);
         let on_person = request.extensions_mut().remove::<OnUpgrade>();
-        let request = request::outgoing(request, self.ide, site, wants_socket)?;
+        let request = request::outgoing(request, site, wants_socket)?;
         let cut = match &asker {
             Asker::Person(presence) => presence.cut().clone(),
             Asker::Anybody => tokio_util::sync::CancellationToken::new(),
         };
         let answered = tokio::select! {
-            answered = self.client.request(request) => answered,
+            answered = self.connections.ask(request) => answered,
             () = cut.cancelled() => return Ok(Some(problem(
                 StatusCode::UNAUTHORIZED, "signed-out", "you were signed out; enter again from the web app",
             ))),
         };
-        let mut answer = match answered {
-            Ok(answer) => answer,
-            Err(error) if error.is_connect() => return Ok(None),
-            Err(error) => {
+        let (mut answer, connection) = match answered {
+            Ok(answered) => answered,
+            Err(Failed::NotThere) => return Ok(None),
+            Err(Failed::BrokeOff(error)) => {
                 let error = Error::unavailable("the IDE broke off").because(error);
                 tracing::warn!(error = error.chain(), "a request was not answered");
                 return Ok(Some(broken()));
@@ -104,8 +84,8 @@ impl Proxy {
             parts.extensions.clear();
             parts.version = Version::HTTP_11;
             let body = match asker {
-                Asker::Person(presence) => AnswerBody::guarded(body, presence),
-                Asker::Anybody => AnswerBody::open(body),
+                Asker::Person(presence) => AnswerBody::guarded(body, connection, presence),
+                Asker::Anybody => AnswerBody::open(body, connection),
             };
             return Ok(Some(Answer::from_parts(parts, body)));
         }
@@ -121,6 +101,18 @@ impl Proxy {
         tokio::spawn(tunnel::join(on_person, on_ide, presence));
         Ok(Some(switched))
     }
+}
+
+/// The headers of a request as the IDE gets it; none if it cannot be written.
+pub(crate) fn as_sent<B>(request: Request<B>, site: &Site) -> Option<HeaderMap> {
+    let wants_socket = request::wants_socket(&request);
+    let request = request::outgoing(request, site, wants_socket).ok()?;
+    Some(request.into_parts().0.headers)
+}
+
+/// The headers of the IDE's answer as they go out. False if they cannot.
+pub(crate) fn as_answered(headers: &mut HeaderMap) -> bool {
+    response::clean(headers, "'self'").is_ok()
 }
 
 fn broken() -> Answer {

@@ -1,11 +1,8 @@
 //! Requests on their way to the IDE: which are handed on, and what is taken out of them.
 
-use std::net::SocketAddr;
-
 use coditect_core::{Error, Result};
 use hyper::{
     HeaderMap, Method, Request, StatusCode, Uri, Version,
-    body::Incoming,
     header::{self, HeaderName, HeaderValue},
 };
 
@@ -113,21 +110,9 @@ pub(super) fn wants_socket<B>(request: &Request<B>) -> bool {
 }
 
 /// The request as the IDE gets it.
-pub(super) fn outgoing(
-    request: Request<Incoming>,
-    ide: SocketAddr,
-    site: &Site,
-    socket: bool,
-) -> Result<Request<Incoming>> {
+pub(super) fn outgoing<B>(request: Request<B>, site: &Site, socket: bool) -> Result<Request<B>> {
     let (mut parts, body) = request.into_parts();
     let unwritable = || Error::internal("a request cannot be written");
-    let path = parts.uri.path_and_query().cloned().ok_or_else(unwritable)?;
-    parts.uri = Uri::builder()
-        .scheme("http")
-        .authority(ide.to_string())
-        .path_and_query(path)
-        .build()
-        .map_err(|error| unwritable().because(error))?;
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
     let headers = &mut parts.headers;

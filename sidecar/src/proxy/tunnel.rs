@@ -14,6 +14,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::connection::IdeStream;
 use crate::access::logins::Presence;
 
 /// How long one side may go on sending after the other has ended: a closing handshake takes a round trip.
@@ -25,9 +26,10 @@ const PIECE: usize = 16 * 1024;
 pub(super) async fn join(person: OnUpgrade, ide: OnUpgrade, presence: Presence) {
     let joined = async {
         let (person, ide) = tokio::try_join!(person, ide).map_err(io::Error::other)?;
-        let ((person, first), (ide, second)) = (open(person)?, open(ide)?);
+        let (person, first) = open::<TcpStream>(person)?;
+        let (ide, second) = open::<IdeStream>(ide)?;
         let (from_person, to_person) = person.into_split();
-        let (from_ide, to_ide) = ide.into_split();
+        let (from_ide, to_ide) = ide.into_inner().into_split();
         both(
             pump(from_person, to_ide, first),
             pump(from_ide, to_person, second),
@@ -59,11 +61,14 @@ async fn finish(rest: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     timeout(LAST_WORDS, rest).await.unwrap_or(Ok(()))
 }
 
-/// The bare socket, and what was read of it too early.
-fn open(upgraded: Upgraded) -> io::Result<(TcpStream, Vec<u8>)> {
+/// The socket, and what was read of it too early.
+fn open<S>(upgraded: Upgraded) -> io::Result<(S, Vec<u8>)>
+where
+    TokioIo<S>: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+{
     let parts = upgraded
-        .downcast::<TokioIo<TcpStream>>()
-        .map_err(|_| io::Error::other("not a bare socket"))?;
+        .downcast::<TokioIo<S>>()
+        .map_err(|_| io::Error::other("another kind of socket"))?;
     Ok((parts.io.into_inner(), parts.read_buf.into()))
 }
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod hub;
 mod keep;
-mod limits;
+pub(crate) mod limits;
 mod llm;
 pub mod protocol;
 

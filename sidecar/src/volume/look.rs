@@ -33,8 +33,9 @@ const MOST_READ: u64 = 256 * 1024 * 1024;
 const MOST_FILES: usize = 100_000;
 const MOST_IN_FOLDER: usize = 20_000;
 const MOST_FOLDERS: usize = 4_096;
-/// Most files whose state is remembered; a forgotten one is reported once too often.
-const MOST_KNOWN: usize = 50_000;
+/// Most files whose state is remembered; a forgotten one is reported once too often. Not fewer than are looked at in
+/// one round, or a look that goes on in several would have no end.
+const MOST_KNOWN: usize = MOST_FILES;
 /// A file that changes all the time is reported as often as this.
 const AGAIN: Duration = Duration::from_secs(10);
 /// Events and bytes of a batch.
@@ -63,6 +64,8 @@ pub(super) struct Round {
     pub(super) changes: Option<Vec<FileChange>>,
     /// What changed so soon again that it waits.
     pub(super) later: BTreeSet<PathBuf>,
+    /// Whether it was broken off and can go on already; otherwise it goes on once nothing waits for the API.
+    pub(super) goes_on: bool,
 }
 
 /// What a round has found so far.
@@ -74,6 +77,8 @@ struct Finding {
     later: BTreeSet<PathBuf>,
     files_left: usize,
     bytes_left: u64,
+    /// Whether there is no room for more.
+    is_full: bool,
     /// Whether nothing may wait.
     at_once: bool,
     /// Files that have not changed since then were looked at before we began.
@@ -100,7 +105,12 @@ impl Looker {
             queue,
             watcher,
             volume: config.volume.clone(),
-            largest_snapshot: config.snapshot_kib.saturating_mul(1024).min(LARGEST),
+            // Several have room in the queue, or each would push the other out without end.
+            largest_snapshot: config
+                .snapshot_kib
+                .saturating_mul(1024)
+                .min(LARGEST)
+                .min(config.queue_mib.saturating_mul(1024 * 1024) / 4),
             known: HashMap::new(),
             folders: HashSet::new(),
         })
@@ -117,11 +127,12 @@ impl Looker {
             later: BTreeSet::new(),
             files_left: MOST_FILES,
             bytes_left: MOST_READ,
+            is_full: false,
             at_once,
             until: self.queue.until().map(Timestamp::as_second),
         };
         if work.everything {
-            if self.queue.take_look_again() {
+            if self.queue.begin_look() {
                 self.known.clear();
                 finding.until = None;
             }
@@ -136,13 +147,22 @@ impl Looker {
             self.path(path, &mut finding);
         }
         self.queue.push(finding.events);
-        if finding.later.is_empty() && finding.files_left > 0 {
-            // Clocks of file systems tick some milliseconds behind.
-            self.queue.set_until(began - SignedDuration::from_secs(2));
+        if finding.is_full {
+            self.queue.break_off();
+        } else {
+            let is_whole = work.everything || !self.queue.has_to_look_again();
+            if is_whole && finding.later.is_empty() && finding.files_left > 0 {
+                // Clocks of file systems tick some milliseconds behind.
+                self.queue.set_until(began - SignedDuration::from_secs(2));
+            }
+            if work.everything {
+                self.queue.end_look();
+            }
         }
         Round {
             changes: (finding.changed <= MOST_TOLD).then_some(finding.changes),
             later: finding.later,
+            goes_on: finding.is_full && self.queue.is_empty(),
         }
     }
 
@@ -184,6 +204,9 @@ impl Looker {
                 continue;
             };
             for name in names {
+                if finding.is_full {
+                    return;
+                }
                 let path = folder.join(name);
                 // By its name alone first: what is none of ours is not even opened.
                 if self.rules.ignores(&self.root, &path, false) {
@@ -230,10 +253,14 @@ impl Looker {
             finding.later.insert(path.to_owned());
             return;
         }
+        let is_old = !heard && is_new && finding.until.is_some_and(|until| print.changed < until);
+        if !heard && !is_old && self.queue.is_half_full() {
+            finding.is_full = true;
+            return;
+        }
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
         }
-        let is_old = !heard && is_new && finding.until.is_some_and(|until| print.changed < until);
         self.known
             .insert(hash, (print, (!is_old).then(Instant::now)));
         if is_old {

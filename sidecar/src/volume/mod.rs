@@ -123,7 +123,7 @@ impl Volume {
             self.hurry.notify_one();
             loop {
                 let changed = self.queue.changed.notified();
-                if self.queue.is_empty() {
+                if self.queue.is_empty() && !self.queue.has_to_look_again() {
                     return;
                 }
                 changed.await;
@@ -131,7 +131,7 @@ impl Volume {
         };
         let flushed = timeout(limit, flushed).await.is_ok();
         self.at_once.store(false, Ordering::SeqCst);
-        flushed && self.queue.is_empty()
+        flushed && self.queue.is_empty() && !self.queue.has_to_look_again()
     }
 }
 
@@ -183,6 +183,9 @@ pub(crate) async fn follow(app: Arc<App>, following: Following) {
             }),
         }
         volume.pending.add(round.later);
+        if round.goes_on {
+            volume.pending.everything();
+        }
     }
 }
 
@@ -202,9 +205,6 @@ pub(crate) async fn hand_over(app: Arc<App>) {
             Ok(()) => {
                 queue.taken(&batch);
                 pause = PAUSE;
-                if queue.is_empty() && queue.has_to_look_again() {
-                    app.volume.pending.everything();
-                }
             }
             Err(error) if matches!(error.kind(), Kind::Invalid { .. }) => {
                 tracing::error!(
@@ -224,6 +224,9 @@ pub(crate) async fn hand_over(app: Arc<App>) {
                 let _ = timeout(pause, app.volume.hurry.notified()).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
+        }
+        if queue.is_empty() && queue.has_to_look_again() {
+            app.volume.pending.everything();
         }
     }
 }

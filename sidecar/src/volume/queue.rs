@@ -32,6 +32,8 @@ struct State {
     saved: Saved,
     waiting: VecDeque<Waiting>,
     bytes: u64,
+    /// Whether a look was broken off because there was too little room for what it found, or one anew goes on.
+    broken_off: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,6 +106,7 @@ impl Queue {
                 saved,
                 waiting: waiting.into(),
                 bytes,
+                broken_off: false,
             }),
             changed: Notify::new(),
         };
@@ -207,15 +210,43 @@ impl Queue {
         self.lock().waiting.is_empty()
     }
 
-    /// Whether something was let go that is to be looked at again.
+    /// Whether there is more to look at once nothing waits: what was let go, or what a look did not come to.
     pub(crate) fn has_to_look_again(&self) -> bool {
-        self.lock().saved.look_again
+        let state = self.lock();
+        state.saved.look_again || state.broken_off
     }
 
-    /// True once, when something was let go and there is room again.
-    pub(crate) fn take_look_again(&self) -> bool {
+    /// A look at everything begins. True once, when something was let go and there is room again: what was known before
+    /// does not count.
+    pub(crate) fn begin_look(&self) -> bool {
         let mut state = self.lock();
-        state.waiting.is_empty() && std::mem::take(&mut state.saved.look_again)
+        let is_anew = state.waiting.is_empty() && std::mem::take(&mut state.saved.look_again);
+        if is_anew {
+            state.broken_off = true;
+            state.saved.until = None;
+        }
+        is_anew
+    }
+
+    /// A look at everything has ended.
+    pub(crate) fn end_look(&self) {
+        self.lock().broken_off = false;
+        self.changed.notify_waiters();
+    }
+
+    /// A look is broken off: the next one at everything goes on with it.
+    pub(crate) fn break_off(&self) {
+        let mut state = self.lock();
+        state.broken_off = true;
+        state.saved.until = None;
+        if let Err(error) = self.save(&state) {
+            tracing::warn!(%error, "the queue's state cannot be written");
+        }
+    }
+
+    /// Whether what can wait should: half of the room is for what happens meanwhile.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.lock().bytes > self.most_bytes / 2
     }
 
     /// Until when everything has been looked at.
@@ -349,7 +380,7 @@ mod tests {
                 .sum();
             assert!(bytes < 2_500, "{bytes}");
         }
-        assert!(!queue.take_look_again(), "there is no room yet");
+        assert!(!queue.begin_look(), "there is no room yet");
         let batch = queue.oldest().unwrap();
         let FileEvent::Lost { events } = batch.events[0] else {
             panic!("{batch:?}")
@@ -363,7 +394,13 @@ mod tests {
             last = batch.number;
         }
         assert_eq!((last, queue.waiting()), (100, 0));
-        assert!(queue.take_look_again() && !queue.take_look_again());
+        assert!(queue.begin_look() && !queue.begin_look());
+        assert!(queue.has_to_look_again(), "until it has ended");
+        queue.end_look();
+        assert!(!queue.has_to_look_again());
+        queue.set_until(Timestamp::UNIX_EPOCH);
+        queue.break_off();
+        assert!(queue.has_to_look_again() && queue.until().is_none());
     }
 
     #[test]

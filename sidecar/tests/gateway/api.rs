@@ -52,6 +52,8 @@ pub(crate) struct State {
     published: Mutex<BTreeSet<String>>,
     access: watch::Sender<Access>,
     pub(crate) away: AtomicBool,
+    /// Reports of files are taken and not answered.
+    pub(crate) stuck: watch::Sender<bool>,
     pub(crate) redeemed: AtomicUsize,
     pub(crate) fetched_keys: AtomicUsize,
     /// Every call but those for access and keys: path and body.
@@ -79,6 +81,7 @@ impl Api {
             published: Mutex::new(["k1".to_owned()].into()),
             access: watch::channel(access).0,
             away: AtomicBool::new(false),
+            stuck: watch::Sender::default(),
             redeemed: AtomicUsize::new(0),
             fetched_keys: AtomicUsize::new(0),
             calls: Mutex::default(),
@@ -245,6 +248,8 @@ impl State {
                 }
             }
             sidecar::FILES_PATH => {
+                let mut stuck = self.stuck.subscribe();
+                let _ = stuck.wait_for(|stuck| !stuck).await;
                 let batch: FileBatch = serde_json::from_slice(&body).unwrap();
                 let mut batches = self.batches.lock().unwrap();
                 let before = batches.iter().filter(|before| before.queue == batch.queue);

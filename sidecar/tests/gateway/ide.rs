@@ -27,12 +27,35 @@ use tokio::{
 type Body = BoxBody<Bytes, std::io::Error>;
 
 /// What the IDE got of one request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Got {
     pub(crate) method: Method,
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Got {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            method,
+            target,
+            headers,
+            body,
+        } = self;
+        write!(out, "{method} {target} {headers:?} {}", short(body))
+    }
+}
+
+/// Bytes as a person can read them when a test fails.
+pub(crate) fn short(bytes: &[u8]) -> String {
+    let (shown, more) = bytes.split_at(bytes.len().min(60));
+    let more = if more.is_empty() {
+        String::new()
+    } else {
+        format!(" and {} more", more.len())
+    };
+    format!("\"{}\"{more}", shown.escape_ascii())
 }
 
 pub(crate) struct Ide {

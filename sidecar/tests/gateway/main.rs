@@ -7,6 +7,7 @@ mod differential;
 mod entry;
 mod files;
 mod forward;
+mod hostile;
 mod ide;
 mod origin;
 mod program;

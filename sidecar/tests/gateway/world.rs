@@ -66,10 +66,16 @@ impl World {
     }
 
     pub(crate) async fn with_ide(ide: Ide) -> Self {
+        Self::configured(ide, |_| {}).await
+    }
+
+    /// One whose configuration is another than the usual.
+    pub(crate) async fn configured(ide: Ide, change: impl FnOnce(&mut Config)) -> Self {
         let workspace = WorkspaceId::random();
         let api = Api::start(workspace).await;
         let folder = TempDir::new().unwrap();
-        let config = config(&folder, workspace, api.address, ide.address);
+        let mut config = config(&folder, workspace, api.address, ide.address);
+        change(&mut config);
         let sidecar = Sidecar::start(&config).await.unwrap();
         Self {
             api,
@@ -91,16 +97,11 @@ impl World {
     }
 
     /// Asks again and again until it holds.
-    pub(crate) async fn until<F>(&self, mut holds: impl FnMut() -> F)
+    pub(crate) async fn until<F>(&self, holds: impl FnMut() -> F)
     where
         F: Future<Output = bool>,
     {
-        let asked = async {
-            while !holds().await {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(PATIENCE, asked).await.unwrap();
+        until(holds).await;
     }
 
     pub(crate) fn cookie(&self) -> String {
@@ -149,6 +150,19 @@ impl World {
     pub(crate) fn redeemed(&self) -> usize {
         self.api.state.redeemed.load(Ordering::SeqCst)
     }
+}
+
+/// Asks again and again until it holds.
+pub(crate) async fn until<F>(mut holds: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    let asked = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, asked).await.unwrap();
 }
 
 pub(crate) fn config(
