@@ -90,7 +90,13 @@ impl Body for AnswerBody {
                     let cut = std::io::Error::other("whoever asked was shut out");
                     return Poll::Ready(Some(Err(cut)));
                 }
-                let frame = Pin::new(&mut guarded.body).poll_frame(context);
+                let mut frame = Pin::new(&mut guarded.body).poll_frame(context);
+                if frame.is_pending()
+                    && let Some(connection) = &mut guarded.connection
+                {
+                    connection.drive(context);
+                    frame = Pin::new(&mut guarded.body).poll_frame(context);
+                }
                 guarded.has_ended |= matches!(frame, Poll::Ready(None));
                 frame.map_err(std::io::Error::other)
             }

@@ -1,9 +1,11 @@
 //! Connections to the IDE: those that are open and free are used again.
 
 use std::{
+    fmt,
+    future::poll_fn,
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
@@ -11,8 +13,11 @@ use std::{
 
 use hyper::{
     Request, Response,
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
+    body::{Body, Incoming},
+    client::conn::{
+        TrySendError,
+        http1::{self, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -31,17 +36,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Most headers of an answer.
 const MOST_HEADERS: usize = 200;
 
+/// What reads and writes a connection while it is polled.
+type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
 /// The connections to one IDE.
 #[derive(Debug)]
 pub(super) struct Connections {
     ide: SocketAddr,
-    free: Mutex<Vec<Free>>,
+    free: Mutex<Vec<(Connection, Instant)>>,
 }
 
-#[derive(Debug)]
-struct Free {
+/// A connection. Where nothing is uploaded, whoever waits for the answer drives it, without a task between the two: head
+/// and body of a small answer then go out together. An upload goes on while nobody asks for more of the answer: there
+/// it has a task of its own.
+struct Connection {
     sender: SendRequest<Incoming>,
-    since: Instant,
+    driver: Option<Driver>,
 }
 
 /// Why there is no answer.
@@ -56,31 +66,89 @@ pub(super) enum Failed {
 /// A connection on which an answer comes. Given back once the answer was read to its end; closed if it is dropped.
 #[derive(Debug)]
 pub(crate) struct InUse {
-    sender: SendRequest<Incoming>,
+    connection: Connection,
     connections: Arc<Connections>,
 }
 
 impl InUse {
+    /// Moves what there is to move.
+    pub(crate) fn drive(&mut self, context: &mut Context<'_>) {
+        self.connection.drive(context);
+    }
+
+    /// Goes on by itself, as after the protocol was changed.
+    pub(super) fn let_go(mut self) {
+        self.connection.spawn();
+    }
+
     /// The exchange is over: the connection is free.
     pub(crate) fn give_back(self) {
         let Self {
-            sender,
+            connection,
             connections,
         } = self;
         let mut free = connections.lock();
         if free.len() >= MOST_KEPT {
-            free.retain(Free::is_good);
+            free.retain(|(connection, since)| connection.is_good(*since));
         }
         if free.len() < MOST_KEPT {
-            let since = Instant::now();
-            free.push(Free { sender, since });
+            free.push((connection, Instant::now()));
         }
     }
 }
 
-impl Free {
-    fn is_good(&self) -> bool {
-        !self.sender.is_closed() && self.since.elapsed() < KEPT
+impl Connection {
+    fn drive(&mut self, context: &mut Context<'_>) {
+        if let Some(driver) = &mut self.driver
+            && let Poll::Ready(ended) = driver.as_mut().poll(context)
+        {
+            self.driver = None;
+            log(ended);
+        }
+    }
+
+    fn spawn(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            tokio::spawn(async move { log(driver.await) });
+        }
+    }
+
+    fn is_good(&self, since: Instant) -> bool {
+        !self.sender.is_closed() && since.elapsed() < KEPT
+    }
+
+    /// Asks, and gives the head of the answer; the request back if nothing of it was written.
+    async fn ask(
+        &mut self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Incoming>>> {
+        if !request.body().is_end_stream() {
+            self.spawn();
+        }
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let driver = &mut self.driver;
+        poll_fn(|context| {
+            if let Some(driving) = driver
+                && let Poll::Ready(ended) = driving.as_mut().poll(context)
+            {
+                *driver = None;
+                log(ended);
+            }
+            answer.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sender.fmt(out)
+    }
+}
+
+fn log(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection to the IDE ended early");
     }
 }
 
@@ -102,13 +170,13 @@ impl Connections {
         self: &Arc<Self>,
         mut request: Request<Incoming>,
     ) -> Result<(Response<Incoming>, InUse), Failed> {
-        let in_use = |sender| InUse {
-            sender,
+        let in_use = |connection| InUse {
+            connection,
             connections: Arc::clone(self),
         };
-        while let Some(mut sender) = self.take() {
-            match sender.try_send_request(request).await {
-                Ok(answer) => return Ok((answer, in_use(sender))),
+        while let Some(mut connection) = self.take().await {
+            match connection.ask(request).await {
+                Ok(answer) => return Ok((answer, in_use(connection))),
                 Err(mut error) => match error.take_message() {
                     // The connection had ended before anything was written.
                     Some(unsent) => request = unsent,
@@ -117,28 +185,37 @@ impl Connections {
             }
         }
         let stream = self.connect().await.map_err(|_| Failed::NotThere)?;
-        let io = TokioIo::new(stream);
-        let (mut sender, connection) = http1::Builder::new()
+        let (sender, driver) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
-            .handshake(io)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(Failed::BrokeOff)?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "a connection to the IDE ended early");
-            }
-        });
-        let answer = sender.send_request(request).await;
-        Ok((answer.map_err(Failed::BrokeOff)?, in_use(sender)))
+        let mut connection = Connection {
+            sender,
+            driver: Some(Box::pin(driver.with_upgrades())),
+        };
+        match connection.ask(request).await {
+            Ok(answer) => Ok((answer, in_use(connection))),
+            Err(error) => Err(Failed::BrokeOff(error.into_error())),
+        }
     }
 
-    fn take(&self) -> Option<SendRequest<Incoming>> {
-        let mut free = self.lock();
-        // The one that was used last is the least likely to be closing. One whose upload still goes on is not ready.
-        let at = free
-            .iter()
-            .rposition(|free| free.sender.is_ready() && free.is_good())?;
-        Some(free.swap_remove(at).sender)
+    /// A free connection, the one that was used last: it is the least likely to be closing. Those that are not good any
+    /// more, or whose upload still goes on, are let go.
+    async fn take(&self) -> Option<Connection> {
+        poll_fn(|context| {
+            loop {
+                let Some((mut connection, since)) = self.lock().pop() else {
+                    return Poll::Ready(None);
+                };
+                // It says only now whether it was closed meanwhile.
+                connection.drive(context);
+                if connection.is_good(since) && connection.sender.is_ready() {
+                    return Poll::Ready(Some(connection));
+                }
+            }
+        })
+        .await
     }
 
     async fn connect(&self) -> io::Result<IdeStream> {
@@ -151,7 +228,7 @@ impl Connections {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Free>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -98,6 +98,7 @@ impl Proxy {
         let mut switched = crate::answer::empty(StatusCode::SWITCHING_PROTOCOLS);
         *switched.headers_mut() = std::mem::take(answer.headers_mut());
         request::ask_for_socket(switched.headers_mut());
+        connection.let_go();
         tokio::spawn(tunnel::join(on_person, on_ide, presence));
         Ok(Some(switched))
     }
