@@ -15,6 +15,12 @@ const MEASURED: u32 = 10;
 /// its way, so what comes back is the same.
 const MESSAGE: usize = 1024;
 
+/// How many there were in how long.
+pub(crate) struct Requests {
+    pub(crate) count: f64,
+    pub(crate) time: Duration,
+}
+
 struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -69,12 +75,12 @@ fn left(bytes: &[u8]) -> Option<usize> {
 }
 
 /// As many requests as go over this many connections, each with one at a time.
-pub(crate) async fn requests_a_second(
+pub(crate) async fn requests(
     address: SocketAddr,
     request: &Arc<[u8]>,
     connections: usize,
     time: Duration,
-) -> f64 {
+) -> Requests {
     let mut open = Vec::new();
     for _ in 0..connections {
         open.push(Connection::open(address).await);
@@ -93,7 +99,10 @@ pub(crate) async fn requests_a_second(
         });
     }
     let count: u32 = tasks.join_all().await.iter().sum();
-    f64::from(count) / began.elapsed().as_secs_f64()
+    Requests {
+        count: f64::from(count),
+        time: began.elapsed(),
+    }
 }
 
 /// How long requests take that come evenly. One that had to wait for the one before it counts from when it was due.

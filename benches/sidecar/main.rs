@@ -3,7 +3,8 @@
 //! Upstream and load are in this process, the two gateways in processes of their own, each with two workers. Both get
 //! the same bytes over the same number of connections, in turns, so that what else the machine does meets both; the
 //! ratio is the median of each turn's. nginx asks nobody who comes; the sidecar checks cookie, origin and login of
-//! every request. `--quick` takes shorter turns.
+//! every request. `--quick` takes shorter turns; `--only NAME` one part (`small`, `large`, `time`,
+//! `100`, `1000`).
 
 #![allow(
     clippy::print_stdout,
@@ -22,7 +23,7 @@ mod load;
 mod peers;
 mod upstream;
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -52,7 +53,13 @@ type Row = [String; 6];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let only = arguments
+        .iter()
+        .position(|argument| argument == "--only")
+        .map(|at| arguments[at + 1].as_str());
+    let wanted = |part: &str| only.is_none_or(|only| only == part);
     let (turns, time) = if quick { (3, 1) } else { (7, 3) };
     let time = Duration::from_secs(time);
     // A thousand sockets have two ends here.
@@ -66,12 +73,18 @@ async fn main() {
     let upstream = Upstream::start().await;
     let peers = Peers::start(upstream.address).await;
     let mut rows = Vec::new();
-    for (path, what) in [("/small", "1 KiB"), ("/large", "100 KiB")] {
-        rows.push(throughput(&peers, path, what, turns, time).await);
+    for (path, what, part) in [("/small", "1 KiB", "small"), ("/large", "100 KiB", "large")] {
+        if wanted(part) {
+            rows.extend(throughput(&peers, path, what, turns, time).await);
+        }
     }
-    rows.push(latency(&peers, turns, time).await);
+    if wanted("time") {
+        rows.push(latency(&peers, turns, time).await);
+    }
     for sockets in SOCKETS {
-        rows.extend(echoes(&peers, sockets, turns, time).await);
+        if wanted(&sockets.to_string()) {
+            rows.extend(echoes(&peers, sockets, turns, time).await);
+        }
     }
     rows.push(size());
     table(
@@ -106,25 +119,45 @@ fn row_of_ratio(what: String, turns: &[[f64; 2]]) -> Row {
     ]
 }
 
-async fn throughput(peers: &Peers, path: &str, what: &str, turns: usize, time: Duration) -> Row {
+async fn throughput(
+    peers: &Peers,
+    path: &str,
+    what: &str,
+    turns: usize,
+    time: Duration,
+) -> [Row; 2] {
     progress(&format!("requests for {what}"));
     let request = peers.request(path);
-    let one = async |address: SocketAddr| {
-        load::requests_a_second(address, &request, CONNECTIONS, time).await
-    };
-    // The first one of each warms up.
-    for address in peers.addresses() {
-        one(address).await;
+    // The first turn warms up.
+    let (mut found, mut cost) = (Vec::new(), Vec::new());
+    for turn in 0..=turns {
+        let (mut rate, mut each) = ([0.0; 2], [0.0; 2]);
+        for (at, address) in peers.addresses().into_iter().enumerate() {
+            let before = peers.busy()[at];
+            let requests = load::requests(address, &request, CONNECTIONS, time).await;
+            each[at] = (peers.busy()[at] - before).as_secs_f64() * 1e6 / requests.count;
+            rate[at] = requests.count / requests.time.as_secs_f64();
+        }
+        if turn > 0 {
+            found.push(rate);
+            cost.push(each);
+        }
     }
-    let mut found = Vec::new();
-    for _ in 0..turns {
-        let [ours, theirs] = peers.addresses();
-        found.push([one(ours).await, one(theirs).await]);
-    }
-    row_of_ratio(
-        format!("requests a second, {what}, {CONNECTIONS} connections"),
-        &found,
-    )
+    let (ours, theirs, ratio) = ratio(&cost);
+    [
+        row_of_ratio(
+            format!("requests a second, {what}, {CONNECTIONS} connections"),
+            &found,
+        ),
+        [
+            "  processor time of each".to_owned(),
+            format!("{ours:.0} µs"),
+            format!("{theirs:.0} µs"),
+            format!("{ratio:.2}"),
+            String::new(),
+            String::new(),
+        ],
+    ]
 }
 
 async fn latency(peers: &Peers, turns: usize, time: Duration) -> Row {
@@ -185,7 +218,7 @@ async fn echoes(peers: &Peers, sockets: usize, turns: usize, time: Duration) -> 
     ]
 }
 
-/// The program's size without symbols. That of a release is smaller: this one was built without optimising the whole.
+/// The program's size, without symbols.
 fn size() -> Row {
     let size = std::fs::metadata(peers::PROGRAM).unwrap().len() as f64 / 1e6;
     [

@@ -82,12 +82,22 @@ impl Peers {
     /// What each holds in memory, in MB: what is shared with other processes (nginx's with each other, libraries) counts
     /// by the share (`Pss`).
     pub(crate) fn memory(&self) -> [f64; 2] {
+        self.each(resident)
+    }
+
+    /// How long each has kept processors busy.
+    pub(crate) fn busy(&self) -> [Duration; 2] {
+        self.each(busy)
+    }
+
+    /// A figure of all processes of each.
+    fn each<T: std::iter::Sum>(&self, of: fn(u32) -> T) -> [T; 2] {
         let nginx = self.nginx.child.id();
         let workers = fs::read_to_string(format!("/proc/{nginx}/task/{nginx}/children")).unwrap();
         let workers = workers.split_whitespace().map(|id| id.parse().unwrap());
         [
-            resident(self.sidecar.child.id()),
-            resident(nginx) + workers.map(resident).sum::<f64>(),
+            of(self.sidecar.child.id()),
+            workers.chain([nginx]).map(of).sum(),
         ]
     }
 
@@ -124,6 +134,18 @@ fn resident(process: u32) -> f64 {
         .find_map(|line| line.strip_prefix("Pss:"))
         .unwrap();
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1e3
+}
+
+/// Time in user mode and in the kernel (proc_pid_stat(5)), in hundredths of a second.
+fn busy(process: u32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let (_, after_name) = text.rsplit_once(')').unwrap();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    Duration::from_millis(
+        10 * ticks
+            .map(|ticks| ticks.parse::<u64>().unwrap())
+            .sum::<u64>(),
+    )
 }
 
 /// Whether it answers with what the upstream has.

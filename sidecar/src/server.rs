@@ -20,8 +20,6 @@ const MOST: usize = 4_096;
 const HEAD: Duration = Duration::from_secs(620);
 /// Largest head of a request: twice what Node takes.
 const LARGEST_HEAD: usize = 32 * 1024;
-/// Most headers of a request.
-const MOST_HEADERS: usize = 128;
 /// Largest piece of a body that is held.
 const PIECE: usize = 64 * 1024;
 /// When a peer that says nothing is asked whether it is still there.
@@ -63,7 +61,6 @@ where
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
                 .max_header_size(LARGEST_HEAD)
-                .max_headers(MOST_HEADERS)
                 .max_buf_size(PIECE)
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades()

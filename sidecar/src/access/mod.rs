@@ -52,7 +52,7 @@ pub(crate) struct Admitted {
     /// Holds until the exchange is over.
     pub(crate) presence: Presence,
     /// What the token says.
-    pub(crate) claims: EntryClaims,
+    pub(crate) claims: Arc<EntryClaims>,
 }
 
 /// Decides who may enter.
@@ -139,7 +139,7 @@ impl Door {
         match unverified.verify(&key, &rules.issuer, &self.audience, now) {
             Ok(claims) => {
                 let verified = Verified {
-                    claims,
+                    claims: claims.into(),
                     key: unverified.key.into(),
                 };
                 self.verified.remember(token, verified.clone());

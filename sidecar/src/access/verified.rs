@@ -15,7 +15,7 @@ const MOST: usize = 64;
 /// A token's signature was good.
 #[derive(Clone, Debug)]
 pub(crate) struct Verified {
-    pub(crate) claims: EntryClaims,
+    pub(crate) claims: Arc<EntryClaims>,
     /// By which key.
     pub(crate) key: Arc<str>,
 }

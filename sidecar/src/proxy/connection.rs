@@ -33,8 +33,6 @@ const KEPT: Duration = Duration::from_secs(4);
 const MOST_KEPT: usize = 64;
 /// How long connecting may take: it is the same machine.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Most headers of an answer.
-const MOST_HEADERS: usize = 200;
 
 /// What reads and writes a connection while it is polled.
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
@@ -186,7 +184,6 @@ impl Connections {
         }
         let stream = self.connect().await.map_err(|_| Failed::NotThere)?;
         let (sender, driver) = http1::Builder::new()
-            .max_headers(MOST_HEADERS)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Failed::BrokeOff)?;

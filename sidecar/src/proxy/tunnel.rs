@@ -1,12 +1,19 @@
 //! Sockets: after the handshake, bytes go both ways as they come. Nothing looks into frames, so nothing can be lost,
 //! joined or reordered; what waits in a socket's buffers stops its sender.
 
-use std::{io, time::Duration};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -19,8 +26,14 @@ use crate::access::logins::Presence;
 
 /// How long one side may go on sending after the other has ended: a closing handshake takes a round trip.
 const LAST_WORDS: Duration = Duration::from_secs(30);
-/// How much is read at once. On the stack, for as long as it takes: a socket on which nothing happens holds no buffer.
-const PIECE: usize = 16 * 1024;
+/// How much is read at once.
+const PIECE: usize = 64 * 1024;
+
+thread_local! {
+    /// Where bytes are between two sockets. Each thread has one, however many sockets there are: what the other side does
+    /// not take at once is all that a socket holds.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; PIECE].into());
+}
 
 /// Joins a person's socket with the IDE's until both have ended or the person is shut out.
 pub(super) async fn join(person: OnUpgrade, ide: OnUpgrade, presence: Presence) {
@@ -73,15 +86,12 @@ where
 }
 
 /// Moves bytes until `from` ends, and says so to `to`.
-async fn pump(from: OwnedReadHalf, mut to: OwnedWriteHalf, first: Vec<u8>) -> io::Result<()> {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, first: Vec<u8>) -> io::Result<()> {
     to.write_all(&first).await?;
     drop(first);
     loop {
-        from.readable().await?;
-        match piece(&from, &to)? {
-            Moved::Nothing => {}
-            // A busy socket lets others have their turn.
-            Moved::All => tokio::task::consume_budget().await,
+        match poll_fn(|context| piece(&mut from, &to, context)).await? {
+            Moved::All => {}
             Moved::Part(rest) => to.write_all(&rest).await?,
             Moved::End => return to.shutdown().await,
         }
@@ -89,30 +99,33 @@ async fn pump(from: OwnedReadHalf, mut to: OwnedWriteHalf, first: Vec<u8>) -> io
 }
 
 enum Moved {
-    Nothing,
     All,
     /// What the other side did not take yet.
     Part(Vec<u8>),
     End,
 }
 
-fn piece(from: &OwnedReadHalf, to: &OwnedWriteHalf) -> io::Result<Moved> {
-    let mut buffer = [0; PIECE];
-    let read = match from.try_read(&mut buffer) {
-        Ok(0) => return Ok(Moved::End),
-        Ok(read) => read,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Moved::Nothing),
-        Err(error) => return Err(error),
-    };
-    let mut rest = &buffer[..read];
-    while !rest.is_empty() {
-        match to.try_write(rest) {
-            Ok(written) => rest = &rest[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Moved::Part(rest.to_vec()));
-            }
-            Err(error) => return Err(error),
+fn piece(
+    from: &mut OwnedReadHalf,
+    to: &OwnedWriteHalf,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<Moved>> {
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut read = ReadBuf::new(buffer);
+        ready!(Pin::new(from).poll_read(context, &mut read))?;
+        let mut rest = read.filled();
+        if rest.is_empty() {
+            return Poll::Ready(Ok(Moved::End));
         }
-    }
-    Ok(Moved::All)
+        while !rest.is_empty() {
+            match to.try_write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Ok(Moved::Part(rest.to_vec())));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(Moved::All))
+    })
 }
