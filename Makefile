@@ -50,8 +50,10 @@ manifests: tools ## The golden manifests, by a validator that is not ours.
 	$(CACHE)/manifests/bin/python -m unittest -q tests/manifests/test_validate.py
 	scripts/validate-manifests tests/golden/*/expected $(filter-out %/kustomization.yaml,$(wildcard deploy/*/*.yaml))
 
+# The sidecar is measured as it is delivered: its size and what a request costs are those of the whole optimisation.
 bench: tools ## Measures against peers in one run; prints tables.
 	cargo bench --bench spine --bench registry
+	cargo bench --profile release --package coditect-sidecar --bench sidecar
 
 fmt: ## Formats the code.
 	cargo fmt --all
@@ -62,8 +64,9 @@ golden: ## Writes the golden manifests anew; review the difference.
 openapi: ## Writes the OpenAPI snapshot anew; review the difference.
 	UPDATE_OPENAPI=1 cargo test -p coditect-api
 
-schemas: ## Writes the policy's JSON Schemas anew.
+schemas: ## Writes the JSON Schemas of the policy and of the socket anew.
 	UPDATE_SCHEMAS=1 cargo test -p coditect-renderer --test policy_errors schemas
+	UPDATE_SCHEMAS=1 cargo test -p coditect-sidecar --test gateway schema
 
 tools: ## Installs what tests and benchmarks need beside the compilers.
 	@scripts/tools

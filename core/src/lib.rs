@@ -12,6 +12,7 @@ pub mod name;
 pub mod phase;
 pub mod plan;
 pub mod shard;
+pub mod sidecar;
 pub mod status;
 pub mod version;
 
