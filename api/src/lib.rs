@@ -6,9 +6,13 @@
 
 mod address;
 mod caller;
+mod cell_keys;
+mod code;
 mod config;
 mod cookie;
 mod extract;
+mod gateway;
+mod gateway_token;
 mod key_ring;
 mod observe;
 mod openapi;
@@ -16,8 +20,10 @@ mod page;
 mod password;
 mod problem;
 mod rate;
+mod revoked;
 mod route;
 mod serve;
+mod signed;
 mod state;
 mod telemetry;
 mod token;

@@ -16,10 +16,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    cell_keys::CellKeys,
     config::ApiConfig,
+    gateway_token::GatewayTokens,
     key_ring::KeyRing,
     password::Passwords,
     rate::Limits,
+    revoked::Revoked,
     route::{Site, name_of_origin},
     token::AccessTokens,
 };
@@ -36,6 +39,13 @@ pub struct Parts {
     pub(crate) health: Health,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) tokens: AccessTokens,
+    pub(crate) gateways: GatewayTokens,
+    /// By which clusters' tokens of pods are known.
+    pub(crate) cells: CellKeys,
+    /// Who ended their sign-in lately.
+    pub(crate) revoked: Revoked,
+    /// The only origin whose pages may frame a workspace.
+    pub(crate) web_app: String,
     pub(crate) passwords: Passwords,
     pub(crate) limits: Option<Limits>,
     pub(crate) origins: Vec<String>,
@@ -91,6 +101,10 @@ impl ApiState {
                 .filter_map(|origin| name_of_origin(origin))
                 .collect(),
             origins,
+            web_app: config.web_app_origin()?,
+            gateways: GatewayTokens::new(keys.clone(), config.public_url.clone()),
+            cells: CellKeys::open(config.cell_keys.clone())?,
+            revoked: Revoked::new(),
             tokens: AccessTokens::new(
                 keys,
                 config.public_url.clone(),

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use coditect_api::{ApiConfig, ApiState, KeyRing, PlanChanges, Rates, SignUp, Verification};
@@ -55,6 +55,15 @@ pub(crate) struct Server {
         value_delimiter = ','
     )]
     origins: Vec<String>,
+
+    /// Origin of the web app, if it is not the public URL: the only one whose pages may frame a workspace.
+    #[arg(long, value_name = "ORIGIN", env = "CODITECT_WEB_APP")]
+    web_app: Option<String>,
+
+    /// Folder of what the cells' clusters publish of their keys (`<cell>/openid-configuration.json` and
+    /// `<cell>/jwks.json`), by which workspaces' gateways are known.
+    #[arg(long, value_name = "DIR", env = "CODITECT_CELL_KEYS")]
+    cell_keys: Option<PathBuf>,
 
     /// Whether a new person must prove that the e-mail address is theirs. `none` is for development alone.
     #[arg(long, value_enum, env = "CODITECT_VERIFICATION")]
@@ -170,6 +179,8 @@ impl Server {
             config.workspace_url_template = beside(&config.public_url);
         }
         config.origins.clone_from(&self.origins);
+        config.web_app.clone_from(&self.web_app);
+        config.cell_keys.clone_from(&self.cell_keys);
         // Where the public address is this machine's own, its name is as good as its number.
         if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
             config.origins.push(format!("http://localhost:{port}"));
@@ -212,6 +223,19 @@ impl Server {
                 } else {
                     self.origins.join(", ")
                 },
+            ),
+            (
+                "web-app",
+                self.web_app
+                    .clone()
+                    .unwrap_or_else(|| "the public URL".into()),
+            ),
+            (
+                "cell-keys",
+                self.cell_keys.as_ref().map_or_else(
+                    || "none: no workspace's gateway is known".into(),
+                    |folder| folder.display().to_string(),
+                ),
             ),
             (
                 "verification",

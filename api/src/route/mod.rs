@@ -1,12 +1,14 @@
 //! The routes, in groups that share a door.
 
 mod auth;
+mod connect;
 mod entity;
 mod events;
 mod login;
 mod me;
 mod operations;
 mod plans;
+mod sidecar;
 mod wake;
 mod wake_page;
 mod workspace_body;
@@ -34,8 +36,9 @@ pub use workspace_host::Site;
 pub(crate) use workspace_host::name_of_origin;
 
 use crate::{
-    caller::{limit_address, limit_credentials, require_login},
+    caller::{limit_address, limit_credentials, limit_pods, require_login},
     extract::within,
+    gateway::require_credential,
     observe::{self, Observe, REQUEST_ID},
     page,
     state::ApiState,
@@ -50,6 +53,10 @@ pub(crate) struct Groups {
     pub(crate) public: OpenApiRouter<ApiState>,
     /// Open to everybody and not limited: asked by machines at their own pace.
     pub(crate) operations: OpenApiRouter<ApiState>,
+    /// Open to everybody; each request shows a pod's token.
+    pub(crate) pods: OpenApiRouter<ApiState>,
+    /// For workspaces' gateways only.
+    pub(crate) gateways: OpenApiRouter<ApiState>,
     /// For signed-in callers only.
     pub(crate) signed_in: OpenApiRouter<ApiState>,
 }
@@ -72,6 +79,14 @@ impl Groups {
                 .routes(routes!(operations::store))
                 .routes(routes!(operations::metrics))
                 .routes(routes!(operations::keys)),
+            pods: OpenApiRouter::new().routes(routes!(sidecar::credential)),
+            gateways: OpenApiRouter::new()
+                .routes(routes!(sidecar::redeem))
+                .routes(routes!(sidecar::access))
+                .routes(routes!(sidecar::heartbeat))
+                .routes(routes!(sidecar::files))
+                .routes(routes!(sidecar::state, sidecar::put_state))
+                .routes(routes!(sidecar::complete)),
             signed_in: OpenApiRouter::new()
                 .routes(routes!(me::get, me::patch, me::delete))
                 .routes(routes!(me::restore))
@@ -85,6 +100,7 @@ impl Groups {
                 ))
                 .routes(routes!(workspaces::start))
                 .routes(routes!(workspaces::stop))
+                .routes(routes!(connect::connect))
                 .routes(routes!(workspace_use::keep))
                 .routes(routes!(workspace_use::report))
                 .routes(routes!(workspace_deletion::restore))
@@ -106,6 +122,11 @@ pub fn router(state: ApiState) -> Router {
         )
         .merge(behind(groups.public).route_layer(from_fn_with_state(state.clone(), limit_address)))
         .merge(behind(groups.operations))
+        .merge(behind(groups.pods).route_layer(from_fn_with_state(state.clone(), limit_pods)))
+        .merge(
+            behind(groups.gateways)
+                .route_layer(from_fn_with_state(state.clone(), require_credential)),
+        )
         .merge(
             behind(groups.signed_in).route_layer(from_fn_with_state(state.clone(), require_login)),
         )

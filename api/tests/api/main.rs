@@ -4,14 +4,18 @@
 
 mod answer;
 mod authorization;
+mod cluster;
 mod documents;
 mod events;
+mod gateway;
 mod harness;
 mod input;
 mod login;
 mod me;
 mod operations;
 mod serving;
+mod sidecar;
+mod sidecar_files;
 mod sign_up;
 mod status;
 mod wake;
