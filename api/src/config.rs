@@ -19,6 +19,8 @@ pub struct ApiConfig {
     pub origins: Vec<String>,
     /// Origin of the web app, whose pages alone may frame a workspace and hand it codes; none: that of the public URL.
     pub web_app: Option<String>,
+    /// Folder of the built web app, to be served at this address; none: a small page in its place.
+    pub web_app_folder: Option<PathBuf>,
     /// Folder of the keys with which the cells' clusters sign the tokens of pods: `<cell>/openid-configuration.json` and
     /// `<cell>/jwks.json`, as each cluster publishes them. None: no gateway is known here.
     pub cell_keys: Option<PathBuf>,
@@ -63,6 +65,7 @@ impl ApiConfig {
             workspace_url_template: "https://{host}".to_owned(),
             origins: Vec::new(),
             web_app: None,
+            web_app_folder: None,
             cell_keys: None,
             verification: Verification::Email,
             sign_up: SignUp::Open,

@@ -64,6 +64,8 @@ problem_types! {
         "It never was, is gone, or belongs to somebody else. Check the address.";
     NO_MODELS = "no-models", NOT_FOUND, "There are no language models here",
         "This installation offers none. An operator can tell whether that is to change.";
+    NO_REPOSITORY = "no-repository", NOT_FOUND, "The repository cannot be read here",
+        "The API has no Git of its own: what a cell's repository holds is told where the API runs beside the cell's renderer.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not know the method",
         "The `Allow` header lists the methods it knows.";
     REQUEST_TIMEOUT = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",

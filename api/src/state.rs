@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -22,9 +22,11 @@ use crate::{
     key_ring::KeyRing,
     password::Passwords,
     rate::Limits,
+    repositories::Repositories,
     revoked::Revoked,
     route::{Site, name_of_origin},
     token::AccessTokens,
+    web_app::WebApp,
 };
 
 /// Everything the API needs to answer. Cheap to clone; clones share it.
@@ -44,6 +46,9 @@ pub struct Parts {
     pub(crate) cells: CellKeys,
     /// Who ended their sign-in lately.
     pub(crate) revoked: Revoked,
+    repositories: OnceLock<Arc<dyn Repositories>>,
+    /// The built web app, if it is served here.
+    pub(crate) web: Option<WebApp>,
     /// The only origin whose pages may frame a workspace.
     pub(crate) web_app: String,
     pub(crate) passwords: Passwords,
@@ -101,6 +106,11 @@ impl ApiState {
                 .filter_map(|origin| name_of_origin(origin))
                 .collect(),
             origins,
+            repositories: OnceLock::new(),
+            web: match &config.web_app_folder {
+                Some(folder) => Some(WebApp::load(folder)?),
+                None => None,
+            },
             web_app: config.web_app_origin()?,
             gateways: GatewayTokens::new(keys.clone(), config.public_url.clone()),
             cells: CellKeys::open(config.cell_keys.clone())?,
@@ -121,6 +131,17 @@ impl ApiState {
             health,
             metrics,
         })))
+    }
+
+    /// From now on what Git holds is read by this. Only the first call counts.
+    pub fn read_git_by(&self, repositories: Arc<dyn Repositories>) {
+        // A second reader would read the same repositories.
+        let _ = self.0.repositories.set(repositories);
+    }
+
+    /// What reads Git, if anything does.
+    pub(crate) fn repositories(&self) -> Option<Arc<dyn Repositories>> {
+        self.0.repositories.get().cloned()
     }
 
     /// The time that everything here goes by.

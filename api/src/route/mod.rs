@@ -4,8 +4,12 @@ mod auth;
 mod connect;
 mod entity;
 mod events;
+mod events_of_all;
+mod following;
 mod login;
 mod me;
+mod me_logins;
+mod me_usage;
 mod operations;
 mod plans;
 mod sidecar;
@@ -13,6 +17,8 @@ mod wake;
 mod wake_page;
 mod workspace_body;
 mod workspace_deletion;
+mod workspace_files;
+mod workspace_history;
 mod workspace_host;
 mod workspace_road;
 mod workspace_use;
@@ -91,6 +97,10 @@ impl Groups {
                 .routes(routes!(me::get, me::patch, me::delete))
                 .routes(routes!(me::restore))
                 .routes(routes!(me::change_password))
+                .routes(routes!(me_usage::usage))
+                .routes(routes!(me_logins::logins))
+                .routes(routes!(me_logins::end_login))
+                .routes(routes!(me_logins::connections))
                 .routes(routes!(plans::set))
                 .routes(routes!(workspaces::list, workspaces::create))
                 .routes(routes!(
@@ -105,6 +115,10 @@ impl Groups {
                 .routes(routes!(workspace_use::report))
                 .routes(routes!(workspace_deletion::restore))
                 .routes(routes!(workspace_deletion::erase))
+                .routes(routes!(workspace_files::files))
+                .routes(routes!(workspace_history::history))
+                .routes(routes!(workspace_history::manifests))
+                .routes(routes!(events_of_all::events_of_all))
                 .routes(routes!(events::events)),
         }
     }
