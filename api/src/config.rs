@@ -207,10 +207,10 @@ impl Default for Rates {
                 burst: 6_000,
                 per_minute: 6_000,
             },
-            // Batches of files come as fast as they are taken.
+            // Batches of files come as fast as they are taken, each at the price of two transactions.
             gateway: Rate {
                 burst: 120,
-                per_minute: 600,
+                per_minute: 240,
             },
         }
     }

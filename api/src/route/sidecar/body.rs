@@ -95,7 +95,7 @@ pub(super) struct FileBatchBody {
     queue: Uuid,
     /// Grows with every batch of a queue.
     number: u64,
-    /// Oldest first; at most 1,000.
+    /// Oldest first; at most 200.
     events: Vec<FileEventBody>,
 }
 

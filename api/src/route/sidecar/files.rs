@@ -17,13 +17,16 @@ use super::body::FileBatchBody;
 use crate::{extract::GatewayBody, gateway::Gateway, problem::Answer, state::ApiState};
 
 /// Most events of a batch. Gateways send 100.
-const MOST_EVENTS: usize = 1_000;
+const MOST_EVENTS: usize = 200;
 /// Of how many files of a workspace something is known: as many as its gateway follows. Of more, nothing is.
 const MOST_FILES: u64 = 50_000;
 /// How many snapshots of a file are kept.
 const SNAPSHOTS: usize = 10;
 /// How many files are read at a time where a folder was removed.
 const PAGE: usize = 500;
+/// How many known files one batch may make us look at: all of a workspace's once, and not once for each event of a pod
+/// that says it without end.
+const MOST_LOOKED_AT: usize = MOST_FILES as usize + PAGE;
 
 /// Takes what happened to the workspace's files.
 ///
@@ -49,7 +52,11 @@ pub(in crate::route) async fn files(
     if known.is_some_and(|taken| taken.queue == batch.queue && taken.number >= batch.number) {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let taker = Taker { state, gateway };
+    let mut taker = Taker {
+        state,
+        gateway,
+        looked_at: 0,
+    };
     let mut pending = Pending::default();
     for change in changes {
         if let Change::Removed(path, at) = &change {
@@ -153,6 +160,8 @@ struct Pending {
 struct Taker {
     state: ApiState,
     gateway: Gateway,
+    /// How many known files were read because folders were removed.
+    looked_at: usize,
 }
 
 impl Taker {
@@ -196,12 +205,16 @@ impl Taker {
             .await
     }
 
-    /// The files that are known below a folder and are there.
-    async fn below(&self, folder: &FilePath) -> Result<Vec<FilePath>> {
+    /// The files that are known below a folder and are there; of a batch that makes us look at too many, some.
+    async fn below(&mut self, folder: &FilePath) -> Result<Vec<FilePath>> {
         let prefix = format!("{folder}/");
         let mut found = Vec::new();
         let mut after = folder.clone();
         loop {
+            if self.looked_at >= MOST_LOOKED_AT {
+                metrics::counter!("coditect_api_file_looks_refused_total").increment(1);
+                return Ok(found);
+            }
             let mut view = self.state.registry.view().await?;
             let (page, more) = view
                 .files_after(
@@ -211,6 +224,7 @@ impl Taker {
                     PAGE,
                 )
                 .await?;
+            self.looked_at += page.len().max(1);
             let last = page.last().map(|(path, _)| path.clone());
             let is_past = last
                 .as_ref()
