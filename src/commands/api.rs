@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use coditect_api::{ApiConfig, ApiState, KeyRing, PlanChanges, Rates, SignUp, Verification};
@@ -17,7 +17,9 @@ use crate::{
     data::Data,
     exit::Exit,
     local_runtime::{self, Doors},
-    observability, output, stop,
+    observability, output,
+    reading::Reader,
+    stop,
     upkeep::{self, Keep},
     waiting,
 };
@@ -55,6 +57,19 @@ pub(crate) struct Server {
         value_delimiter = ','
     )]
     origins: Vec<String>,
+
+    /// Origin of the web app, if it is not the public URL: the only one whose pages may frame a workspace.
+    #[arg(long, value_name = "ORIGIN", env = "CODITECT_WEB_APP")]
+    web_app: Option<String>,
+
+    /// Folder of the built web app (`frontend/dist`), to be served at this address.
+    #[arg(long, value_name = "DIR", env = "CODITECT_WEB_APP_FOLDER")]
+    web_app_folder: Option<PathBuf>,
+
+    /// Folder of what the cells' clusters publish of their keys (`<cell>/openid-configuration.json` and
+    /// `<cell>/jwks.json`), by which workspaces' gateways are known.
+    #[arg(long, value_name = "DIR", env = "CODITECT_CELL_KEYS")]
+    cell_keys: Option<PathBuf>,
 
     /// Whether a new person must prove that the e-mail address is theirs. `none` is for development alone.
     #[arg(long, value_enum, env = "CODITECT_VERIFICATION")]
@@ -170,6 +185,9 @@ impl Server {
             config.workspace_url_template = beside(&config.public_url);
         }
         config.origins.clone_from(&self.origins);
+        config.web_app.clone_from(&self.web_app);
+        config.web_app_folder.clone_from(&self.web_app_folder);
+        config.cell_keys.clone_from(&self.cell_keys);
         // Where the public address is this machine's own, its name is as good as its number.
         if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
             config.origins.push(format!("http://localhost:{port}"));
@@ -212,6 +230,26 @@ impl Server {
                 } else {
                     self.origins.join(", ")
                 },
+            ),
+            (
+                "web-app",
+                self.web_app
+                    .clone()
+                    .unwrap_or_else(|| "the public URL".into()),
+            ),
+            (
+                "web-app-folder",
+                self.web_app_folder.as_ref().map_or_else(
+                    || "none: a small page in its place".into(),
+                    |folder| folder.display().to_string(),
+                ),
+            ),
+            (
+                "cell-keys",
+                self.cell_keys.as_ref().map_or_else(
+                    || "none: no workspace's gateway is known".into(),
+                    |folder| folder.display().to_string(),
+                ),
             ),
             (
                 "verification",
@@ -298,6 +336,8 @@ impl Running {
             keys,
             metrics,
         )?;
+
+        state.read_git_by(Arc::new(Reader::new(data.clone())));
 
         let mut beside = JoinSet::new();
         if let Some(socket) = socket {
