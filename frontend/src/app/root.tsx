@@ -1,0 +1,33 @@
+import { Suspense, lazy, useEffect } from "react";
+import { Outlet, useLocation, useNavigation } from "react-router";
+import { Box } from "@/shared/components/ui";
+import { begin, useSession } from "@/shared/session/session";
+import { useShortcuts } from "./shortcuts";
+
+const SignInAgain = lazy(() => import("@/features/auth/sign-in-again"));
+
+const names: Record<string, string> = { "": "Workspaces in the browser", login: "Sign in", register: "Sign up", verify: "Verify your address", forgot: "New password", dashboard: "Dashboard", settings: "Settings", billing: "Billing", terms: "Terms", privacy: "Privacy", ide: "Editor", wake: "Wake", workspaces: "Manifests" };
+
+/** Around every page: who is there, where one is, keys, and what is asked when a login ended. */
+export function Root() {
+  const { pathname } = useLocation();
+  const loading = useNavigation().state === "loading";
+  const ended = useSession(({ status }) => status === "ended");
+  const help = useShortcuts();
+
+  useEffect(() => { void begin(false).catch(() => undefined); }, []);
+  useEffect(() => {
+    const name = names[pathname.split("/")[1] ?? ""] ?? "Not found";
+    document.title = `${name} · Coditect`;
+    scrollTo(0, 0);
+  }, [pathname]);
+
+  return (
+    <>
+      {loading && <Box role="progressbar" aria-label="Loading the page" position="fixed" top="0" insetInline="0" height="2px" bg="accent" zIndex="50" />}
+      <Outlet />
+      {help}
+      {ended && <Suspense><SignInAgain /></Suspense>}
+    </>
+  );
+}
