@@ -1,0 +1,32 @@
+import { useNavigate } from "react-router";
+import type { Workspace } from "@/shared/api/client";
+import { BarLink, Box, Button, Menu, Row, Span, icons } from "@/shared/components/ui";
+import { phases } from "@/shared/workspaces/words";
+
+interface Props {
+  open: readonly Workspace[];
+  others: readonly Workspace[];
+  present: string | undefined;
+  onClose: (id: string) => void;
+}
+
+/** A tab for each workspace that is open; links, so that each has its address. */
+export function TabBar({ open, others, present, onClose }: Props) {
+  const navigate = useNavigate();
+  return (
+    <Box as="nav" aria-label="Open workspaces" display="flex" gap="1" minWidth="0" alignItems="center">
+      <Row gap="1" minWidth="0" overflowX="auto">
+        {open.map(({ id, name, phase }) => (
+          <Row key={id} gap="0" flexShrink={0}>
+            <BarLink to={`/ide/${id}`} id={`tab-${id}`} aria-current={id === present ? "page" : undefined} display="inline-flex" gap="1.5" alignItems="center">
+              <Span maxWidth="12rem" overflow="hidden" textOverflow="ellipsis" whiteSpace="nowrap">{name}</Span>
+              <Span color={phases[phase].tone} title={phases[phase].word}>{icons[phases[phase].icon]}<Span position="absolute" width="1px" height="1px" overflow="hidden" clipPath="inset(50%)">{phases[phase].word}</Span></Span>
+            </BarLink>
+            <Button look="quiet" square minHeight="7" width="7" aria-label={`Close the tab of ${name}`} onClick={() => { onClose(id); }}>{icons.close}</Button>
+          </Row>
+        ))}
+      </Row>
+      {others.length > 0 && <Menu label="Open another workspace" look="quiet" square entries={others.map(({ id, name }) => ({ label: name, act: () => { void navigate(`/ide/${id}`); } }))}>{icons.plus}</Menu>}
+    </Box>
+  );
+}
