@@ -1,9 +1,11 @@
 import { Suspense, lazy, useEffect } from "react";
 import { Outlet, useLocation, useNavigation } from "react-router";
 import { Box } from "@/shared/components/ui";
+import { useDoor } from "@/shared/session/door";
 import { begin, useSession } from "@/shared/session/session";
 import { useShortcuts } from "./shortcuts";
 
+const AuthDialog = lazy(() => import("@/features/auth/auth-dialog"));
 const SignInAgain = lazy(() => import("@/features/auth/sign-in-again"));
 
 const names: Record<string, string> = { "": "Workspaces in the browser", login: "Sign in", register: "Sign up", verify: "Verify your address", forgot: "New password", dashboard: "Dashboard", settings: "Settings", billing: "Billing", terms: "Terms", privacy: "Privacy", ide: "Editor", wake: "Wake", workspaces: "Manifests" };
@@ -13,6 +15,7 @@ export function Root() {
   const { pathname } = useLocation();
   const loading = useNavigation().state === "loading";
   const ended = useSession(({ status }) => status === "ended");
+  const door = useDoor();
   const help = useShortcuts();
 
   useEffect(() => { void begin(false).catch(() => undefined); }, []);
@@ -27,6 +30,7 @@ export function Root() {
       {loading && <Box role="progressbar" aria-label="Loading the page" position="fixed" top="0" insetInline="0" height="2px" bg="accent" zIndex="50" />}
       <Outlet />
       {help}
+      {door.open && <Suspense><AuthDialog onClose={() => { door.set(false); }} /></Suspense>}
       {ended && <Suspense><SignInAgain /></Suspense>}
     </>
   );

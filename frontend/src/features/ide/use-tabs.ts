@@ -16,14 +16,14 @@ function kept(): Tabs {
 /** The open tabs of this window; ids only are kept, and only as long as the window. */
 export function useTabs(present: string | undefined, all: readonly Workspace[] | undefined) {
   const [state, setTabs] = useState(kept);
-  const known = all?.map(({ id }) => id);
-  const cleaned = known ? only(state, known) : state;
-  const tabs = present && (known?.includes(present) ?? false) ? show(cleaned, present) : cleaned;
-  const text = JSON.stringify(tabs);
-  useEffect(() => {
-    sessionStorage.setItem(KEY, JSON.stringify((JSON.parse(text) as Tabs).open));
-    setTabs((before) => (JSON.stringify(before) === text ? before : JSON.parse(text) as Tabs));
-  }, [text]);
+  const [shown, setShown] = useState<string | null>(null);
+  const there = all?.find(({ id }) => id === present)?.id ?? null;
+  if (there !== null && there !== shown) {
+    setShown(there);
+    setTabs(show(state, there));
+  }
+  useEffect(() => { sessionStorage.setItem(KEY, JSON.stringify(state.open)); }, [state]);
+  const tabs = all ? only(state, all.map(({ id }) => id)) : state;
   return {
     open: tabs.open.map((id) => all?.find((one) => one.id === id)).filter((one) => one !== undefined),
     // In a steady order: a frame that changes its place in the page would be loaded anew.

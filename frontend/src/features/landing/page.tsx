@@ -1,11 +1,9 @@
-import { Suspense, lazy, useState } from "react";
 import { ProblemView } from "@/shared/components/problem-view";
 import { PlanLines, planName, planPrice } from "@/shared/components/plans";
-import { Block, Box, Button, ButtonLink, Card, Grid, Heading, Main, Row, Section, Skeleton, Stack, State, Text, Title } from "@/shared/components/ui";
+import { Block, Box, Button, ButtonAnchor, ButtonLink, Card, Grid, Heading, Main, Row, Section, Skeleton, Stack, State, Text, Title } from "@/shared/components/ui";
+import { useDoor } from "@/shared/session/door";
 import { useSession } from "@/shared/session/session";
 import { usePlans } from "@/shared/workspaces/queries";
-
-const AuthDialog = lazy(() => import("@/features/auth/auth-dialog"));
 
 const points = [
   ["Up in seconds, and you see why", "Requested, committed, synced, starting, ready: each step with its time. When one stands still, a sentence says what it waits for."],
@@ -26,17 +24,17 @@ const example = `commit 3f9c2ab
 export function Page() {
   const plans = usePlans();
   const inside = useSession(({ status }) => status === "in");
-  const [asking, setAsking] = useState(false);
+  const open = useDoor(({ set }) => set);
   const enter = inside
     ? <ButtonLink to="/dashboard" look="main" large>Your workspaces</ButtonLink>
-    : <Button look="main" large onClick={() => { setAsking(true); }}>Start free</Button>;
+    : <Button look="main" large onClick={() => { open(true); }}>Start free</Button>;
   return (
     <Main>
       <Grid gridTemplateColumns={{ base: "minmax(0, 1fr)", lg: "minmax(0, 1.25fr) minmax(0, 1fr)" }} gap={{ base: "8", lg: "16" }} alignItems="center" paddingBlock={{ base: "6", md: "14" }}>
         <Stack gap="5" alignItems="flex-start">
           <Title fontSize={{ base: "2xl", md: "4xl" }} letterSpacing="-0.025em" textWrap="balance">A workspace in the browser, described in Git from its first moment.</Title>
           <Text quiet fontSize="lg" maxWidth="52ch">An editor, a terminal and a volume of your own, started in seconds. What it is made of is a commit that anybody on your team can read.</Text>
-          <Row flexWrap="wrap" gap="3">{enter}<ButtonLink to="#plans" large reloadDocument={false}>See plans</ButtonLink></Row>
+          <Row flexWrap="wrap" gap="3">{enter}<ButtonAnchor href="#plans" large>See plans</ButtonAnchor></Row>
         </Stack>
         <Card padding="0" overflow="hidden">
           <Row justifyContent="space-between" padding="4" borderBottomWidth="1px" borderColor="border"><Heading as="p">default</Heading><State tone="good" icon="ready">Ready</State></Row>
@@ -61,7 +59,6 @@ export function Page() {
           ))}
         </Grid>
       </Section>
-      {asking && <Suspense><AuthDialog onClose={() => { setAsking(false); }} /></Suspense>}
     </Main>
   );
 }
