@@ -14,7 +14,13 @@ export default defineConfig({
   plugins: [react()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   server: { proxy: { "/api": proxied, "/openapi.json": proxied, "/docs": proxied, "/problems": proxied } },
-  preview: { proxy: { "/api": proxied, "/openapi.json": proxied, "/docs": proxied, "/problems": proxied } },
+  // The policy under which the pages are served: nothing inline. Frames: workspaces, each at an address of its own.
+  preview: {
+    headers: {
+      "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src http: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    },
+    proxy: { "/api": proxied, "/openapi.json": proxied, "/docs": proxied, "/problems": proxied },
+  },
   // Inline data would need a looser policy than the pages have.
   build: { manifest: true, assetsInlineLimit: 0, target: "es2022", modulePreload: { polyfill: false } },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/test-setup.ts"] },

@@ -1,4 +1,4 @@
-import { Box, Copyable, Span, Steps, Item, Text, icons, useNow } from "@/shared/components/ui";
+import { Box, Copyable, Item, Steps, Text, Unseen, icons, useNow } from "@/shared/components/ui";
 import { exact, lasted, short } from "@/shared/lib/format";
 import { phases } from "@/shared/workspaces/words";
 import { type RoadStep, standstill } from "@/shared/workspaces/road";
@@ -21,7 +21,7 @@ export function RoadView({ steps, commit }: { steps: RoadStep[]; commit: string 
             </Box>
             <Text small color={step.state === "ahead" ? "fg.muted" : "fg"} fontWeight={step.state === "present" ? "semibold" : "normal"}>
               {phases[step.phase].word}
-              <Span position="absolute" width="1px" height="1px" overflow="hidden" clipPath="inset(50%)">, {said[step.state]}</Span>
+              <Unseen>, {said[step.state]}</Unseen>
             </Text>
             <Text small quiet fontVariantNumeric="tabular-nums" title={step.at ? exact(step.at) : undefined}>
               {step.after !== null ? lasted(step.after) : " "}

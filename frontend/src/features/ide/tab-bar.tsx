@@ -1,6 +1,6 @@
 import { useNavigate } from "react-router";
 import type { Workspace } from "@/shared/api/client";
-import { BarLink, Box, Button, Menu, Row, Span, icons } from "@/shared/components/ui";
+import { BarLink, Box, Button, Menu, Row, Span, Unseen, icons } from "@/shared/components/ui";
 import { phases } from "@/shared/workspaces/words";
 
 interface Props {
@@ -20,7 +20,7 @@ export function TabBar({ open, others, present, onClose }: Props) {
           <Row key={id} gap="0" flexShrink={0}>
             <BarLink to={`/ide/${id}`} id={`tab-${id}`} aria-current={id === present ? "page" : undefined} display="inline-flex" gap="1.5" alignItems="center">
               <Span maxWidth="12rem" overflow="hidden" textOverflow="ellipsis" whiteSpace="nowrap">{name}</Span>
-              <Span color={phases[phase].tone} title={phases[phase].word}>{icons[phases[phase].icon]}<Span position="absolute" width="1px" height="1px" overflow="hidden" clipPath="inset(50%)">{phases[phase].word}</Span></Span>
+              <Span color={phases[phase].tone} title={phases[phase].word}>{icons[phases[phase].icon]}<Unseen>{phases[phase].word}</Unseen></Span>
             </BarLink>
             <Button look="quiet" square minHeight="7" width="7" aria-label={`Close the tab of ${name}`} onClick={() => { onClose(id); }}>{icons.close}</Button>
           </Row>

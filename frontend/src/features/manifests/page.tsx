@@ -5,7 +5,7 @@ import { history, manifests } from "@/shared/api/awaited";
 import type { Workspace } from "@/shared/api/client";
 import { Diff } from "@/shared/components/diff";
 import { Read } from "@/shared/components/later";
-import { Box, Button, ButtonLink, Card, Copyable, Empty, Heading, Item, List, Main, Row, Span, Stack, Text, Time, Title } from "@/shared/components/ui";
+import { Button, ButtonLink, Card, Copyable, Empty, Fold, Heading, Item, List, Main, Row, Span, Stack, Summary, Text, Time, Title } from "@/shared/components/ui";
 import { short } from "@/shared/lib/format";
 import { unified } from "@/shared/lib/difference";
 import { useLive } from "@/shared/workspaces/live";
@@ -65,7 +65,7 @@ function Manifests({ workspace }: { workspace: Workspace }) {
                     <Item key={one.commit}>
                       <Row flexWrap="wrap"><Copyable text={one.commit} shown={short(one.commit)} what="commit" /><Span quiet fontSize="sm"><Time at={one.at} /></Span><Button onClick={() => { setCommit(one.commit); }}>Objects at this commit</Button></Row>
                       {one.sentences.map((text) => <Text key={text}>{text}</Text>)}
-                      <Box as="details" marginTop="1"><Box as="summary" cursor="pointer" fontSize="sm" color="accent">Difference as YAML</Box><Diff lines={unified(one.diff)} /></Box>
+                      <Fold marginTop="1"><Summary fontSize="sm" color="accent">Difference as YAML</Summary><Diff lines={unified(one.diff)} /></Fold>
                     </Item>
                   ))}
                 </List>}

@@ -1,14 +1,14 @@
 import { useState } from "react";
 import { useLocation } from "react-router";
-import { Anchor, Block, Box, Copyable, Span, Text } from "@/shared/components/ui";
+import { Anchor, Block, Box, Copyable, Fold, Span, Summary, Text } from "@/shared/components/ui";
 
 /** YAML that folds, with numbered lines that can be linked to. */
 export function YamlView({ title, about, yaml, id }: { title: string; about: string; yaml: string; id: string }) {
   const { hash } = useLocation();
   const [open, setOpen] = useState(hash.startsWith(`#${id}-L`));
   return (
-    <Box as="details" open={open} onToggle={(event: React.ToggleEvent<HTMLElement>) => { setOpen(event.newState === "open"); }} borderWidth="1px" borderColor="border" borderRadius="md">
-      <Box as="summary" cursor="pointer" padding="3"><Span fontWeight="medium">{title}</Span><Text quiet small>{about}</Text></Box>
+    <Fold open={open} onToggle={(event) => { setOpen(event.currentTarget.open); }} borderWidth="1px" borderColor="border" borderRadius="md">
+      <Summary padding="3"><Span fontWeight="medium">{title}</Span><Text quiet small>{about}</Text></Summary>
       <Box padding="3" paddingTop="0">
         <Copyable text={yaml} shown="" what={`YAML of ${title}`} />
         <Block tabIndex={0} role="region" aria-label={`YAML of ${title}`}>
@@ -18,6 +18,6 @@ export function YamlView({ title, about, yaml, id }: { title: string; about: str
           })}
         </Block>
       </Box>
-    </Box>
+    </Fold>
   );
 }

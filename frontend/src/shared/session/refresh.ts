@@ -39,8 +39,9 @@ export function refresher(parts: RefreshParts): (stale?: string | null) => Promi
     parts.tell(token);
     return token;
   };
+  const exclusive = async (work: () => Promise<Token | null>): Promise<Token | null> => (parts.locks ? parts.locks.request(LOCK, work) : work());
   return (stale = null) => {
-    running ??= (parts.locks ? parts.locks.request(LOCK, () => once(stale)) as Promise<Token | null> : once(stale)).finally(() => { running = null; });
+    running ??= exclusive(() => once(stale)).finally(() => { running = null; });
     return running;
   };
 }

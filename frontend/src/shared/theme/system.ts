@@ -19,7 +19,7 @@ export const system = createSystem(
       "h1, h2, h3": { fontWeight: "semibold", lineHeight: "1.25" },
       "*:focus-visible": { outline: "2px solid", outlineColor: "accent", outlineOffset: "2px" },
       "::selection": { bg: "accent.subtle" },
-      "@media (prefers-reduced-motion: reduce)": { "*, *::before, *::after": { animation: "none !important", transition: "none !important", scrollBehavior: "auto !important" } },
+      "*, *::before, *::after": { "@media (prefers-reduced-motion: reduce)": { animation: "none !important", transition: "none !important", scrollBehavior: "auto !important" } },
     },
   }),
 );

@@ -11,5 +11,8 @@ export const Steps = chakra("ol", { base: { listStyle: "none", margin: 0, paddin
 export const Item = chakra("li");
 export const Form = chakra("form", { base: { display: "flex", flexDirection: "column", gap: "4" } });
 export const Frame = chakra("iframe", { base: { border: 0, width: "100%", height: "100%", display: "block", bg: "bg" } });
+/** Something that opens below its summary. */
+export const Fold = chakra("details");
+export const Summary = chakra("summary", { base: { cursor: "pointer" } });
 /** Heard, not seen. */
 export const Unseen = chakra("span", { base: { position: "absolute", width: "1px", height: "1px", overflow: "hidden", clipPath: "inset(50%)", whiteSpace: "nowrap" } });

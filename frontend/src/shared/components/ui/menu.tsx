@@ -60,7 +60,7 @@ export function Menu({ label, entries, children, ...button }: { label: string; e
           {entries.map((entry) => "to" in entry
             ? <ItemLink key={entry.label} role="menuitem" tabIndex={-1} to={entry.to} data-danger={entry.danger || undefined} onClick={() => { setOpen(false); }}>{entry.label}</ItemLink>
             : "href" in entry
-              ? <ItemButton key={entry.label} role="menuitem" tabIndex={-1} onClick={() => { close(); open && window.open(entry.href, "_blank", "noopener"); }}>{entry.label}</ItemButton>
+              ? <ItemButton key={entry.label} role="menuitem" tabIndex={-1} onClick={() => { close(); window.open(entry.href, "_blank", "noopener"); }}>{entry.label}</ItemButton>
               : <ItemButton key={entry.label} role="menuitem" tabIndex={-1} data-danger={entry.danger || undefined} disabled={entry.disabled} onClick={() => { close(); entry.act(); }}>{entry.label}</ItemButton>)}
         </Panel>
       )}
