@@ -5,7 +5,7 @@ import { OfflineBar } from "@/shared/components/offline-bar";
 import { ProblemView } from "@/shared/components/problem-view";
 import { ThemeButton } from "@/shared/components/theme-button";
 import { UserMenu } from "@/shared/components/user-menu";
-import { Box, Button, ButtonLink, Empty, Key, Notice, Row, Skeleton, Text } from "@/shared/components/ui";
+import { Box, Button, ButtonLink, Empty, Key, Notice, Row, Skeleton } from "@/shared/components/ui";
 import { useLive } from "@/shared/workspaces/live";
 import { useWorkspaces } from "@/shared/workspaces/queries";
 import { Asleep } from "./asleep";
@@ -48,7 +48,7 @@ export function Page() {
         </Row>
         <Row gap="1"><ThemeButton /><UserMenu /></Row>
       </Row>
-      <OfflineBar />
+      <Box><OfflineBar /></Box>
       <Box>
         {wayOut && present && (
           <Notice tone="accent" action={<Button minHeight="7" onClick={() => { localStorage.setItem(SHOWN, "1"); setWayOut(false); }}>Understood</Button>}>
@@ -70,7 +70,7 @@ export function Page() {
           })}
         </Box>
       </Box>
-      {present ? <StatusBar workspace={present} entry={entries[present.id] ?? null} /> : <Text />}
+      {present ? <StatusBar workspace={present} entry={entries[present.id] ?? null} /> : <Box />}
     </Box>
   );
 }

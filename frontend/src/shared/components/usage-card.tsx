@@ -26,7 +26,7 @@ export function UsageCard({ workspaces, plans = true }: { workspaces: readonly W
         {me.isError && !me.data && <ProblemView error={me.error} again={() => { void me.refetch(); }} />}
         {limits && (
           <>
-            <Meter label="Workspaces" used={workspaces.length} limit={limits.workspaces} text={`${workspaces.length} / ${limits.workspaces}`} />
+            <Meter counts label="Workspaces" used={workspaces.length} limit={limits.workspaces} text={`${workspaces.length} / ${limits.workspaces}`} />
             <Meter label="Hours" used={measured?.hours ?? null} limit={limits.hours_per_month} text={measured ? `${number(measured.hours)} / ${number(limits.hours_per_month)} h` : `${number(limits.hours_per_month)} h`} />
             <Meter label="Storage" used={storage === null ? null : storage / GI} limit={volume} text={storage === null ? `${number(volume)} Gi` : `${bytes(storage)} / ${number(volume)} Gi`} />
             <Meter label="LLM requests" used={measured?.llm_requests ?? null} limit={limits.llm_requests_per_month} text={measured ? `${number(measured.llm_requests)} / ${number(limits.llm_requests_per_month)}` : number(limits.llm_requests_per_month)} />

@@ -81,7 +81,8 @@ const renew = refresher({ locks: navigator.locks as LockManager | undefined, cur
 export async function currentToken(): Promise<string | null> {
   const { token, status } = useSession.getState();
   if (token && token.expiresAt - Date.now() > NEARLY_OVER) return token.value;
-  if (status === "out" || status === "ended") return null;
+  // A stranger's page asks nothing; what needs a person has asked by `begin` before.
+  if (status === "out" || status === "ended" || (status === "unknown" && !wasIn())) return null;
   return (await renew(token?.value))?.value ?? null;
 }
 

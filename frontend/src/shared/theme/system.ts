@@ -12,7 +12,7 @@ export const system = createSystem(
       semanticTokens: { colors },
     },
     globalCss: {
-      html: { colorScheme: "light", bg: "bg", color: "fg", fontFamily: "body", fontSize: "100%", lineHeight: "1.5", scrollbarGutter: "stable" },
+      html: { colorScheme: "light", bg: "bg", color: "fg", fontFamily: "body", fontSize: "100%", lineHeight: "1.5" },
       "html.dark": { colorScheme: "dark" },
       body: { fontSize: "md", minHeight: "100dvh", overflowWrap: "break-word" },
       "#root": { minHeight: "100dvh" },

@@ -28,10 +28,10 @@ export function Notice({ tone, action, children, role }: { tone: Tone; action?: 
 
 const Track = chakra("div", { base: { height: "2", borderRadius: "full", bg: "bg.muted", overflow: "hidden" } });
 
-/** How much of a limit is used, in words and as a bar. */
-export function Meter({ label, used, limit, text }: { label: string; used: number | null; limit: number; text: string }) {
+/** How much of a limit is used, in words and as a bar. `counts`: of what one has, not of what runs out. */
+export function Meter({ label, used, limit, text, counts = false }: { label: string; used: number | null; limit: number; text: string; counts?: boolean }) {
   const share = used === null || limit <= 0 ? 0 : Math.min(1, used / limit);
-  const tone: Tone = share >= 1 ? "bad" : share >= 0.8 ? "warn" : "accent";
+  const tone: Tone = counts ? "accent" : share >= 1 ? "bad" : share >= 0.8 ? "warn" : "accent";
   return (
     <chakra.div display="grid" gap="1.5">
       <chakra.div display="flex" justifyContent="space-between" gap="3" fontSize="sm">

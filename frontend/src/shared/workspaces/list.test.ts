@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { expected, followed, withOne, without } from "./list";
+import { understood } from "./live";
+import { sample } from "./sample";
+import { moving } from "./words";
+
+const [a, b] = [sample({ id: "a" }), sample({ id: "b" })];
+
+describe("the list", () => {
+  it("takes news in their place", () => {
+    const renamed = { ...a, name: "thesis" };
+    expect(withOne([a, b], renamed)).toEqual([renamed, b]);
+    expect(withOne([a], b)).toEqual([a, b]);
+    expect(without([a, b], "a")).toEqual([b]);
+  });
+
+  it("shows a click at once", () => {
+    const at = "2026-11-22T09:00:00Z";
+    const woken = expected(sample({ phase: "suspended" }), "on", at);
+    expect([woken.phase, woken.power.wanted, woken.timeline.steps.length]).toEqual(["requested", "on", 1]);
+    expect(expected(a, "off", at).phase).toBe("suspending");
+    expect(expected(sample({ phase: "suspended" }), "off", at).phase).toBe("suspended");
+  });
+
+  it("follows what is looked at and what moves first", () => {
+    const all = [sample({ id: "1", phase: "suspended" }), sample({ id: "2" }), sample({ id: "3", phase: "starting" }), sample({ id: "4", phase: "suspended" })];
+    expect(followed(all, ["4"], moving, 3)).toEqual(["4", "3", "2"]);
+  });
+});
+
+describe("events of a stream", () => {
+  const event = (name: string, data: unknown) => ({ event: name, id: "1", data: JSON.stringify(data) });
+  it("are news, an end for good, or an end for now", () => {
+    expect(understood(event("workspace", a), "a")).toEqual({ workspace: a });
+    expect(understood(event("end", { reason: "deleted" }), "a")).toEqual({ gone: "a" });
+    expect(understood(event("end", { reason: "signed_out" }), "a")).toBe("signed_out");
+    for (const reason of ["expired", "stopping"]) expect(understood(event("end", { reason }), "a")).toBeNull();
+  });
+});
