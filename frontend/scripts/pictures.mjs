@@ -28,7 +28,9 @@ async function picture(name, path, act) {
     for (const [width, height] of widths) {
       await page.setViewportSize({ width, height });
       if (path) await page.goto(web + path);
-      await page.waitForLoadState("networkidle", { timeout: 4000 }).catch(() => {});
+      // The network is never idle: a stream stays open.
+      await page.waitForFunction(() => document.querySelector("h1, h2") && !document.querySelector("[aria-busy=true]"), null, { timeout: 5000 }).catch(() => {});
+      await page.waitForTimeout(250);
       await act?.();
       await page.screenshot({ path: `${into}${name}-${theme}-${width}.png`, fullPage: true });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
