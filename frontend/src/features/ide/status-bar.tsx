@@ -15,10 +15,11 @@ export function StatusBar({ workspace, entry }: { workspace: Workspace; entry: E
   const act = useAct();
   const warning = workspace.notices.find(({ kind }) => kind === "idle" || kind === "hours");
   const well = online && connection.state !== "away";
+  const inside = entry?.state === "in";
   return (
     <Row as="footer" borderTopWidth="1px" borderColor="border" paddingInline="3" minHeight="8" fontSize="sm" gap="3" flexWrap="wrap" justifyContent="space-between">
       <Row gap="3" role="status" flexWrap="wrap">
-        <State tone={well ? "good" : "warn"} icon={well ? "ready" : "offline"}>{!online ? "offline" : connection.state === "away" ? "server does not answer" : entry?.state === "in" ? "connected" : "not in the editor"}</State>
+        <State tone={!well ? "warn" : inside ? "good" : "idle"} icon={!well ? "offline" : inside ? "ready" : "moving"}>{!online ? "offline" : connection.state === "away" ? "server does not answer" : inside ? "connected" : "not in the editor"}</State>
         {connection.heardAt !== null && <Span quiet>state of {relative(new Date(connection.heardAt).toISOString(), now)}</Span>}
         {warning?.until
           ? <Row gap="2"><State tone="warn" icon="failed">sleeps {relative(warning.until, now)}</State>{warning.kind === "idle" && <Button minHeight="6" onClick={() => { act.mutate({ id: workspace.id, act: "keep" }); }}>Keep</Button>}</Row>

@@ -17,7 +17,7 @@ export type Tone = "good" | "warn" | "bad" | "idle" | "accent";
 
 /** Space on a grid of 4 px: a step is 0.25 rem. */
 export const spacing = Object.fromEntries(
-  [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24].map((step) => [String(step), { value: `${step * 0.25}rem` }]),
+  [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 40, 44, 48].map((step) => [String(step), { value: `${step * 0.25}rem` }]),
 );
 
 export const tokens = {
