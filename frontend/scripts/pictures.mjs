@@ -43,7 +43,10 @@ async function picture(name, path, act) {
 }
 
 await picture("landing", "/");
-await picture("landing-door", "/", () => page.getByRole("button", { name: "Start free" }).click());
+await picture("landing-door", "/", async () => {
+  await page.getByRole("button", { name: "Start free" }).click();
+  await page.getByRole("dialog").waitFor();
+});
 await picture("terms", "/terms");
 await picture("privacy", "/privacy");
 await picture("login", "/login");

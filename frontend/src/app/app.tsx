@@ -20,8 +20,8 @@ const client = new QueryClient({
 /** What was read for one account is never shown to another. */
 function useOneAccount(): void {
   useEffect(() => useSession.subscribe((now, before) => {
-    if (now.status === "out" && before.status !== "out") client.clear();
-    else if (now.account !== before.account && before.account !== null) void client.resetQueries();
+    if (now.status === "out" && before.account !== null) client.clear();
+    else if (now.account !== before.account && before.account !== null && now.account !== null) void client.resetQueries();
   }), []);
 }
 

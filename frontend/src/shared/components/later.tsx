@@ -5,7 +5,7 @@ import { Notice, Skeleton, Stack, Text } from "./ui";
 
 /** Something that this installation does not offer, said plainly. */
 export function NotYet({ what }: { what: string }) {
-  return <Notice tone="idle"><Text>{what} Not available here yet.</Text></Notice>;
+  return <Notice tone="idle"><Text>{what.replace(/\.$/, "")}: not available here yet.</Text></Notice>;
 }
 
 /** The states of something that is read: loading, an error, not offered here, there. */
