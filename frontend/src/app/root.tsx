@@ -1,4 +1,4 @@
-import { Suspense, lazy, useEffect } from "react";
+import { Suspense, lazy, useEffect, useRef } from "react";
 import { Outlet, useLocation, useNavigation } from "react-router";
 import { Box } from "@/shared/components/ui";
 import { useDoor } from "@/shared/session/door";
@@ -17,12 +17,19 @@ export function Root() {
   const ended = useSession(({ status }) => status === "ended");
   const door = useDoor();
   const help = useShortcuts();
+  const shown = useRef<string | null>(null);
 
   useEffect(() => { void begin(false).catch(() => undefined); }, []);
   useEffect(() => {
     const name = names[pathname.split("/")[1] ?? ""] ?? "Not found";
     document.title = `${name} · Coditect`;
-    scrollTo(0, 0);
+    if (shown.current === pathname) return;
+    // A new page is read from its beginning; the first one has the focus where the browser put it.
+    if (shown.current !== null) {
+      scrollTo(0, 0);
+      document.getElementById("main")?.focus({ preventScroll: true });
+    }
+    shown.current = pathname;
   }, [pathname]);
 
   return (

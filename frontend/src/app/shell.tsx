@@ -2,6 +2,7 @@ import { Link as RouterLink, Outlet, useLocation } from "react-router";
 import { Logo } from "@/shared/components/logo";
 import { ThemeButton } from "@/shared/components/theme-button";
 import { UserMenu } from "@/shared/components/user-menu";
+import { SkipLink } from "@/shared/components/skip-link";
 import { OfflineBar } from "@/shared/components/offline-bar";
 import { Anchor, BarLink, Box, ButtonLink, Link, Row, Span, Text } from "@/shared/components/ui";
 import { useSession } from "@/shared/session/session";
@@ -13,7 +14,7 @@ export function Shell() {
   const here = (path: string) => (pathname.startsWith(path) ? "page" as const : undefined);
   return (
     <Box minHeight="100dvh" display="flex" flexDirection="column">
-      <Anchor href="#main" position="absolute" insetInlineStart="-999px" _focus={{ insetInlineStart: "4", top: "2", bg: "bg.panel", padding: "2", zIndex: 60 }}>Skip to the content</Anchor>
+      <SkipLink>Skip to the content</SkipLink>
       <Box as="header" borderBottomWidth="1px" borderColor="border" position="sticky" top="0" bg="bg" zIndex="10">
         <Row maxWidth="1200px" marginInline="auto" paddingInline={{ base: "4", md: "6" }} minHeight="14" justifyContent="space-between" gap="3">
           <Row gap={{ base: "2", md: "5" }} minWidth="0">

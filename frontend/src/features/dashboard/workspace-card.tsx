@@ -3,6 +3,7 @@ import type { Workspace } from "@/shared/api/client";
 import { Box, Button, ButtonLink, Card, Copyable, Heading, Menu, type MenuEntry, Notice, Row, Span, Stack, State, Text, Time, icons } from "@/shared/components/ui";
 import { lasted, sentence, short } from "@/shared/lib/format";
 import { type Act, useAct } from "@/shared/workspaces/queries";
+import { openAlone } from "@/shared/workspaces/own-tab";
 import { road, took } from "@/shared/workspaces/road";
 import { obstacle, phases, standing, told } from "@/shared/workspaces/words";
 import { DeleteDialog } from "./delete-dialog";
@@ -24,7 +25,7 @@ export function WorkspaceCard({ workspace, heading = "h2" }: { workspace: Worksp
   const leaving = workspace.phase === "deleting";
   const entries: MenuEntry[] = [
     { label: "Rename", act: () => { setAsking("rename"); } },
-    ...(workspace.url && on ? [{ label: "Open in a tab of its own", href: workspace.url }] : []),
+    ...(workspace.url && on ? [{ label: "Open in a tab of its own", act: () => { openAlone(workspace.id, new URL(workspace.url ?? "").origin); } }] : []),
     { label: "Delete", danger: true, act: () => { setAsking("delete"); } },
   ];
   return (

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { ProblemView } from "@/shared/components/problem-view";
-import { Box, Button, ButtonAnchor, Frame, Heading, Row, Stack, Text } from "@/shared/components/ui";
+import { Box, Button, Frame, Heading, Row, Stack, Text } from "@/shared/components/ui";
+import { openAlone } from "@/shared/workspaces/own-tab";
 import type { Entry } from "./entry";
 import { useEntry } from "./use-entry";
 
@@ -43,7 +44,7 @@ export function IdeFrame({ workspace, name, origin, shown, onLeave, onEntry }: P
     <Box position="absolute" inset="0" display={shown ? "block" : "none"}>
       <Frame ref={frame} key={load > 1 ? `load-${load}` : "load"} src={door} title={`Editor of ${name}`} sandbox={SANDBOX} allow={allowed(origin)} referrerPolicy="no-referrer" visibility={entry.state === "in" ? "visible" : "hidden"} />
       {waiting && <Over title={`Opening ${name}`}><Text quiet role="status">{load > 1 ? "Its page does not answer yet; it is loaded again." : "One moment."}</Text></Over>}
-      {entry.state !== "in" && !waiting && <Stopped entry={entry} name={name} door={door} again={again} />}
+      {entry.state !== "in" && !waiting && <Stopped entry={entry} name={name} alone={() => { openAlone(workspace, origin); }} again={again} />}
       {renewing && <Renewal workspace={workspace} origin={origin} onDone={(until) => { setRenewing(false); setRenewedUntil(until); }} />}
     </Box>
   );
@@ -57,8 +58,8 @@ function Over({ title, children }: { title: string; children: ReactNode }) {
   );
 }
 
-function Stopped({ entry, name, door, again }: { entry: Entry; name: string; door: string; again: () => void }) {
-  const actions = <Row flexWrap="wrap"><Button look="main" onClick={again}>Try again</Button><ButtonAnchor href={door} target="_blank" rel="opener">Open in a tab of its own</ButtonAnchor></Row>;
+function Stopped({ entry, name, alone, again }: { entry: Entry; name: string; alone: () => void; again: () => void }) {
+  const actions = <Row flexWrap="wrap"><Button look="main" onClick={again}>Try again</Button><Button onClick={alone}>Open in a tab of its own</Button></Row>;
   switch (entry.state) {
     case "no-cookie": return <Over title="Your browser keeps no cookie for a page within a page"><Text quiet>Open the workspace in a tab of its own; it works the same there.</Text>{actions}</Over>;
     case "refused": return <Over title={`${name} did not let you in`}><Text quiet>{entry.status === 404 ? "The code was used or too old." : "It cannot ask who you are right now."} Trying again makes a new one. Nothing is lost.</Text>{actions}</Over>;

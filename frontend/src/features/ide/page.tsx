@@ -3,6 +3,7 @@ import { Link as RouterLink, useNavigate, useParams } from "react-router";
 import { Logo } from "@/shared/components/logo";
 import { OfflineBar } from "@/shared/components/offline-bar";
 import { ProblemView } from "@/shared/components/problem-view";
+import { SkipLink } from "@/shared/components/skip-link";
 import { ThemeButton } from "@/shared/components/theme-button";
 import { UserMenu } from "@/shared/components/user-menu";
 import { Box, Button, ButtonLink, Empty, Key, Notice, Row, Skeleton } from "@/shared/components/ui";
@@ -41,6 +42,7 @@ export function Page() {
   const frames = tabs.live.map((one) => all?.find((workspace) => workspace.id === one)).filter((one) => one !== undefined);
   return (
     <Box height="100dvh" display="grid" gridTemplateRows="auto auto auto minmax(0, 1fr) auto">
+      <SkipLink>Skip to the editor</SkipLink>
       <Row as="header" borderBottomWidth="1px" borderColor="border" paddingInline="3" minHeight="12" justifyContent="space-between" gap="3">
         <Row minWidth="0" gap="3">
           <RouterLink to="/dashboard" aria-label="Coditect, dashboard"><Logo /></RouterLink>
@@ -57,7 +59,7 @@ export function Page() {
         )}
         <Box display={{ base: "block", md: "none" }}><Notice tone="idle">The editor needs a wider screen. Everything else works here.</Notice></Box>
       </Box>
-      <Box as="main" display="flex" minHeight="0">
+      <Box as="main" id="main" tabIndex={-1} outline="none" display="flex" minHeight="0">
         {present && <Box display={{ base: "none", md: "flex" }} minHeight="0"><SidePanel workspace={present} /></Box>}
         <Box position="relative" flex="1" minWidth="0">
           {query.isPending && <Skeleton height="100%" />}

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useLocation } from "react-router";
 import { Anchor, Block, Box, Copyable, Fold, Span, Summary, Text } from "@/shared/components/ui";
 
@@ -6,6 +6,8 @@ import { Anchor, Block, Box, Copyable, Fold, Span, Summary, Text } from "@/share
 export function YamlView({ title, about, yaml, id }: { title: string; about: string; yaml: string; id: string }) {
   const { hash } = useLocation();
   const [open, setOpen] = useState(hash.startsWith(`#${id}-L`));
+  // The lines were not there yet when the browser looked for the one in the address.
+  useEffect(() => { if (hash.startsWith(`#${id}-L`)) document.getElementById(hash.slice(1))?.scrollIntoView({ block: "center" }); }, [hash, id]);
   return (
     <Fold open={open} onToggle={(event) => { setOpen(event.currentTarget.open); }} borderWidth="1px" borderColor="border" borderRadius="md">
       <Summary padding="3"><Span fontWeight="medium">{title}</Span><Text quiet small>{about}</Text></Summary>

@@ -1,12 +1,12 @@
 import { chakra } from "@chakra-ui/react";
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useEffect, useId, useLayoutEffect, useRef } from "react";
 import { Button } from "./button";
 import { icons } from "./icons";
 import { Heading } from "./text";
 
 const Native = chakra("dialog", {
   base: {
-    margin: "auto", width: "min(30rem, calc(100vw - 2rem))", maxHeight: "calc(100dvh - 2rem)", overflow: "auto", bg: "bg.panel", color: "fg", borderWidth: "1px", borderColor: "border", borderRadius: "lg", padding: "5",
+    position: "fixed", margin: "auto", width: "min(30rem, calc(100vw - 2rem))", maxHeight: "calc(100dvh - 2rem)", overflow: "auto", bg: "bg.panel", color: "fg", borderWidth: "1px", borderColor: "border", borderRadius: "lg", padding: "5",
     "&::backdrop": { background: "rgba(8, 11, 16, 0.55)" },
   },
 });
@@ -29,13 +29,23 @@ export function Dialog({ title, open, onClose, children }: DialogProps) {
     if (open && !dialog.open) dialog.showModal();
     if (!open && dialog.open) dialog.close();
   }, [open]);
+  // An element that merely goes takes the focus with it; one that is closed before gives it back.
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    return () => { dialog?.close(); };
+  }, []);
+  const closed = () => {
+    if (!open || ref.current?.open) return;
+    // The browser closes at the second Escape whatever the page says.
+    if (onClose) onClose();
+    else ref.current?.showModal();
+  };
   return (
-    <Native ref={ref} aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose?.(); }} onClose={() => { if (open) onClose?.(); }}>
-      <chakra.div display="flex" justifyContent="space-between" alignItems="center" gap="3" marginBottom="4">
-        <Heading id={id}>{title}</Heading>
-        {onClose && <Button look="quiet" square aria-label="Close" onClick={onClose}>{icons.close}</Button>}
-      </chakra.div>
+    <Native ref={ref} aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose?.(); }} onClose={closed}>
+      <Heading id={id} minHeight="9" marginBottom="3" paddingInlineEnd="10" display="flex" alignItems="center" overflowWrap="anywhere">{title}</Heading>
       {open && children}
+      {/* Last, so that the focus begins at what is asked. */}
+      {onClose && <Button look="quiet" square aria-label="Close" position="absolute" top="5" insetInlineEnd="4" onClick={onClose}>{icons.close}</Button>}
     </Native>
   );
 }

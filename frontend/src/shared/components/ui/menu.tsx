@@ -15,7 +15,7 @@ const item = {
 const ItemButton = chakra("button", item);
 const ItemLink = chakra(RouterLink, item);
 
-export type MenuEntry = { label: string; danger?: boolean; disabled?: boolean } & ({ to: string } | { act: () => void } | { href: string });
+export type MenuEntry = { label: string; danger?: boolean; disabled?: boolean } & ({ to: string } | { act: () => void });
 
 /** A button that opens a list of things to do (the menu button pattern of the ARIA authoring practices). */
 export function Menu({ label, entries, children, ...button }: { label: string; entries: MenuEntry[]; children: ReactNode } & Omit<ButtonProps, "children" | "onClick">) {
@@ -59,9 +59,7 @@ export function Menu({ label, entries, children, ...button }: { label: string; e
         <Panel id={id} role="menu" aria-label={label} tabIndex={-1} onKeyDown={onKeyDown}>
           {entries.map((entry) => "to" in entry
             ? <ItemLink key={entry.label} role="menuitem" tabIndex={-1} to={entry.to} data-danger={entry.danger || undefined} onClick={() => { setOpen(false); }}>{entry.label}</ItemLink>
-            : "href" in entry
-              ? <ItemButton key={entry.label} role="menuitem" tabIndex={-1} onClick={() => { close(); window.open(entry.href, "_blank", "noopener"); }}>{entry.label}</ItemButton>
-              : <ItemButton key={entry.label} role="menuitem" tabIndex={-1} data-danger={entry.danger || undefined} disabled={entry.disabled} onClick={() => { close(); entry.act(); }}>{entry.label}</ItemButton>)}
+            : <ItemButton key={entry.label} role="menuitem" tabIndex={-1} data-danger={entry.danger || undefined} disabled={entry.disabled} onClick={() => { close(); entry.act(); }}>{entry.label}</ItemButton>)}
         </Panel>
       )}
     </chakra.div>
