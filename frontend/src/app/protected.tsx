@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { Navigate, Outlet, useLocation } from "react-router";
 import { ProblemView } from "@/shared/components/problem-view";
-import { Main, Skeleton, Stack } from "@/shared/components/ui";
+import { Main, Skeleton, Stack, Title } from "@/shared/components/ui";
 import { begin, useSession } from "@/shared/session/session";
 
 /** Pages of somebody who is signed in. Whoever is not comes back here after signing in. */
@@ -21,7 +21,7 @@ export function Protected() {
   if (status === "unknown") {
     return (
       <Main aria-busy={!error}>
-        {error ? <ProblemView error={error} again={() => { setTries(tries + 1); }} /> : <Stack><Skeleton height="8" width="14rem" /><Skeleton height="40" /></Stack>}
+        {error ? <Stack gap="4"><Title>Whether you are signed in is not known</Title><ProblemView error={error} again={() => { setTries(tries + 1); }} /></Stack> : <Stack><Skeleton height="8" width="14rem" /><Skeleton height="40" /></Stack>}
       </Main>
     );
   }

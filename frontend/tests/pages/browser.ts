@@ -31,7 +31,8 @@ export async function visit(prepare: (world: World) => void = () => undefined): 
   const served = await serve(world);
   const context = await (await launched()).newContext({ baseURL: served.origin, locale: "en-GB", timezoneId: "UTC", reducedMotion: "reduce", viewport: { width: 1280, height: 800 } });
   // What the page learns once it is told by `begin`: this browser was signed in before.
-  if (world.signedIn) await context.addInitScript(() => { try { localStorage.setItem("coditect.was-in", "1"); localStorage.setItem("coditect.way-out-shown", "1"); } catch { /* a frame without storage */ } });
+  const kept = [...(world.signedIn ? ["coditect.was-in"] : []), ...(world.firstTime ? [] : ["coditect.way-out-shown"])];
+  await context.addInitScript((keys) => { try { for (const key of keys) localStorage.setItem(key, "1"); } catch { /* a frame without storage */ } }, kept);
   const complaints: string[] = [];
   const open = async () => {
     const page = await context.newPage();

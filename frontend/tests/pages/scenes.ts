@@ -46,7 +46,7 @@ const door: Scene[] = [
   { name: "forgot-sent", path: "/forgot", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/forgot-password"] = ok({}); }, act: async (page) => { await page.getByLabel("E-mail").fill("ada@example.com"); await press("Send me a mail")(page); await page.getByRole("status").first().waitFor(); } },
   { name: "forgot-link", path: "/forgot#code=one", stranger: true },
   { name: "not-found", path: "/nowhere", stranger: true },
-  { name: "crashed", path: "/terms", stranger: true, world: (world) => { world.missing = /terms/; } },
+  { name: "crashed", path: "/terms", stranger: true, world: (world) => { world.missing = /assets.terms/; } },
 ];
 
 const dashboard: Scene[] = [
@@ -118,7 +118,7 @@ const inside = async (page: Page) => { await page.getByText("connected", { exact
 const ide: Scene[] = [
   { name: "ide", path: "/ide/w1", world: one, act: inside },
   { name: "ide-many", path: "/ide/w1", world: (world) => { world.workspaces = [workspace("w1", { name: LONG }), ...Array.from({ length: 5 }, (_, i) => asleep(`w${i + 2}`, { name: `project number ${i}` }))]; }, act: async (page) => { await inside(page); for (let i = 0; i < 3; i += 1) { await press("Open another workspace")(page); await page.getByRole("menuitem").first().click(); } } },
-  { name: "ide-first", path: "/ide/w1", world: one, act: async (page) => { await inside(page); await page.evaluate(() => { localStorage.removeItem("coditect.way-out-shown"); }); } },
+  { name: "ide-first", path: "/ide/w1", world: (world) => { one(world); world.firstTime = true; }, act: inside },
   ...["Files", "Chat", "Workspace"].map((part): Scene => ({ name: `ide-${part.toLowerCase()}`, path: "/ide/w1", world: one, act: async (page) => { await inside(page); const tab = page.getByRole("tab", { name: part }); if (await tab.isVisible()) await tab.click(); } })),
   { name: "ide-asleep", path: "/ide/w2", world: one },
   { name: "ide-starting", path: "/ide/w1", world: (world) => { world.workspaces = [underway("w1", "starting", 10)]; } },

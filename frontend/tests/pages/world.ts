@@ -70,6 +70,8 @@ export class World {
   /** What a workspace's page says of its code; null: nothing that knows us answers there. */
   door: object | null = { type: "coditect:entered", expires_in: 900 };
   workspaceOrigin = "";
+  /** Whether the way out of the editor was not shown yet. */
+  firstTime = false;
   /** Files of the app that are not there. */
   missing: RegExp | undefined;
   private tokens = 0;

@@ -8,7 +8,7 @@ import { ProblemView } from "@/shared/components/problem-view";
 import { UsageCard } from "@/shared/components/usage-card";
 import { Anchor, Box, Button, Card, Grid, Heading, Item, List, Main, Notice, Row, Span, Stack, State, Text, Time, Title } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
-import { price } from "@/shared/lib/format";
+import { clock, price } from "@/shared/lib/format";
 import { useMe, usePlans, useWorkspaces } from "@/shared/workspaces/queries";
 
 export function Page() {
@@ -43,7 +43,7 @@ export function Page() {
             <Read query={bills} what="Invoices and payment.">
               {({ items }) => items.length === 0
                 ? <Text quiet>There is no invoice yet. The first one comes with a paid plan.</Text>
-                : <List display="grid" gap="2">{items.map((one) => <Item key={one.id}><Row justifyContent="space-between"><Span><Time at={one.at} /></Span><Span>{price(one.cents)}</Span><Span quiet>{one.status}</Span><Anchor href={one.url}>Open</Anchor></Row></Item>)}</List>}
+                : <List display="grid" gap="2">{items.map((one) => <Item key={one.id}><Grid gridTemplateColumns="minmax(0, 1fr) 5rem 4rem auto" gap="3"><Span><Time at={one.at} /></Span><Span textAlign="end" fontVariantNumeric="tabular-nums">{price(one.cents)}</Span><Span quiet>{one.status}</Span><Anchor href={one.url} target="_blank" rel="noreferrer" aria-label={`Open the invoice of ${price(one.cents)}, ${clock(one.at)}`}>Open</Anchor></Grid></Item>)}</List>}
             </Read>
           </Card>
         </Stack>

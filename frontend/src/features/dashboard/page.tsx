@@ -24,8 +24,8 @@ export function Page() {
     <Main>
       <Row justifyContent="space-between" flexWrap="wrap" gap="3" marginBottom="5">
         <Title>Dashboard</Title>
-        <Row>
-          {all.length >= MANY && <Input data-search type="search" aria-label="Search workspaces" placeholder="Search  /" width="14rem" minHeight="9" value={wanted} onChange={(event) => { setWanted(event.target.value); }} />}
+        <Row flexWrap="wrap" maxWidth="100%">
+          {all.length >= MANY && <Input data-search type="search" aria-label="Search workspaces" placeholder="Search  /" width="auto" flex="1 1 11rem" minHeight="9" value={wanted} onChange={(event) => { setWanted(event.target.value); }} />}
           {query.isSuccess && all.length > 0 && add}
         </Row>
       </Row>

@@ -16,7 +16,7 @@ export function Page() {
       {query.isPending && <Skeleton height="44" />}
       {query.isError && !query.data && <ProblemView error={query.error} again={() => { void query.refetch(); }} />}
       {workspace && <WorkspaceCard workspace={workspace} heading="h1" />}
-      {query.data && !workspace && <Empty title="You have no workspace of this address" text="It is gone, or belongs to somebody else." action={<ButtonLink to="/dashboard" look="main">Your workspaces</ButtonLink>} />}
+      {query.data && !workspace && <Empty heading="h1" title="You have no workspace of this address" text="It is gone, or belongs to somebody else." action={<ButtonLink to="/dashboard" look="main">Your workspaces</ButtonLink>} />}
     </Main>
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { Workspace } from "@/shared/api/client";
 import { Box, Button, ButtonLink, Card, Copyable, Heading, Menu, type MenuEntry, Notice, Row, Span, Stack, State, Text, Time, icons } from "@/shared/components/ui";
+import { RoadView } from "@/shared/components/road-view";
 import { lasted, sentence, short } from "@/shared/lib/format";
 import { type Act, useAct } from "@/shared/workspaces/queries";
 import { openAlone } from "@/shared/workspaces/own-tab";
@@ -8,7 +9,6 @@ import { road, took } from "@/shared/workspaces/road";
 import { obstacle, phases, standing, told } from "@/shared/workspaces/words";
 import { DeleteDialog } from "./delete-dialog";
 import { RenameDialog } from "./rename-dialog";
-import { RoadView } from "./road-view";
 
 /** A workspace: where it stands, how it came there, and what can be done next. */
 export function WorkspaceCard({ workspace, heading = "h2" }: { workspace: Workspace; heading?: "h1" | "h2" }) {
@@ -31,8 +31,8 @@ export function WorkspaceCard({ workspace, heading = "h2" }: { workspace: Worksp
   return (
     <Card aria-labelledby={`name-${workspace.id}`}>
       <Stack gap="3.5">
-        <Row justifyContent="space-between" gap="4" alignItems="flex-start">
-          <Heading as={heading} id={`name-${workspace.id}`} overflowWrap="anywhere" minWidth="0">{name}</Heading>
+        <Row justifyContent="space-between" columnGap="4" rowGap="1" flexWrap="wrap" alignItems="flex-start">
+          <Heading as={heading} id={`name-${workspace.id}`} overflowWrap="anywhere" minWidth="0" flex="1 1 12rem">{name}</Heading>
           <Row gap="1.5" flexShrink={0} role="status" aria-label={`${name}: ${phase.word}`}>
             <State tone={phase.tone} icon={phase.icon}>{phase.word}</State>
             <Span quiet fontSize="sm">· {whole !== null && workspace.phase === "ready" ? lasted(whole) : <Time at={workspace.timeline.phase_since ?? workspace.power.since} />}</Span>

@@ -59,7 +59,8 @@ function Over({ title, children }: { title: string; children: ReactNode }) {
 }
 
 function Stopped({ entry, name, alone, again }: { entry: Entry; name: string; alone: () => void; again: () => void }) {
-  const actions = <Row flexWrap="wrap"><Button look="main" onClick={again}>Try again</Button><Button onClick={alone}>Open in a tab of its own</Button></Row>;
+  const barred = entry.state === "no-cookie";
+  const actions = <Row flexWrap="wrap"><Button look={barred ? "plain" : "main"} onClick={again}>Try again</Button><Button look={barred ? "main" : "plain"} onClick={alone}>Open in a tab of its own</Button></Row>;
   switch (entry.state) {
     case "no-cookie": return <Over title="Your browser keeps no cookie for a page within a page"><Text quiet>Open the workspace in a tab of its own; it works the same there.</Text>{actions}</Over>;
     case "refused": return <Over title={`${name} did not let you in`}><Text quiet>{entry.status === 404 ? "The code was used or too old." : "It cannot ask who you are right now."} Trying again makes a new one. Nothing is lost.</Text>{actions}</Over>;

@@ -6,7 +6,7 @@ import { ProblemView } from "@/shared/components/problem-view";
 import { SkipLink } from "@/shared/components/skip-link";
 import { ThemeButton } from "@/shared/components/theme-button";
 import { UserMenu } from "@/shared/components/user-menu";
-import { Box, Button, ButtonLink, Empty, Key, Notice, Row, Skeleton } from "@/shared/components/ui";
+import { Box, Button, ButtonLink, Empty, Key, Notice, Row, Skeleton, Unseen } from "@/shared/components/ui";
 import { useLive } from "@/shared/workspaces/live";
 import { useWorkspaces } from "@/shared/workspaces/queries";
 import { Asleep } from "./asleep";
@@ -41,17 +41,17 @@ export function Page() {
   };
   const frames = tabs.live.map((one) => all?.find((workspace) => workspace.id === one)).filter((one) => one !== undefined);
   return (
-    <Box height="100dvh" display="grid" gridTemplateRows="auto auto auto minmax(0, 1fr) auto">
+    <Box height="100dvh" display="grid" gridTemplateColumns="minmax(0, 1fr)" gridTemplateRows="auto auto auto minmax(0, 1fr) auto">
       <SkipLink>Skip to the editor</SkipLink>
       <Row as="header" borderBottomWidth="1px" borderColor="border" paddingInline="3" minHeight="12" justifyContent="space-between" gap="3">
         <Row minWidth="0" gap="3">
-          <RouterLink to="/dashboard" aria-label="Coditect, dashboard"><Logo /></RouterLink>
+          <RouterLink to="/dashboard" aria-label="Coditect, dashboard"><Logo small /></RouterLink>
           <TabBar open={tabs.open} others={(all ?? []).filter((one) => !tabs.open.includes(one))} present={id} onClose={close} />
         </Row>
         <Row gap="1"><ThemeButton /><UserMenu /></Row>
       </Row>
       <Box><OfflineBar /></Box>
-      <Box>
+      <Box as="section" aria-label="About the editor">
         {wayOut && present && (
           <Notice tone="accent" action={<Button minHeight="7" onClick={() => { localStorage.setItem(SHOWN, "1"); setWayOut(false); }}>Understood</Button>}>
             The editor takes the keyboard. <Key>Esc</Key> <Key>Esc</Key> brings you back to the tabs above; your browser's own key for that is <Key>F6</Key>.
@@ -60,6 +60,7 @@ export function Page() {
         <Box display={{ base: "block", md: "none" }}><Notice tone="idle">The editor needs a wider screen. Everything else works here.</Notice></Box>
       </Box>
       <Box as="main" id="main" tabIndex={-1} outline="none" display="flex" minHeight="0">
+        <Unseen as="h1">{present ? `Editor of ${present.name}` : "Editor"}</Unseen>
         {present && <Box display={{ base: "none", md: "flex" }} minHeight="0"><SidePanel workspace={present} /></Box>}
         <Box position="relative" flex="1" minWidth="0">
           {query.isPending && <Skeleton height="100%" />}

@@ -20,12 +20,12 @@ export function StatusBar({ workspace, entry }: { workspace: Workspace; entry: E
     <Row as="footer" borderTopWidth="1px" borderColor="border" paddingInline="3" minHeight="8" fontSize="sm" gap="3" flexWrap="wrap" justifyContent="space-between">
       <Row gap="3" role="status" flexWrap="wrap">
         <State tone={!well ? "warn" : inside ? "good" : "idle"} icon={!well ? "offline" : inside ? "ready" : "moving"}>{!online ? "offline" : connection.state === "away" ? "server does not answer" : inside ? "connected" : "not in the editor"}</State>
-        {connection.heardAt !== null && <Span quiet>state of {relative(new Date(connection.heardAt).toISOString(), now)}</Span>}
+        {connection.heardAt !== null && <Span quiet display={{ base: "none", md: "inline" }}>updated {relative(new Date(connection.heardAt).toISOString(), now)}</Span>}
         {warning?.until
           ? <Row gap="2"><State tone="warn" icon="failed">sleeps {relative(warning.until, now)}</State>{warning.kind === "idle" && <Button minHeight="6" onClick={() => { act.mutate({ id: workspace.id, act: "keep" }); }}>Keep</Button>}</Row>
           : idle !== undefined && workspace.power.wanted === "on" && <Span quiet>stops after {minutes(idle)} idle</Span>}
       </Row>
-      <Box color="fg.muted"><Key>Esc</Key> <Key>Esc</Key> leave the editor</Box>
+      <Box color="fg.muted" display={{ base: "none", md: "block" }}><Key>Esc</Key> <Key>Esc</Key> leave the editor</Box>
     </Row>
   );
 }

@@ -23,7 +23,7 @@ export function Page() {
       <Read query={query} what="Your workspaces.">
         {(all) => {
           const workspace = all.find((one) => one.id === id);
-          return workspace ? <Manifests workspace={workspace} /> : <Empty title="There is no such workspace" text="It is gone, or belongs to somebody else." action={<ButtonLink to="/dashboard" look="main">Your workspaces</ButtonLink>} />;
+          return workspace ? <Manifests workspace={workspace} /> : <Empty heading="h1" title="There is no such workspace" text="It is gone, or belongs to somebody else." action={<ButtonLink to="/dashboard" look="main">Your workspaces</ButtonLink>} />;
         }}
       </Read>
     </Main>

@@ -13,7 +13,7 @@ export function YamlView({ title, about, yaml, id }: { title: string; about: str
       <Summary padding="3"><Span fontWeight="medium">{title}</Span><Text quiet small>{about}</Text></Summary>
       <Box padding="3" paddingTop="0">
         <Copyable text={yaml} shown="" what={`YAML of ${title}`} />
-        <Block tabIndex={0} role="region" aria-label={`YAML of ${title}`}>
+        <Block tabIndex={0} role="group" aria-label={`YAML of ${title}`}>
           {yaml.trimEnd().split("\n").map((line, at) => {
             const anchor = `${id}-L${at + 1}`;
             return <Box key={anchor} id={anchor} bg={hash === `#${anchor}` ? "accent.subtle" : "transparent"}><Anchor href={`#${anchor}`} aria-label={`Line ${at + 1}`} color="fg.muted" textDecoration="none" display="inline-block" width="3.5ch" userSelect="none">{at + 1}</Anchor>{line}</Box>;

@@ -10,7 +10,7 @@ export function NotYet({ what }: { what: string }) {
 
 /** The states of something that is read: loading, an error, not offered here, there. */
 export function Read<Data>({ query, what, children }: { query: UseQueryResult<Data | null>; what: string; children: (data: Data) => ReactNode }) {
-  if (query.isPending) return <Stack aria-busy="true" aria-label="Loading"><Skeleton width="60%" /><Skeleton width="40%" /></Stack>;
+  if (query.isPending) return <Stack role="status" aria-busy="true" aria-label="Loading"><Skeleton width="60%" /><Skeleton width="40%" /></Stack>;
   if (query.isError && query.data === undefined) return <ProblemView error={query.error} again={() => { void query.refetch(); }} />;
   return query.data == null ? <NotYet what={what} /> : <>{children(query.data)}</>;
 }

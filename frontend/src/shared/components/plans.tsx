@@ -17,4 +17,4 @@ export function PlanLines({ plan }: { plan: Plan }) {
 }
 
 export const planName = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
-export const planPrice = (plan: Plan) => (plan.price_cents_per_month === 0 ? "Free" : `${price(plan.price_cents_per_month)} a month`);
+export const planPrice = (plan: Plan) => `${price(plan.price_cents_per_month)} a month`;

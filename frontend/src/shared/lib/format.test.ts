@@ -10,7 +10,7 @@ describe("format", () => {
   it("says times as people do", () => {
     const now = Date.UTC(2026, 10, 22, 12);
     const ago = (seconds: number) => relative(new Date(now - seconds * 1000).toISOString(), now);
-    expect([ago(3), ago(120), ago(-240), ago(86_400)]).toEqual(["just now", "2 min. ago", "in 4 min.", "yesterday"]);
+    expect([ago(3), ago(120), ago(-240), ago(7_200), ago(86_400), ago(-604_800)]).toEqual(["just now", "2 min ago", "in 4 min", "2 hr ago", "yesterday", "next week"]);
     expect(relative("no time", now)).toBe("at an unknown time");
   });
 

@@ -1,13 +1,14 @@
 /** Numbers and times in words. Everything takes its inputs, the present time among them, and reads no clock. */
 
 const units: [Intl.RelativeTimeFormatUnit, number][] = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
-const words = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const shortWords = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 
-/** `2 min. ago`, `in 3 days`, `just now`. `at` is a time of the API, `now` milliseconds since 1970. */
+/** `2 min ago`, `in 3 days`, `just now`. `at` is a time of the API, `now` milliseconds since 1970. */
 export function relative(at: string, now: number): string {
   const seconds = (Date.parse(at) - now) / 1000;
   if (Number.isNaN(seconds)) return "at an unknown time";
-  for (const [unit, size] of units) if (Math.abs(seconds) >= size) return words.format(Math.trunc(seconds / size), unit);
+  for (const [unit, size] of units) if (Math.abs(seconds) >= size) return size < 86_400 ? shortWords.format(Math.trunc(seconds / size), unit).replace(".", "") : words.format(Math.trunc(seconds / size), unit);
   return "just now";
 }
 

@@ -11,7 +11,8 @@ function Icon({ children, fill }: { children: ReactNode; fill?: boolean }) {
 
 export const icons = {
   ready: <Icon fill><circle cx="8" cy="8" r="5" /></Icon>,
-  moving: <Icon><circle cx="8" cy="8" r="5" strokeDasharray="16 16" /></Icon>,
+  moving: <Icon><circle cx="8" cy="8" r="5" strokeOpacity="0.35" /><path d="M8 3a5 5 0 0 1 5 5" strokeWidth="2.2" /></Icon>,
+  ahead: <Icon><circle cx="8" cy="8" r="4.2" strokeWidth="1.2" /></Icon>,
   asleep: <Icon><circle cx="8" cy="8" r="5" /><path d="M8 3a5 5 0 0 1 0 10z" fill="currentColor" /></Icon>,
   failed: <Icon><path d="M8 2.2 14.5 13.5h-13zM8 6.5v3M8 11.6v.1" /></Icon>,
   leaving: <Icon><path d="M3 4.5h10M6.5 4V2.5h3V4M4.5 4.5l.6 9h5.8l.6-9" /></Icon>,

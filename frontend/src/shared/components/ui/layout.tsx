@@ -8,7 +8,7 @@ export const Main = chakra("main", { base: { width: "100%", maxWidth: "1200px", 
 export const Section = chakra("section");
 export const List = chakra("ul", { base: { listStyle: "none", margin: 0, padding: 0 } });
 export const Steps = chakra("ol", { base: { listStyle: "none", margin: 0, padding: 0 } });
-export const Item = chakra("li");
+export const Item = chakra("li", { base: { minWidth: 0 } });
 export const Form = chakra("form", { base: { display: "flex", flexDirection: "column", gap: "4" } });
 export const Frame = chakra("iframe", { base: { border: 0, width: "100%", height: "100%", display: "block", bg: "bg" } });
 /** Something that opens below its summary. */

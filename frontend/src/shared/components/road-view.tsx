@@ -1,4 +1,4 @@
-import { Box, Copyable, Item, Steps, Text, Unseen, icons, useNow } from "@/shared/components/ui";
+import { Box, Copyable, Item, Steps, Text, Unseen, icons, useNow } from "./ui";
 import { exact, lasted, short } from "@/shared/lib/format";
 import { phases } from "@/shared/workspaces/words";
 import { type RoadStep, standstill } from "@/shared/workspaces/road";
@@ -14,9 +14,9 @@ export function RoadView({ steps, commit }: { steps: RoadStep[]; commit: string 
     <Box>
       <Steps display={{ base: "grid", sm: "flex" }} gap={{ base: "1.5", sm: "0" }} aria-label="From request to ready">
         {steps.map((step, at) => (
-          <Item key={step.phase} flex={at === steps.length - 1 ? "0 0 auto" : "1 1 0"} minWidth="0" display={{ base: "flex", sm: "block" }} gap="2.5" alignItems="baseline" aria-current={step.state === "present" ? "step" : undefined}>
+          <Item key={step.phase} flex={at === steps.length - 1 ? "0 0 auto" : "1 1 0"} minWidth="0" display={{ base: "flex", sm: "block" }} gap="2.5" alignItems="center" aria-current={step.state === "present" ? "step" : undefined}>
             <Box display="flex" alignItems="center" color={tones[step.state]} marginBottom={{ base: 0, sm: "1.5" }}>
-              {step.state === "failed" ? icons.failed : step.state === "done" ? icons.ready : icons.moving}
+              {step.state === "failed" ? icons.failed : step.state === "done" ? icons.ready : step.state === "present" ? icons.moving : icons.ahead}
               {at < steps.length - 1 && <Box display={{ base: "none", sm: "block" }} flex="1" height="2px" bg={step.state === "done" ? "good" : "border"} />}
             </Box>
             <Text small color={step.state === "ahead" ? "fg.muted" : "fg"} fontWeight={step.state === "present" ? "semibold" : "normal"}>
