@@ -49,5 +49,5 @@ export async function visit(prepare: (world: World) => void = () => undefined): 
 
 /** Until the page has said what it has to say. */
 export async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(() => document.querySelector("h1, h2") !== null && document.querySelector("main [aria-busy=true]") === null);
+  await page.waitForFunction(() => document.querySelector("main :is(h1, h2)") !== null && document.querySelector("[aria-busy=true]") === null);
 }

@@ -63,7 +63,7 @@ export function Page() {
         <Unseen as="h1">{present ? `Editor of ${present.name}` : "Editor"}</Unseen>
         {present && <Box display={{ base: "none", md: "flex" }} minHeight="0"><SidePanel workspace={present} /></Box>}
         <Box position="relative" flex="1" minWidth="0">
-          {query.isPending && <Skeleton height="100%" />}
+          {query.isPending && <Skeleton height="100%" aria-busy="true" />}
           {query.isError && !all && <Box padding="6"><ProblemView error={query.error} again={() => { void query.refetch(); }} /></Box>}
           {all && !present && !first && <Box padding="6"><Empty title={all.length ? "There is no such workspace" : "No workspace yet"} text={all.length ? "It is gone, or belongs to somebody else." : "Make one on the dashboard; it takes some seconds."} action={<ButtonLink to="/dashboard" look="main">Dashboard</ButtonLink>} /></Box>}
           {frames.map((one) => {

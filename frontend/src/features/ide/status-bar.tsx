@@ -19,7 +19,7 @@ export function StatusBar({ workspace, entry }: { workspace: Workspace; entry: E
   return (
     <Row as="footer" borderTopWidth="1px" borderColor="border" paddingInline="3" minHeight="8" fontSize="sm" gap="3" flexWrap="wrap" justifyContent="space-between">
       <Row gap="3" role="status" flexWrap="wrap">
-        <State tone={!well ? "warn" : inside ? "good" : "idle"} icon={!well ? "offline" : inside ? "ready" : "moving"}>{!online ? "offline" : connection.state === "away" ? "server does not answer" : inside ? "connected" : "not in the editor"}</State>
+        <State tone={!well ? "warn" : inside ? "good" : "idle"} icon={!well ? "offline" : inside ? "ready" : "ahead"}>{!online ? "offline" : connection.state === "away" ? "server does not answer" : inside ? "connected" : "not in the editor"}</State>
         {connection.heardAt !== null && <Span quiet display={{ base: "none", md: "inline" }}>updated {relative(new Date(connection.heardAt).toISOString(), now)}</Span>}
         {warning?.until
           ? <Row gap="2"><State tone="warn" icon="failed">sleeps {relative(warning.until, now)}</State>{warning.kind === "idle" && <Button minHeight="6" onClick={() => { act.mutate({ id: workspace.id, act: "keep" }); }}>Keep</Button>}</Row>

@@ -1,3 +1,4 @@
+import { useEffect } from "react";
 import { useNavigate } from "react-router";
 import type { Workspace } from "@/shared/api/client";
 import { BarLink, Box, Button, Menu, Row, Span, Unseen, icons } from "@/shared/components/ui";
@@ -13,9 +14,10 @@ interface Props {
 /** A tab for each workspace that is open; links, so that each has its address. */
 export function TabBar({ open, others, present, onClose }: Props) {
   const navigate = useNavigate();
+  useEffect(() => { document.getElementById(`tab-${present ?? ""}`)?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [present, open.length]);
   return (
     <Box as="nav" aria-label="Open workspaces" display="flex" gap="1" minWidth="0" alignItems="center">
-      <Row gap="1" minWidth="0" overflowX="auto">
+      <Row gap="1" minWidth="0" overflowX="auto" position="relative">
         {open.map(({ id, name, phase }) => (
           <Row key={id} gap="0" flexShrink={0}>
             <BarLink to={`/ide/${id}`} id={`tab-${id}`} aria-current={id === present ? "page" : undefined} display="inline-flex" gap="1.5" alignItems="center">

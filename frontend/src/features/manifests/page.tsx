@@ -62,10 +62,10 @@ function Manifests({ workspace }: { workspace: Workspace }) {
               ? <Text quiet>Nothing was committed yet.</Text>
               : <List display="grid" gap="4">
                   {items.map((one) => (
-                    <Item key={one.commit}>
+                    <Item key={one.commit} display="grid" gap="1.5">
                       <Row flexWrap="wrap"><Copyable text={one.commit} shown={short(one.commit)} what="commit" /><Span quiet fontSize="sm"><Time at={one.at} /></Span><Button onClick={() => { setCommit(one.commit); }}>Objects at this commit</Button></Row>
                       {one.sentences.map((text) => <Text key={text}>{text}</Text>)}
-                      <Fold marginTop="1"><Summary fontSize="sm" color="accent">Difference as YAML</Summary><Diff lines={unified(one.diff)} /></Fold>
+                      <Fold><Summary fontSize="sm" color="accent">Difference as YAML</Summary><Diff lines={unified(one.diff)} /></Fold>
                     </Item>
                   ))}
                 </List>}
