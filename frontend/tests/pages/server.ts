@@ -37,7 +37,7 @@ function file(path: string, world: World, response: ServerResponse): void {
   const name = found && existsSync(`${dist}/${found}`) ? found : "index.html";
   // A file that a newer release no longer has is missing, not the page.
   if (world.missing?.test(path) || (name === "index.html" && path.startsWith("/assets/"))) { send(response, 404, "text/plain", "not found"); return; }
-  send(response, 200, kinds[extname(name)] ?? "application/octet-stream", readFileSync(`${dist}/${name}`), { "content-security-policy": POLICY });
+  send(response, 200, kinds[extname(name)] ?? "application/octet-stream", readFileSync(`${dist}/${name}`), { "content-security-policy": POLICY, "cross-origin-opener-policy": "same-origin-allow-popups" });
 }
 
 async function text(request: IncomingMessage): Promise<string> {

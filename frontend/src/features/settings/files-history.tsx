@@ -32,16 +32,17 @@ function Files({ id }: { id: string }) {
   const [open, setOpen] = useState<KnownFile | null>(null);
   return (
     <Read query={query} what="The history of files.">
-      {({ items }) => items.length === 0
+      {({ items, more }) => items.length === 0
         ? <Text quiet>No file was changed yet.</Text>
-        : <List display="grid" gap="2">
+        : <><List display="grid" gap="2">
             {items.map((file) => (
               <Item key={file.path}>
                 <Row justifyContent="space-between"><Mono>{file.path}</Mono><Button aria-expanded={open === file} onClick={() => { setOpen(open === file ? null : file); }}>{count(file.snapshots, "version")}</Button></Row>
                 {open === file && <Versions id={id} path={file.path} />}
               </Item>
             ))}
-          </List>}
+          </List>
+          {more && <Text quiet small>There are more; these are the first by path.</Text>}</>}
     </Read>
   );
 }

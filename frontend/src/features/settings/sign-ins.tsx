@@ -4,6 +4,7 @@ import { asProblem } from "@/shared/api/problem";
 import { Read } from "@/shared/components/later";
 import { Button, Heading, Item, List, Row, Span, State, Text, Time } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
+import { browserName } from "@/shared/lib/browser-name";
 
 export function SignIns() {
   const client = useQueryClient();
@@ -19,8 +20,8 @@ export function SignIns() {
             {items.map((one) => (
               <Item key={one.id}>
                 <Row justifyContent="space-between">
-                  <Span><Text>{one.agent}</Text><Text quiet small>since <Time at={one.began_at} />, used <Time at={one.used_at} /></Text></Span>
-                  {one.present ? <State tone="good" icon="ready">this one</State> : <Button onClick={() => { end.mutate(one.id); }}>End</Button>}
+                  <Span><Text title={one.agent}>{browserName(one.agent)}</Text><Text quiet small>since <Time at={one.began_at} />, used <Time at={one.used_at} /></Text></Span>
+                  {one.present ? <State tone="good" icon="ready">this one</State> : <Button aria-label={`End ${browserName(one.agent)}`} busy={end.isPending && end.variables === one.id} onClick={() => { end.mutate(one.id); }}>End</Button>}
                 </Row>
               </Item>
             ))}
