@@ -23,5 +23,5 @@ export default defineConfig({
   },
   // Inline data would need a looser policy than the pages have.
   build: { manifest: true, assetsInlineLimit: 0, target: "es2022", modulePreload: { polyfill: false } },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/test-setup.ts"] },
+  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/test-setup.ts"], testTimeout: 30_000 },
 });

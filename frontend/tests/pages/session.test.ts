@@ -41,6 +41,7 @@ describe("a login", () => {
     await page.keyboard.press("Escape");
     expect(await dialog.isVisible()).toBe(true);
     expect(await dialog.getByLabel("E-mail").inputValue()).toBe("ada@example.com");
+    expect(await dialog.getByLabel("Password").evaluate((one) => one === document.activeElement)).toBe(true);
     await dialog.getByLabel("Password").fill("correct horse battery");
     await dialog.getByRole("button", { name: "Sign in" }).click();
     await dialog.waitFor({ state: "detached" });

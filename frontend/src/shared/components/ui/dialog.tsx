@@ -26,7 +26,11 @@ export function Dialog({ title, open, onClose, children }: DialogProps) {
   useEffect(() => {
     const dialog = ref.current;
     if (!dialog) return;
-    if (open && !dialog.open) dialog.showModal();
+    if (open && !dialog.open) {
+      dialog.showModal();
+      // What is filled in already need not be gone through.
+      [...dialog.querySelectorAll("input")].find((one) => one.type !== "checkbox" && one.value === "")?.focus();
+    }
     if (!open && dialog.open) dialog.close();
   }, [open]);
   // An element that merely goes takes the focus with it; one that is closed before gives it back.
