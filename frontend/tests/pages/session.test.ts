@@ -55,7 +55,8 @@ describe("a login", () => {
     await Promise.all([page, other].map(settled));
     await page.getByRole("button", { name: /^Account of/ }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
-    await page.waitForURL((url) => url.pathname === "/" || url.pathname === "/login");
+    await page.getByText("Signed out.").waitFor();
+    expect(new URL(page.url()).pathname).toBe("/");
     await other.getByRole("dialog", { name: "Sign in again" }).waitFor();
   });
 
@@ -90,6 +91,7 @@ describe("nothing but a click", () => {
     expect([starts(world), world.visits]).toEqual([[], []]);
     await page.getByRole("button", { name: /^Wake/ }).click();
     await expect.poll(() => starts(world)).toEqual(["POST /api/v5/workspaces/w2/start"]);
+    await page.getByText("Requested", { exact: true }).first().waitFor();
   });
 
   it("is taken back with a word if the server says no", async () => {

@@ -133,8 +133,9 @@ export class World {
     }
     if (method === "POST" && act === "connect") return this.door === null ? ok({ code: "c", origin: this.workspaceOrigin }) : ok({ code: "one-time", origin: this.workspaceOrigin });
     const became: Record<string, Workspace | undefined> = {
-      "POST start": underway(id, "requested", 0, { name: one.name, commit: one.commit ?? null }),
-      "POST stop": asleep(id, { name: one.name, power: { wanted: "off", cause: "person", since: ago(0) } }),
+      // The phase is what the cluster said last, before it was asked.
+      "POST start": { ...one, power: { wanted: "on", cause: "person", since: ago(0) }, timeline: { ...one.timeline, began_at: ago(0), steps: [] } },
+      "POST stop": { ...one, power: { wanted: "off", cause: "person", since: ago(0) }, timeline: { ...one.timeline, began_at: ago(0), steps: [] } },
       "DELETE ": { ...one, phase: "deleting", deletes_at: ago(-7 * 86_400) },
     };
     const after = became[`${method} ${act}`];

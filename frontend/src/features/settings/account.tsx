@@ -23,11 +23,12 @@ export function Account() {
   });
   const erase = useMutation({
     mutationFn: async () => unwrap(await api.DELETE("/api/v5/me", { body: { password, mode: now ? "now" : "grace" } })),
-    onSuccess: (after) => {
+    onSuccess: async (after) => {
       setPassword("");
       if (after) { client.setQueryData(meQuery.queryKey, after); return; }
+      // First, or this page would ask for a new login.
+      await navigate("/");
       leave();
-      void navigate("/");
       say("Your account is erased.");
     },
   });

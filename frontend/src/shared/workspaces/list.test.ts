@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { expected, followed, withOne, without } from "./list";
+import { expected, followed, underWay, withExpected, withOne, without } from "./list";
 import { understood } from "./live";
 import { sample } from "./sample";
 import { moving } from "./words";
@@ -20,6 +20,26 @@ describe("the list", () => {
     expect([woken.phase, woken.power.wanted, woken.timeline.steps.length]).toEqual(["requested", "on", 1]);
     expect(expected(a, "off", at).phase).toBe("suspending");
     expect(expected(sample({ phase: "suspended" }), "off", at).phase).toBe("suspended");
+  });
+
+  it("is not taken back by what overtook it or was overtaken", () => {
+    const [slept, asked, runs] = ["2026-11-22T09:00:00.100Z", "2026-11-22T09:00:01.200Z", "2026-11-22T09:00:01.300Z"];
+    const told = (phase: "suspended" | "ready", power: "on" | "off", since: string, phaseSince: string) => sample({ phase, power: { wanted: power, cause: "person", since }, timeline: { ...sample().timeline, phase_since: phaseSince } });
+    const before = told("suspended", "off", slept, slept);
+    const answer = told("suspended", "on", asked, slept);
+    const ready = told("ready", "on", asked, runs);
+    const clicked = withExpected([before], expected(before, "on", "2031-01-01T00:00:00Z"));
+    const phase = (...news: (typeof ready)[]) => news.reduce(withOne, clicked)[0]?.phase;
+    expect([clicked[0]?.phase, phase(answer), phase(answer, ready), phase(ready, answer)]).toEqual(["requested", "requested", "ready", "ready"]);
+    // Taken back where the API refuses, but not what came meanwhile.
+    expect([phase(before), phase(ready, before)]).toEqual(["suspended", "ready"]);
+  });
+
+  it("shows what was asked for where the cluster has not said anything since", () => {
+    const old = { ...sample().timeline, phase_since: "2026-11-22T08:00:00Z" };
+    const power = (wanted: "on" | "off") => ({ wanted, cause: "person" as const, since: "2026-11-22T09:00:00Z" });
+    const phase = (phase: "ready" | "suspended" | "deleting" | "starting", wanted: "on" | "off") => underWay(sample({ phase, power: power(wanted), timeline: old })).phase;
+    expect([phase("suspended", "on"), phase("ready", "off"), phase("suspended", "off"), phase("deleting", "off"), phase("starting", "on")]).toEqual(["requested", "suspending", "suspended", "deleting", "starting"]);
   });
 
   it("follows what is looked at and what moves first", () => {

@@ -2,14 +2,14 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/r
 import { type Workspace, api, attempt, unwrap } from "@/shared/api/client";
 import { asProblem } from "@/shared/api/problem";
 import { say } from "@/shared/lib/announce";
-import { expected, withOne, without } from "./list";
+import { expected, underWay, withExpected, withOne, without } from "./list";
 
 async function everyPage(): Promise<Workspace[]> {
   const items: Workspace[] = [];
   let cursor: string | null | undefined;
   do {
     const page = unwrap(await api.GET("/api/v5/workspaces", { params: { query: { limit: 100, ...(cursor ? { cursor } : {}) } } }));
-    items.push(...page.items);
+    items.push(...page.items.map(underWay));
     cursor = page.next_cursor;
   } while (cursor);
   return items;
@@ -48,7 +48,7 @@ export function useAct() {
     onMutate: async ({ id, act }) => {
       await client.cancelQueries({ queryKey: key });
       const before = client.getQueryData(key)?.find((one) => one.id === id);
-      if (before && (act === "start" || act === "stop")) client.setQueryData(key, (list = []) => withOne(list, expected(before, act === "start" ? "on" : "off", new Date().toISOString())));
+      if (before && (act === "start" || act === "stop")) client.setQueryData(key, (list = []) => withExpected(list, expected(before, act === "start" ? "on" : "off", new Date().toISOString())));
       return { before };
     },
     onSuccess: (after, { act }) => {
