@@ -4,12 +4,14 @@ import { ProblemView } from "@/shared/components/problem-view";
 import { Main, Skeleton, Stack, Title } from "@/shared/components/ui";
 import { begin, useSession } from "@/shared/session/session";
 
-/** Pages of somebody who is signed in. Whoever is not comes back here after signing in. */
+/** Pages of somebody who is signed in. Whoever is not comes back here after signing in; who leaves goes to the start. */
 export function Protected() {
   const status = useSession((session) => session.status);
   const { pathname } = useLocation();
   const [error, setError] = useState<unknown>(null);
   const [tries, setTries] = useState(0);
+  const [wasIn, setWasIn] = useState(false);
+  if (status === "in" && !wasIn) setWasIn(true);
 
   useEffect(() => {
     let left = false;
@@ -17,7 +19,8 @@ export function Protected() {
     return () => { left = true; };
   }, [tries]);
 
-  if (status === "out") return <Navigate to={`/login?to=${encodeURIComponent(pathname)}`} replace />;
+  // Whose login merely ended stays on the page and is asked there; `out` is who left.
+  if (status === "out") return <Navigate to={wasIn ? "/" : `/login?to=${encodeURIComponent(pathname)}`} replace />;
   if (status === "unknown") {
     return (
       <Main aria-busy={!error}>

@@ -1,6 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { useNavigate } from "react-router";
 import { api, unwrap } from "@/shared/api/client";
 import { Problem } from "@/shared/api/problem";
 import { ProblemView } from "@/shared/components/problem-view";
@@ -13,7 +12,6 @@ import { meQuery, useMe } from "@/shared/workspaces/queries";
 /** Deleting the account: what goes, until when it can be undone, and the password. */
 export function Account() {
   const client = useQueryClient();
-  const navigate = useNavigate();
   const me = useMe().data;
   const [password, setPassword] = useState("");
   const [now, setNow] = useState(false);
@@ -23,11 +21,9 @@ export function Account() {
   });
   const erase = useMutation({
     mutationFn: async () => unwrap(await api.DELETE("/api/v5/me", { body: { password, mode: now ? "now" : "grace" } })),
-    onSuccess: async (after) => {
+    onSuccess: (after) => {
       setPassword("");
       if (after) { client.setQueryData(meQuery.queryKey, after); return; }
-      // First, or this page would ask for a new login.
-      await navigate("/");
       leave();
       say("Your account is erased.");
     },

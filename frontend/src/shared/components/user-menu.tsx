@@ -9,7 +9,7 @@ export function UserMenu() {
   const me = useMe().data;
   const navigate = useNavigate();
   const leave = () => {
-    signOut(() => navigate("/")).then(() => { say("Signed out."); }, (error: unknown) => { say(asProblem(error).message, "bad"); });
+    signOut().then(() => { void navigate("/"); say("Signed out."); }, (error: unknown) => { say(asProblem(error).message, "bad"); });
   };
   return (
     <Menu label={me ? `Account of ${me.display_name}` : "Account"} look="quiet" entries={[

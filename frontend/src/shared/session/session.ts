@@ -106,12 +106,11 @@ export function signedIn(answer: SignedIn): void {
   tell(asToken(answer));
 }
 
-/** Ends the login here and in the other tabs. `go` leads away before pages that need somebody ask for a new login. */
-export async function signOut(go: () => Promise<void> | void): Promise<void> {
+/** Ends the login here and in the other tabs. */
+export async function signOut(): Promise<void> {
   const token = useSession.getState().token;
   const response = await fetch("/api/v5/auth/logout", { method: "POST", headers: token ? { Authorization: `Bearer ${token.value}` } : {} }).catch((error: unknown) => { throw new Problem(0, null, error); });
   if (!response.ok && response.status !== 401) throw new Problem(response.status, await response.json().catch(() => null) as null);
-  await go();
   leave();
 }
 

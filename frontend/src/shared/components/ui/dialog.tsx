@@ -19,6 +19,12 @@ interface DialogProps {
   children: ReactNode;
 }
 
+function show(dialog: HTMLDialogElement): void {
+  dialog.showModal();
+  // What is filled in already need not be gone through.
+  [...dialog.querySelectorAll("input")].find((one) => one.type !== "checkbox" && one.value === "")?.focus();
+}
+
 /** The browser's own dialog: it keeps the focus, gives it back, and closes with Escape. */
 export function Dialog({ title, open, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -26,11 +32,7 @@ export function Dialog({ title, open, onClose, children }: DialogProps) {
   useEffect(() => {
     const dialog = ref.current;
     if (!dialog) return;
-    if (open && !dialog.open) {
-      dialog.showModal();
-      // What is filled in already need not be gone through.
-      [...dialog.querySelectorAll("input")].find((one) => one.type !== "checkbox" && one.value === "")?.focus();
-    }
+    if (open && !dialog.open) show(dialog);
     if (!open && dialog.open) dialog.close();
   }, [open]);
   // An element that merely goes takes the focus with it; one that is closed before gives it back.
@@ -42,7 +44,7 @@ export function Dialog({ title, open, onClose, children }: DialogProps) {
     if (!open || ref.current?.open) return;
     // The browser closes at the second Escape whatever the page says.
     if (onClose) onClose();
-    else ref.current?.showModal();
+    else if (ref.current) show(ref.current);
   };
   return (
     <Native ref={ref} aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose?.(); }} onClose={closed}>
