@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type Visit, closeBrowser, settled, visit } from "./browser";
-import { NOW, type World, asleep, problem, underway, workspace } from "./world";
+import { EVENTS, NOW, type World, asleep, problem, underway, workspace } from "./world";
 
 const REFRESH = "POST /api/v5/auth/refresh";
 let present: Visit | undefined;
@@ -83,7 +83,7 @@ describe("nothing but a click", () => {
       await page.reload();
       await page.getByRole("button", { name: /^Wake/ }).waitFor();
     }
-    const streams = () => world.asked.filter((one) => one.endsWith("/events")).length;
+    const streams = () => world.count(EVENTS);
     const before = streams();
     world.cut();
     await page.evaluate(() => { dispatchEvent(new Event("offline")); dispatchEvent(new Event("online")); dispatchEvent(new Event("focus")); });
@@ -106,7 +106,7 @@ describe("nothing but a click", () => {
     const { world, page } = await begun((one) => { one.workspaces = [underway("w1", "requested", 1)]; });
     await page.goto("/ide/w1");
     await page.getByText("Requested", { exact: true }).first().waitFor();
-    await expect.poll(() => world.count("GET /api/v5/workspaces/w1/events")).toBeGreaterThan(0);
+    await expect.poll(() => world.count(EVENTS)).toBeGreaterThan(0);
     world.tell(underway("w1", "starting", 3));
     await page.getByText("Starting", { exact: true }).first().waitFor();
     expect(world.visits).toEqual([]);

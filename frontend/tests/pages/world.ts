@@ -52,6 +52,9 @@ export const asleep = (id: string, change: Partial<Workspace> = {}): Workspace =
   return { ...whole, name: "thesis", phase: "suspended", power: { wanted: "off", cause: "idle", since: ago(86_400) }, timeline: { ...whole.timeline, phase_since: ago(86_400), steps: [] }, ...change };
 };
 
+/** The stream of all workspaces. */
+export const EVENTS = "GET /api/v5/workspaces/events";
+
 const token = (account: string, number: number) => `h.${Buffer.from(JSON.stringify({ sub: account, number })).toString("base64url")}.s`;
 
 /** A stand-in for the API: what it knows, what was asked of it, and what it answers instead where a test says so. */
@@ -75,16 +78,16 @@ export class World {
   /** Files of the app that are not there. */
   missing: RegExp | undefined;
   private tokens = 0;
-  private streams: { id: string; write: (piece: string) => void; end: () => void }[] = [];
+  private streams: { write: (piece: string) => void; end: () => void }[] = [];
 
   count(request: string): number {
     return this.asked.filter((one) => one === request).length;
   }
 
-  /** Tells the streams of a workspace what became of it. */
+  /** Tells the streams what became of a workspace. */
   tell(changed: Workspace): void {
     this.workspaces = this.workspaces.map((one) => (one.id === changed.id ? changed : one));
-    for (const { id, write } of this.streams) if (id === changed.id) write(event(this.shown(changed)));
+    for (const { write } of this.streams) write(event(this.shown(changed)));
   }
 
   /** Ends every stream as a server does that stops. */
@@ -109,6 +112,7 @@ export class World {
     if (!this.signedIn) return problem(401, "unauthenticated", "nobody is signed in");
     if (request === "GET /api/v5/me") return ok(this.me);
     if (request === "GET /api/v5/workspaces") return ok({ items: this.workspaces.map((one) => this.shown(one)), next_cursor: null });
+    if (request === EVENTS) return { stream: (write, end) => { this.streams.push({ write, end }); for (const one of this.workspaces) write(event(this.shown(one))); } };
     if (request === "POST /api/v5/workspaces") return this.make(body);
     return this.ofOne(method, path) ?? problem(404, "not-found", "there is nothing at this address");
   }
@@ -128,9 +132,6 @@ export class World {
     const [, id, act = ""] = /^\/api\/v5\/workspaces\/([^/]+)(?:\/(.+))?$/.exec(path) ?? [];
     const one = this.workspaces.find((known) => known.id === id);
     if (!id || !one) return null;
-    if (method === "GET" && act === "events") {
-      return { stream: (write, end) => { this.streams.push({ id, write, end }); write(event(this.shown(one))); } };
-    }
     if (method === "POST" && act === "connect") return this.door === null ? ok({ code: "c", origin: this.workspaceOrigin }) : ok({ code: "one-time", origin: this.workspaceOrigin });
     const became: Record<string, Workspace | undefined> = {
       // The phase is what the cluster said last, before it was asked.

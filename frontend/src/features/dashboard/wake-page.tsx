@@ -10,7 +10,7 @@ export function Page() {
   const { slug } = useParams();
   const query = useWorkspaces();
   const workspace = query.data?.find((one) => one.slug === slug);
-  useLive(workspace ? [workspace.id] : []);
+  useLive();
   return (
     <Main maxWidth="760px">
       {query.isPending && <Skeleton height="44" />}

@@ -28,7 +28,7 @@ export function Page() {
   const tabs = useTabs(id, all);
   const [entries, setEntries] = useState<Record<string, Entry>>({});
   const [wayOut, setWayOut] = useState(() => localStorage.getItem(SHOWN) === null);
-  useLive(id ? [id] : []);
+  useLive();
 
   // Without a name in the address: the one that runs, or the first.
   const first = all && !id ? (all.find(({ phase }) => phase === "ready") ?? all[0]) : undefined;

@@ -17,7 +17,7 @@ import { YamlView } from "./yaml-view";
 export function Page() {
   const { id = "" } = useParams();
   const query = useWorkspaces();
-  useLive([id]);
+  useLive();
   return (
     <Main>
       <Read query={query} what="Your workspaces.">

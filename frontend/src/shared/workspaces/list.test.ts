@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { expected, followed, underWay, withExpected, withOne, without } from "./list";
+import { expected, underWay, withExpected, withOne, without } from "./list";
 import { understood } from "./live";
 import { sample } from "./sample";
-import { moving } from "./words";
 
 const [a, b] = [sample({ id: "a" }), sample({ id: "b" })];
 
@@ -41,19 +40,15 @@ describe("the list", () => {
     const phase = (phase: "ready" | "suspended" | "deleting" | "starting", wanted: "on" | "off") => underWay(sample({ phase, power: power(wanted), timeline: old })).phase;
     expect([phase("suspended", "on"), phase("ready", "off"), phase("suspended", "off"), phase("deleting", "off"), phase("starting", "on")]).toEqual(["requested", "suspending", "suspended", "deleting", "starting"]);
   });
-
-  it("follows what is looked at and what moves first", () => {
-    const all = [sample({ id: "1", phase: "suspended" }), sample({ id: "2" }), sample({ id: "3", phase: "starting" }), sample({ id: "4", phase: "suspended" })];
-    expect(followed(all, ["4"], moving, 3)).toEqual(["4", "3", "2"]);
-  });
 });
 
 describe("events of a stream", () => {
   const event = (name: string, data: unknown) => ({ event: name, id: "1", data: JSON.stringify(data) });
   it("are news, an end for good, or an end for now", () => {
-    expect(understood(event("workspace", a), "a")).toEqual({ workspace: a });
-    expect(understood(event("end", { reason: "deleted" }), "a")).toEqual({ gone: "a" });
-    expect(understood(event("end", { reason: "signed_out" }), "a")).toBe("signed_out");
-    for (const reason of ["expired", "stopping"]) expect(understood(event("end", { reason }), "a")).toBeNull();
+    expect(understood(event("workspace", a))).toEqual({ workspace: a });
+    expect(understood(event("gone", { id: "a" }))).toEqual({ gone: "a" });
+    for (const reason of ["signed_out", "deleted"]) expect(understood(event("end", { reason }))).toBe("over");
+    for (const reason of ["expired", "stopping"]) expect(understood(event("end", { reason }))).toBeNull();
+    expect(understood(event("something new", {}))).toBeNull();
   });
 });

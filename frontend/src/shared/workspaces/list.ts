@@ -48,9 +48,3 @@ export function expected(workspace: Workspace, wanted: "on" | "off", at: string)
     timeline: { ...workspace.timeline, began_at: at, phase_since: null, steps: wanted === "on" ? [{ phase: "requested", at, took_ms: 0 }] : [] },
   };
 }
-
-/** Which ones to follow by a stream of their own, most urgent first: `focus`, then what moves. At most `most`. */
-export function followed(list: readonly Workspace[], focus: readonly string[], isMoving: (workspace: Workspace) => boolean, most: number): string[] {
-  const rank = (workspace: Workspace) => (focus.includes(workspace.id) ? 0 : isMoving(workspace) ? 1 : workspace.phase === "ready" ? 2 : 3);
-  return [...list].sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id)).slice(0, most).map(({ id }) => id);
-}

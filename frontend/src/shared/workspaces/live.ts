@@ -4,15 +4,10 @@ import { create } from "zustand";
 import { type Workspace, authorised } from "@/shared/api/client";
 import { type ServerEvent, events } from "@/shared/lib/sse";
 import { useSession } from "@/shared/session/session";
-import { followed, withOne, without } from "./list";
+import { withOne, without } from "./list";
 import { useWorkspaces, workspacesQuery } from "./queries";
-import { moving } from "./words";
 
-/**
- * Streams at a time. One browser has six connections to a server without HTTP/2, and ordinary calls need some of them;
- * so one tab reads for all, and what has no stream is polled.
- */
-const MOST_STREAMS = 3;
+/** One tab reads for all: a browser has six connections to a server without HTTP/2, and ordinary calls need them. */
 const LOCK = "coditect.live";
 const PAUSE = 1_000;
 
@@ -30,38 +25,35 @@ const sleep = (ms: number, signal: AbortSignal) => new Promise<void>((done) => {
   signal.addEventListener("abort", () => { clearTimeout(timer); done(); }, { once: true });
 });
 
-/** Why a stream is not begun again. */
-type Over = "gone" | "signed_out";
-
-/** What an event means: news, the end for good, or the end for now. */
-export function understood(event: ServerEvent, id: string): News | Over | null {
+/** What an event means: news, the end for good, or nothing that need be known. */
+export function understood(event: ServerEvent): News | "over" | null {
   const data = JSON.parse(event.data) as unknown;
   if (event.event === "workspace") return { workspace: data as Workspace };
+  if (event.event === "gone") return { gone: (data as { id: string }).id };
   if (event.event !== "end") return null;
-  const { reason } = data as { reason?: string };
-  if (reason === "deleted") return { gone: id };
-  return reason === "signed_out" ? "signed_out" : null;
+  // The login is over, or the person belongs to no tenant any more; every other end is one for now.
+  return ["signed_out", "deleted"].includes((data as { reason?: string }).reason ?? "") ? "over" : null;
 }
 
-/** Follows one workspace until it is gone, the login is over, or `signal` says so. Reading it wakes nothing. */
-async function follow(id: string, tell: (news: News) => void, signal: AbortSignal): Promise<void> {
-  let last: string | undefined;
+/** Whether asking again may help: the server is away or busy, not of another mind. */
+const passes = (status: number) => status >= 500 || status === 408 || status === 429;
+
+/** Follows all workspaces until the login is over, or `signal` says so. Reading wakes nothing. */
+async function follow(tell: (news: News) => void, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
     try {
-      const headers: HeadersInit = last ? { "Last-Event-ID": last } : {};
-      const response = await authorised(new Request(new URL(`/api/v5/workspaces/${id}/events`, location.origin), { headers, signal }));
-      if (response.status === 401) return;
-      if (response.status === 404) { tell({ gone: id }); return; }
+      const response = await authorised(new Request(new URL("/api/v5/workspaces/events", location.origin), { signal }));
+      // What has no stream is polled.
+      if (!response.ok && !passes(response.status)) return;
       if (!response.ok) throw new Error(response.statusText);
       failures = 0;
       useConnection.setState({ state: "live", heardAt: Date.now() });
+      // A stream begins with every workspace, so that nothing is missed between two.
       for await (const event of events(response)) {
         useConnection.setState({ state: "live", heardAt: Date.now() });
-        const news = understood(event, id);
-        if (event.id) last = event.id;
-        if (news === "signed_out") return;
-        if (news && typeof news === "object") tell(news);
-        if (news && typeof news === "object" && "gone" in news) return;
+        const news = understood(event);
+        if (news === "over") return;
+        if (news) tell(news);
       }
     } catch {
       if (signal.aborted) return;
@@ -73,12 +65,12 @@ async function follow(id: string, tell: (news: News) => void, signal: AbortSigna
   }
 }
 
-/** Keeps the list live: by streams in the one tab that reads, by what that one tells in the others. */
-export function useLive(focus: readonly string[] = []): void {
+/** Keeps the list live: by a stream in the one tab that reads, by what that one tells in the others. */
+export function useLive(): void {
   const client = useQueryClient();
-  const { data } = useWorkspaces();
-  const inside = useSession(({ status }) => status === "in");
-  const wanted = data ? followed(data, focus, moving, MOST_STREAMS).sort().join(" ") : "";
+  // What is told before there is a list would be lost.
+  const listed = useWorkspaces().data !== undefined;
+  const inside = useSession(({ status }) => status === "in") && listed;
 
   useEffect(() => {
     if (!inside || typeof BroadcastChannel === "undefined") return;
@@ -91,13 +83,13 @@ export function useLive(focus: readonly string[] = []): void {
   }, [client, inside]);
 
   useEffect(() => {
-    if (!inside || !wanted) return;
+    if (!inside) return;
     const stop = new AbortController();
     const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(LOCK);
     const tell = (news: News) => { apply(client, news); channel?.postMessage(news); };
-    const lead = async () => { await Promise.all(wanted.split(" ").map((id) => follow(id, tell, stop.signal))); };
+    const lead = () => follow(tell, stop.signal);
     const locks = navigator.locks as LockManager | undefined;
     void (locks ? locks.request(LOCK, { signal: stop.signal }, lead) : lead()).catch(() => undefined);
     return () => { stop.abort(); channel?.close(); };
-  }, [client, inside, wanted]);
+  }, [client, inside]);
 }

@@ -15,7 +15,7 @@ async function everyPage(): Promise<Workspace[]> {
   return items;
 }
 
-/** All workspaces of the person. What no stream follows is read anew every 15 seconds while somebody looks. */
+/** All workspaces of the person; read anew every 15 seconds while somebody looks, whatever the stream says. */
 export const workspacesQuery = queryOptions({ queryKey: ["workspaces"], queryFn: everyPage, refetchInterval: 15_000 });
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: async () => unwrap(await api.GET("/api/v5/me")) });
 export const plansQuery = queryOptions({ queryKey: ["plans"], queryFn: async () => unwrap(await api.GET("/api/v5/plans")), staleTime: 300_000 });

@@ -18,11 +18,6 @@ export const phases: Record<Phase, { word: string; tone: Tone; icon: IconName }>
   failed: { word: "Cannot run", tone: "bad", icon: "failed" },
 };
 
-/** Whether more is about to happen by itself. */
-export function moving(workspace: Workspace): boolean {
-  return ["requested", "committed", "synced", "starting", "suspending"].includes(workspace.phase);
-}
-
 /** Why it stands still. */
 const causes: Partial<Record<Schemas["PowerCauseName"], string>> = {
   idle: "Nobody used it, so it went to sleep.",
