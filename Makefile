@@ -11,13 +11,19 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run frontend frontend-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Starts the product on $(LISTEN) with its data in $(DATA).
 	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN)
+
+frontend: ## Builds the web app into the cache.
+	scripts/frontend
+
+frontend-test: ## Types, lints, tests, size and every page of the web app, in a real browser too.
+	scripts/frontend --test
 
 # After the tests their own build is gone on with (`--tests`): one of other targets has other features of the libraries,
 # and nearly everything would be compiled once more.
