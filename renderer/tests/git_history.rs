@@ -429,8 +429,9 @@ fn a_person_is_told_what_changed_and_what_each_commit_held() {
     let older = held(workspaces[1].id, Some(&expected[2])).unwrap();
     assert_eq!(older.objects.len(), 1, "it was not there yet");
     // A commit that touched others, one that is none, and a user of whom nothing is there.
-    for commit in [first.commit.to_string(), "0".repeat(40)] {
-        let refused = held(workspaces[0].id, Some(&commit)).unwrap_err();
+    for commit in &[first.commit.to_string(), "0".repeat(40)] {
+        let refused =
+            told::manifests(&cell.repository, owner, workspaces[0].id, Some(commit)).unwrap_err();
         assert_eq!(*refused.kind(), Kind::NotFound);
     }
     let gone = told::manifests(&cell.repository, user(999), workspaces[0].id, None);
