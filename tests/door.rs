@@ -107,12 +107,20 @@ impl Door {
             .unwrap()
     }
 
-    async fn ide(&self, cookie: &str) -> Response {
-        self.request(Method::GET, "/some/file")
-            .header(COOKIE, cookie)
-            .send()
-            .await
-            .unwrap()
+    /// What the IDE answers to whoever has this cookie.
+    async fn ide(&self, cookie: &str) -> reqwest::Result<Response> {
+        let request = self.request(Method::GET, "/some/file");
+        request.header(COOKIE, cookie).send().await
+    }
+
+    /// Returns when this is the answer to whoever has this cookie. The gateway's first word comes from the API, and
+    /// whoever is put out loses the connection first.
+    async fn until(&self, status: StatusCode, cookie: &str) -> Response {
+        until(status.as_str(), async || {
+            let answer = self.ide(cookie).await.ok()?;
+            (answer.status() == status).then_some(answer)
+        })
+        .await
     }
 }
 
@@ -187,23 +195,15 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
         way
     };
 
-    assert_eq!(door.ide("").await.status(), StatusCode::UNAUTHORIZED);
+    door.until(StatusCode::UNAUTHORIZED, "").await;
     let way = way_in(&person).await;
     assert_eq!(way["origin"], door.origin.as_str());
     let code = way["code"].as_str().unwrap();
-    let entered = until("the gateway is known to the API", async || {
-        let entered = door.enter(code).await;
-        (entered.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(entered)
-    })
-    .await;
+    let entered = door.enter(code).await;
     assert_eq!(entered.status(), StatusCode::OK);
     let cookie = entered.headers()[SET_COOKIE].to_str().unwrap();
     let cookie = cookie.split_once(';').unwrap().0.to_owned();
-    let answer = until("whoever is in reaches the editor", async || {
-        let answer = door.ide(&cookie).await;
-        (answer.status() == StatusCode::OK).then_some(answer)
-    })
-    .await;
+    let answer = door.until(StatusCode::OK, &cookie).await;
     assert_eq!(answer.text().await.unwrap(), GREETING);
     assert_eq!(
         door.enter(code).await.status(),
@@ -220,7 +220,7 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
     let listen = listen.trim_start_matches("http://").to_owned();
     process.kill();
     fs::write(volume.join("second.txt"), "two").unwrap();
-    assert_eq!(door.ide(&cookie).await.status(), StatusCode::OK);
+    assert_eq!(door.ide(&cookie).await.unwrap().status(), StatusCode::OK);
     let process = api(&world, &listen);
     let again = person.at(&Api::of(&process)).await;
     until_known(&again, "second.txt").await;
@@ -236,10 +236,6 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
     let path = format!("/api/v5/me/logins/{}", first["id"].as_str().unwrap());
     let (status, said) = again.send(Method::DELETE, &path, None).await.unwrap();
     assert_eq!(status, StatusCode::NO_CONTENT, "{said}");
-    until("out", async || {
-        let answer = door.ide(&cookie).await;
-        (answer.status() == StatusCode::UNAUTHORIZED).then_some(())
-    })
-    .await;
+    door.until(StatusCode::UNAUTHORIZED, &cookie).await;
     process.stop();
 }
