@@ -153,6 +153,57 @@ export interface paths {
         patch: operations["me_patch"];
         trace?: never;
     };
+    "/api/v5/me/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The providers with which the person can sign in: those that are linked. */
+        get: operations["me_connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/me/logins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the person is signed in. */
+        get: operations["me_logins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/me/logins/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of the person's logins: whoever is there is out within seconds. */
+        delete: operations["me_end_login"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/me/password": {
         parameters: {
             query?: never;
@@ -187,6 +238,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/me/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the person used this month. The limits are the tenant's (`GET /api/v5/me`). */
+        get: operations["me_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/plans": {
         parameters: {
             query?: never;
@@ -197,6 +265,144 @@ export interface paths {
         /** The plans as sold. */
         get: operations["plans_list"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who may be in the workspace: the keys that verify, those that were revoked, and the logins that ended lately.
+         * @description Always the whole of it. With `after`, it is told as soon as it is not what that version names, and after `wait`
+         *     seconds at the latest.
+         */
+        get: operations["sidecar_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/codes/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges a one-time code for the token with which its person is in the workspace.
+         * @description The token is a JWT of the type `workspace+jwt`, for this workspace alone, and lasts at most 15 minutes.
+         */
+        post: operations["sidecar_redeem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges the token that the cluster projected into a pod for a credential of five minutes.
+         * @description The token must be the cell's cluster's, for the audience `coditect-api`, and of the pod of a workspace that is
+         *     switched on. A credential renews nothing: the next one needs the projected token again.
+         */
+        post: operations["sidecar_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes what happened to the workspace's files.
+         * @description A batch whose number is not above the last one taken of its queue changes nothing. Files above 50,000 are let go.
+         */
+        post: operations["sidecar_files"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/heartbeat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Says how the workspace is.
+         * @description Times that lie ahead count as now, and nobody typed after the last token with which one could be in has ended.
+         *     `unknown` does not count as having been seen.
+         */
+        put: operations["sidecar_heartbeat"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/llm/chat/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a language model: this installation has none. */
+        post: operations["sidecar_complete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the tabs of the workspace shared last. */
+        get: operations["sidecar_state"];
+        /** Keeps what the tabs of the workspace share: at most 80 KiB of JSON. */
+        put: operations["sidecar_put_state"];
         post?: never;
         delete?: never;
         options?: never;
@@ -236,6 +442,29 @@ export interface paths {
          * @description With an `Idempotency-Key`, the same key always names the same workspace.
          */
         post: operations["workspaces_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every workspace of the person now, and each again after it changed.
+         * @description Events `workspace` hold a workspace as `GET` shows it; the id is its entity tag. `gone` holds the `id` of one that is
+         *     there no more. The last event is `end`; its `reason` is `expired` (the access token has; refresh it and come
+         *     again), `signed_out`, `deleted` (the person belongs to no tenant any more) or `stopping` (the server is; come
+         *     again). A new stream begins with every workspace. Read it by a streamed `fetch`, which can send the access token.
+         */
+        get: operations["workspaces_events_of_all"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -282,6 +511,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/workspaces/{id}/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A one-time code with which this login comes into the workspace.
+         * @description Starts nothing: a workspace that is stopped is started by a person's click.
+         */
+        post: operations["workspaces_connect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/workspaces/{id}/erase": {
         parameters: {
             query?: never;
@@ -322,6 +571,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/workspaces/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of a workspace that are there, as its gateway reported them. */
+        get: operations["workspaces_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The commits that touched the workspace or what all workspaces of its user share, the newest first. */
+        get: operations["workspaces_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/workspaces/{id}/keep": {
         parameters: {
             query?: never;
@@ -336,6 +619,23 @@ export interface paths {
          * @description Sent when the person clicks, never by itself. One that is stopped is not kept but started.
          */
         post: operations["workspaces_keep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/{id}/manifests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What Git holds for the workspace, as of its newest commit or of one that its history names. */
+        get: operations["workspaces_manifests"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -478,6 +778,16 @@ export interface components {
          * @enum {string}
          */
         CauseName: "quota" | "image" | "volume" | "unschedulable" | "admission" | "shard" | "crash" | "node" | "hold" | "gateway";
+        /** @description A provider's identity that is linked to the account. */
+        ConnectedProvider: {
+            /** Format: date-time */
+            connected_at: string;
+            provider: string;
+        };
+        /** @description With what else the person can sign in. */
+        Connections: {
+            items: components["schemas"]["ConnectedProvider"][];
+        };
         /**
          * @description How something is deleted.
          * @enum {string}
@@ -491,6 +801,30 @@ export interface components {
             detail: string;
             /** @description The field, as the caller spelled it. */
             field: string;
+        };
+        /** @description A file as its workspace last reported it. */
+        File: {
+            /** Format: date-time */
+            changed_at: string;
+            /**
+             * @description From the volume's root, with `/` between the parts.
+             * @example src/main.rs
+             */
+            path: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+            /** @description How many earlier contents of it are kept. */
+            snapshots: number;
+        };
+        /** @description A page of files. */
+        FilePage: {
+            /** @description By path. May be fewer than asked for although there are more. */
+            items: components["schemas"]["File"][];
+            /** @description The `cursor` of the next page, if there is one. */
+            next_cursor?: string | null;
         };
         /** @description How the process and its parts fare. */
         Health: {
@@ -568,6 +902,29 @@ export interface components {
             email: string;
             password: components["schemas"]["Password"];
         };
+        /** @description One object. */
+        Manifest: {
+            /** @description Its kind, such as `StatefulSet`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The whole of it. */
+            yaml: string;
+        };
+        /** @description What Git holds for a workspace. */
+        Manifests: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            at: string;
+            /** @description The commit's id in hexadecimal. */
+            commit: string;
+            /** @description The objects, in the file's order. */
+            objects: components["schemas"]["Manifest"][];
+            /** @description Where in the repository the user's file is. */
+            path: string;
+        };
         /** @description The signed-in person. */
         Me: {
             /** Format: date-time */
@@ -613,6 +970,27 @@ export interface components {
          * @enum {string}
          */
         NoticeName: "idle" | "hours" | "activity_unknown" | "drift" | "quarantined" | "restart_pending" | "volume_growing";
+        /** @description One login. */
+        OpenLogin: {
+            /** @description What the browser called itself; empty if it did not say. */
+            agent: string;
+            /** Format: date-time */
+            began_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @description True for the one that asks. */
+            present: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last refreshed.
+             */
+            used_at: string;
+        };
+        /** @description The person's logins. */
+        OpenLogins: {
+            /** @description Those that are not over, the newest first. */
+            items: components["schemas"]["OpenLogin"][];
+        };
         /**
          * Format: password
          * @description A password in a request; wiped when dropped.
@@ -731,6 +1109,134 @@ export interface components {
         };
         /** @enum {string} */
         RoleName: "owner" | "admin" | "member";
+        /** @description Who may be in a workspace. */
+        SidecarAccess: {
+            /** @description Logins that ended lately, of the account that may be in. */
+            ended_logins: string[];
+            /** @description Ids of the keys that verify now. */
+            keys: string[];
+            /** @description Ids of keys that were revoked: whoever came in by them is shut out. */
+            revoked_keys: string[];
+            /** @description Names this state; opaque. */
+            version: string;
+        };
+        /** @description What a gateway may call the API with. */
+        SidecarCredential: {
+            /** @description The bearer token. */
+            credential: string;
+            /**
+             * Format: date-time
+             * @description Not valid from then on.
+             */
+            expires_at: string;
+            /** @description Who issues the tokens of people. */
+            issuer: string;
+            /** @description Origin of the web app: the only one whose pages may frame the workspace or hand it a code. */
+            web_app: string;
+        };
+        /** @description What a code was worth. */
+        SidecarEntry: {
+            /** @description A JWT of the type `workspace+jwt`. */
+            token: string;
+        };
+        /** @description What happened to files, in order. */
+        SidecarFileBatch: {
+            /** @description Oldest first; at most 200. */
+            events: components["schemas"]["SidecarFileEvent"][];
+            /**
+             * Format: int64
+             * @description Grows with every batch of a queue.
+             */
+            number: number;
+            /**
+             * Format: uuid
+             * @description Names the queue that it comes from: a new pod begins a new one.
+             */
+            queue: string;
+        };
+        /** @description What happened to one file. */
+        SidecarFileEvent: {
+            /** Format: date-time */
+            at: string;
+            /** @description Its content in base64, if it is small enough for a snapshot. */
+            content?: string | null;
+            /** @enum {string} */
+            kind: "written";
+            path: string;
+            /** @description SHA-256 of its content in lower-case hexadecimal; null if it is too large to be read. */
+            sha256?: string | null;
+            /** Format: int64 */
+            size: number;
+        } | {
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            kind: "removed";
+            path: string;
+        } | {
+            /** Format: int64 */
+            events: number;
+            /** @enum {string} */
+            kind: "lost";
+        };
+        /** @description What a gateway says of itself. */
+        SidecarHeartbeat: {
+            /**
+             * Format: date-time
+             * @description When a person last typed or clicked.
+             */
+            input_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When a terminal last printed something, or a task last ran.
+             */
+            output_at?: string | null;
+            /**
+             * Format: int32
+             * @description Open sockets of people.
+             */
+            sockets: number;
+            /** @description `unknown`, `idle` or `active`. */
+            used: string;
+            volume?: components["schemas"]["SidecarVolume"] | null;
+            /**
+             * Format: int64
+             * @description File events that wait to be taken.
+             */
+            waiting: number;
+        };
+        /** @description A one-time code. */
+        SidecarRedeem: {
+            code: string;
+        };
+        /** @description What the tabs of a workspace share. */
+        SidecarState: {
+            /**
+             * Format: int64
+             * @description Grows with every change.
+             */
+            revision: number;
+            values: {
+                [key: string]: components["schemas"]["SidecarStateValue"];
+            };
+        };
+        /** @description One value of it. */
+        SidecarStateValue: {
+            /** @description JSON text. */
+            value: string;
+            /**
+             * Format: int64
+             * @description Grows with every change of this key.
+             */
+            version: number;
+        };
+        /** @description What a volume holds. */
+        SidecarVolume: {
+            /** Format: int64 */
+            size_bytes: number;
+            /** Format: int64 */
+            used_bytes: number;
+        };
         /** @description An access token. The refresh token comes as a cookie that scripts cannot read. */
         SignedIn: {
             /** @description To be sent as `Authorization: Bearer …`. */
@@ -826,6 +1332,29 @@ export interface components {
              */
             steps: components["schemas"]["Step"][];
         };
+        /** @description What the person used this month, by UTC. */
+        Usage: {
+            /**
+             * Format: double
+             * @description Hours that workspaces ran.
+             */
+            hours: number;
+            /**
+             * Format: int64
+             * @description Requests to language models.
+             */
+            llm_requests: number;
+            /**
+             * Format: date-time
+             * @description When the month's counts begin anew.
+             */
+            resets_at: string;
+            /**
+             * Format: int64
+             * @description Bytes on all volumes, as each was last measured; null while none was.
+             */
+            storage_bytes?: number | null;
+        };
         /** @description A workspace. */
         Workspace: {
             /**
@@ -871,9 +1400,49 @@ export interface components {
              */
             output_at?: string | null;
         };
+        /** @description A commit that touched a user's file. */
+        WorkspaceChange: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            at: string;
+            /**
+             * @description The commit's id in hexadecimal.
+             * @example 3f786850e387550fdab836ed7e6dc881de23001b
+             */
+            commit: string;
+            /** @description Unified diff of the user's file; shortened if it is very long. */
+            diff: string;
+            /**
+             * @description What changed, a sentence each.
+             * @example [
+             *       "Storage 1 Gi → 10 Gi."
+             *     ]
+             */
+            sentences: string[];
+        };
+        /** @description The way into a workspace. */
+        WorkspaceConnection: {
+            /**
+             * @description One use, 30 seconds, for this workspace and this login. Handed to a page of `origin` by `postMessage`, never
+             *     put into an address.
+             */
+            code: string;
+            /**
+             * @description Where that page is: scheme, host, and port if it is not the scheme's own.
+             * @example https://quiet-otter-7k3fm.workspaces.example.com
+             */
+            origin: string;
+        };
         WorkspaceErasure: {
             /** @description The account's password. */
             password: components["schemas"]["Password"];
+        };
+        /** @description The commits that touched a workspace. */
+        WorkspaceHistory: {
+            /** @description The newest 50, the newest first. */
+            items: components["schemas"]["WorkspaceChange"][];
         };
         WorkspaceNaming: {
             /**
@@ -1301,6 +1870,130 @@ export interface operations {
             };
         };
     };
+    me_connections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The providers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connections"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_logins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The logins */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenLogins"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_end_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The login */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is none of the person's, or is over */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me_change_password: {
         parameters: {
             query?: never;
@@ -1379,6 +2072,44 @@ export interface operations {
             };
         };
     };
+    me_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This month so far */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     plans_list: {
         parameters: {
             query?: never;
@@ -1395,6 +2126,370 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_access: {
+        parameters: {
+            query?: {
+                /** @description `version` of the answer before */
+                after?: string;
+                /** @description How many seconds to wait for news, 0 to 25; 0 if it is left out */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who may be in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SidecarAccess"];
+                };
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_redeem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SidecarRedeem"];
+            };
+        };
+        responses: {
+            /** @description The token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SidecarEntry"];
+                };
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The code is unknown, used, too old, or another workspace's; or its login has ended */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The credential */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SidecarCredential"];
+                };
+            };
+            /** @description No token of a cell's cluster, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The workspace is switched off */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SidecarFileBatch"];
+            };
+        };
+        responses: {
+            /** @description Taken */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A path or a hash is none, or there are too many events: sent again, it is refused again */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_heartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SidecarHeartbeat"];
+            };
+        };
+        responses: {
+            /** @description Noted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_complete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no language models here */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What they share */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SidecarState"];
+                };
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing, or nobody came back to it for 30 days */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_put_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SidecarState"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its revision is not above what is kept: read that, then put what is to hold */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */
@@ -1516,6 +2611,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workspaces_events_of_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description No access token, or one that is not valid any more */
@@ -1718,6 +2851,56 @@ export interface operations {
             };
         };
     };
+    workspaces_connect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The code */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceConnection"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The workspace is stopped, or on its way out */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     workspaces_erase: {
         parameters: {
             query?: never;
@@ -1805,6 +2988,102 @@ export interface operations {
             };
         };
     };
+    workspaces_files: {
+        parameters: {
+            query?: {
+                /** @description How many on a page, 1 to 100 */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilePage"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workspaces_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The commits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceHistory"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such workspace, or the API cannot read its cell's repository */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     workspaces_keep: {
         parameters: {
             query?: never;
@@ -1826,6 +3105,59 @@ export interface operations {
             };
             /** @description No access token, or one that is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workspaces_manifests: {
+        parameters: {
+            query?: {
+                /** @description A commit of its history, 40 hexadecimal digits */
+                commit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The objects */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Manifests"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such workspace or commit, or the API cannot read its cell's repository */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
