@@ -16,7 +16,7 @@ use crate::{
     cli::Output,
     data::Data,
     exit::Exit,
-    local_runtime::{self, Doors},
+    local_runtime::{self, Doors, Tokens},
     observability, output,
     reading::Reader,
     stop,
@@ -179,15 +179,26 @@ impl Server {
         }
     }
 
-    fn config(&self, url: &str, mode: Mode, local: bool) -> ApiConfig {
-        let mut config = ApiConfig::new(self.public_url.clone().unwrap_or_else(|| url.to_owned()));
-        if local {
+    /// Where people reach what listens at `url`.
+    fn public(&self, url: &str) -> String {
+        self.public_url.clone().unwrap_or_else(|| url.to_owned())
+    }
+
+    /// Origins of the workspaces that the process at `url` answers for, in which `{host}` is a workspace's.
+    pub(crate) fn workspaces_beside(&self, url: &str) -> String {
+        beside(&self.public(url))
+    }
+
+    fn config(&self, url: &str, mode: Mode, local: Option<&Local>) -> ApiConfig {
+        let mut config = ApiConfig::new(self.public(url));
+        if local.is_some() {
             config.workspace_url_template = beside(&config.public_url);
         }
         config.origins.clone_from(&self.origins);
         config.web_app.clone_from(&self.web_app);
         config.web_app_folder.clone_from(&self.web_app_folder);
-        config.cell_keys.clone_from(&self.cell_keys);
+        let of_pods = local.map(|local| local.tokens.folder().to_owned());
+        config.cell_keys = of_pods.or_else(|| self.cell_keys.clone());
         // Where the public address is this machine's own, its name is as good as its number.
         if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
             config.origins.push(format!("http://localhost:{port}"));
@@ -281,6 +292,15 @@ impl Server {
     }
 }
 
+/// What an API is served with whose workspaces run on this machine.
+#[derive(Clone)]
+pub(crate) struct Local {
+    /// Where they answer.
+    pub(crate) doors: Doors,
+    /// By which it knows their pods.
+    pub(crate) tokens: Arc<Tokens>,
+}
+
 /// A serving API with everything it needs.
 pub(crate) struct Running {
     pub(crate) url: String,
@@ -298,7 +318,7 @@ impl Running {
         data: &Data,
         server: &Server,
         mode: Mode,
-        doors: Option<Doors>,
+        local: Option<Local>,
         stop: CancellationToken,
     ) -> Result<Self> {
         let metrics = observability::metrics()?;
@@ -328,9 +348,12 @@ impl Running {
         let url = format!("http://{address}");
         let keys = KeyRing::open(data.keys())?;
         let (catalogue, follow) = catalogues(inputs.clone());
+        if let Some(local) = &local {
+            local.tokens.publish(catalogue.borrow().cells.keys())?;
+        }
         let state = ApiState::new(
             registry.clone(),
-            server.config(&url, mode, doors.is_some()),
+            server.config(&url, mode, local.as_ref()),
             catalogue,
             health.clone(),
             keys,
@@ -357,10 +380,10 @@ impl Running {
         ));
         let closing = stop.clone();
         let serving = tokio::spawn(async move {
-            match doors {
+            match local {
                 None => coditect_api::serve(listener, state, closing).await,
-                Some(doors) => {
-                    let front = local_runtime::before(doors);
+                Some(local) => {
+                    let front = local_runtime::before(local.doors);
                     coditect_api::serve_behind(listener, state, front, closing).await
                 }
             }

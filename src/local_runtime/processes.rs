@@ -1,11 +1,11 @@
-//! The stand-in for the images: a small server of the workspace's files, this program's own hidden subcommand.
-
-pub(crate) mod page;
+//! Pods as processes of this machine: each is this program's own hidden subcommand, which has the gateway and, in the
+//! IDE image's place, a small server of the workspace's files.
 
 use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
     sync::watch,
+    task::JoinSet,
     time::timeout,
 };
 
@@ -24,51 +25,80 @@ use super::{
     forward,
     manifest::Pod,
     runner::{Identity, Runner, Running, Volume},
+    stand_in::INPUT,
+    tokens::Tokens,
 };
-
-/// What the stand-in prints whenever a person does something.
-pub(crate) const INPUT: &str = "input";
 
 /// How long it may take to say where it listens: the volume may be held by one that is still ending.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long it may take to answer whether it is well.
 const HEALTH: Duration = Duration::from_secs(2);
 
-/// Runs the stand-in.
-pub(crate) struct StandIn {
+/// How often a pod's token is replaced, as a cluster does long before it ends.
+const REPLACED: Duration = Duration::from_secs(200);
+
+/// Runs pods as processes.
+pub(crate) struct Processes {
     program: PathBuf,
+    api: String,
+    origins: String,
+    tokens: Arc<Tokens>,
 }
 
-impl StandIn {
-    /// The stand-in that is part of the running program.
+impl Processes {
+    /// Pods that call the API at `api`, and whose workspaces people find at `origins`, in which `{host}` is theirs.
     ///
     /// # Errors
-    /// `Unavailable` if the program cannot be found.
-    pub(crate) fn new() -> Result<Self> {
+    /// `Unavailable` if the running program cannot be found.
+    pub(crate) fn new(api: String, origins: String, tokens: Arc<Tokens>) -> Result<Self> {
         let program = std::env::current_exe().map_err(|error| {
             Error::unavailable("the running program's own file cannot be found").because(error)
         })?;
-        Ok(Self { program })
+        Ok(Self {
+            program,
+            api,
+            origins,
+            tokens,
+        })
     }
 }
 
+/// The host at which people find the pod's workspace, as its gateway is told.
+fn host(pod: &Pod) -> Option<&str> {
+    let mut hosts = pod
+        .containers
+        .iter()
+        .filter_map(|container| container.env.get("CODITECT_HOST"));
+    hosts.next().map(String::as_str)
+}
+
 #[async_trait]
-impl Runner for StandIn {
+impl Runner for Processes {
     async fn start(
         &self,
         pod: &Pod,
         volume: &Volume,
         identity: &Identity,
     ) -> Result<Box<dyn Running>> {
-        let failed = |what: &str| Error::unavailable(format!("the stand-in {what}"));
+        let failed = |what: &str| Error::unavailable(format!("the pod's process {what}"));
+        let host = host(pod).ok_or_else(|| failed("has no gateway that knows its host"))?;
+        let token = volume.beside.join("token");
+        self.tokens.project(identity, &token, Timestamp::now())?;
         let mut command = Command::new(&self.program);
         command
-            .arg("workspace-stand-in")
+            .arg("workspace-pod")
+            .args(["--workspace", &pod.workspace.to_string()])
+            .args(["--slug", pod.slug.as_str(), "--pod", &identity.pod])
+            .args(["--host", host, "--api", &self.api])
+            .args(["--origin", &self.origins.replace("{host}", host)])
+            .arg("--token-file")
+            .arg(&token)
+            .arg("--queue")
+            .arg(volume.beside.join("queue"))
             .arg("--volume")
             .arg(&volume.folder)
             .arg("--lock")
             .arg(&volume.lock)
-            .args(["--slug", pod.slug.as_str(), "--pod", &identity.pod])
             // Its end of this pipe closes when we end, however that happens: it watches for that.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -91,12 +121,15 @@ impl Runner for StandIn {
             return Err(failed(&format!("ended before it listened: {how}")));
         };
         let (told, input) = watch::channel(None);
-        tokio::spawn(listen(lines, told));
+        let mut beside = JoinSet::new();
+        beside.spawn(listen(lines, told));
+        beside.spawn(replace(Arc::clone(&self.tokens), identity.clone(), token));
         Ok(Box::new(Process {
             child,
             address,
             input,
             _stdin: stdin,
+            _beside: beside,
         }))
     }
 }
@@ -110,13 +143,25 @@ async fn listen(mut lines: Lines<BufReader<ChildStdout>>, told: watch::Sender<Op
     }
 }
 
-/// A stand-in that was started.
+/// Replaces the pod's token for as long as it runs.
+async fn replace(tokens: Arc<Tokens>, identity: Identity, file: PathBuf) {
+    loop {
+        tokio::time::sleep(REPLACED).await;
+        if let Err(error) = tokens.project(&identity, &file, Timestamp::now()) {
+            tracing::warn!(error = error.chain(), "a pod's token was not replaced");
+        }
+    }
+}
+
+/// A pod that was started.
 struct Process {
     child: Child,
     address: SocketAddr,
     input: watch::Receiver<Option<Timestamp>>,
     /// Held open: it ends when this closes.
     _stdin: ChildStdin,
+    /// What is done for it while it runs.
+    _beside: JoinSet<()>,
 }
 
 #[async_trait]
@@ -153,7 +198,7 @@ impl Running for Process {
         if timeout(grace, self.child.wait()).await.is_err() {
             tracing::warn!(
                 seconds = grace.as_secs(),
-                "a workspace did not end in time and was killed"
+                "a pod did not end in time and was killed"
             );
             if let Err(error) = self.child.kill().await {
                 tracing::error!(%error, "a workspace cannot be killed");

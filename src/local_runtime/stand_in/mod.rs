@@ -1,4 +1,4 @@
-//! What the stand-in shows: the workspace's files, one of which can be made or changed at a time.
+//! What stands in for the IDE: the workspace's files, one of which can be made or changed at a time.
 
 use std::{
     fs, io,
@@ -17,6 +17,9 @@ use axum::{
 use coditect_core::Slug;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
+
+/// What a pod prints whenever a person does something here.
+pub(crate) const INPUT: &str = "input";
 
 /// Largest text, in bytes.
 const LARGEST: u64 = 256 * 1024;
