@@ -18,15 +18,10 @@ use std::{
 use clap::Parser;
 use coditect_sidecar::{Config, Sidecar};
 use jiff::Timestamp;
-use reqwest::{
-    Client, Method, Response, StatusCode,
-    header::{COOKIE, HOST, ORIGIN, SET_COOKIE},
-    redirect::Policy,
-};
-use serde_json::{Value, json};
+use reqwest::{Method, Response, StatusCode};
 
 use cluster::Cluster;
-use support::{Api, Person, Process, World};
+use support::{Api, Person, Process, Tab, World, way_in};
 
 /// How long anything here may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,11 +29,10 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// What the IDE says to whoever is let through.
 const GREETING: &str = "the editor";
 
-/// A workspace's pod.
+/// A workspace's pod, and a tab on it.
 struct Door {
-    sidecar: Sidecar,
-    origin: String,
-    client: Client,
+    _sidecar: Sidecar,
+    tab: Tab,
 }
 
 impl Door {
@@ -81,43 +75,24 @@ impl Door {
             "--queue",
             queue.to_str().unwrap(),
         ]);
+        let sidecar = Sidecar::start(&config).await.unwrap();
+        let tab = Tab::new(person, &format!("http://{}", sidecar.address())).await;
         Self {
-            sidecar: Sidecar::start(&config).await.unwrap(),
-            origin,
-            client: Client::builder().redirect(Policy::none()).build().unwrap(),
+            _sidecar: sidecar,
+            tab,
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("http://{}{path}", self.sidecar.address());
-        let host = self.origin.split_once("://").unwrap().1;
-        self.client
-            .request(method, url)
-            .header(HOST, host)
-            .header(ORIGIN, &self.origin)
-            .header("sec-fetch-site", "same-origin")
+    /// What the IDE answers.
+    async fn ide(&self) -> reqwest::Result<Response> {
+        self.tab.request(Method::GET, "/some/file").send().await
     }
 
-    /// Hands over a code as the workspace's page does.
-    async fn enter(&self, code: &str) -> Response {
-        self.request(Method::POST, "/coditect/enter")
-            .json(&json!({ "code": code }))
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// What the IDE answers to whoever has this cookie.
-    async fn ide(&self, cookie: &str) -> reqwest::Result<Response> {
-        let request = self.request(Method::GET, "/some/file");
-        request.header(COOKIE, cookie).send().await
-    }
-
-    /// Returns when this is the answer to whoever has this cookie. The gateway's first word comes from the API, and
+    /// Returns when the IDE, or the gateway in its place, answers so. The gateway's first word comes from the API, and
     /// whoever is put out loses the connection first.
-    async fn until(&self, status: StatusCode, cookie: &str) -> Response {
+    async fn until(&self, status: StatusCode) -> Response {
         until(status.as_str(), async || {
-            let answer = self.ide(cookie).await.ok()?;
+            let answer = self.ide().await.ok()?;
             (answer.status() == status).then_some(answer)
         })
         .await
@@ -187,29 +162,13 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
         .sign_up("ada@example.com", "Ada")
         .await
         .unwrap();
-    let door = Door::start(&world, &cluster, &person).await;
-    let connect = format!("/api/v5/workspaces/{}/connect", person.workspace);
-    let way_in = async |person: &Person| -> Value {
-        let (status, way) = person.send(Method::POST, &connect, None).await.unwrap();
-        assert_eq!(status, StatusCode::OK, "{way}");
-        way
-    };
-
-    door.until(StatusCode::UNAUTHORIZED, "").await;
+    let mut door = Door::start(&world, &cluster, &person).await;
+    door.until(StatusCode::UNAUTHORIZED).await;
     let way = way_in(&person).await;
-    assert_eq!(way["origin"], door.origin.as_str());
-    let code = way["code"].as_str().unwrap();
-    let entered = door.enter(code).await;
-    assert_eq!(entered.status(), StatusCode::OK);
-    let cookie = entered.headers()[SET_COOKIE].to_str().unwrap();
-    let cookie = cookie.split_once(';').unwrap().0.to_owned();
-    let answer = door.until(StatusCode::OK, &cookie).await;
+    assert_eq!(door.tab.enter(&way).await, StatusCode::OK);
+    let answer = door.until(StatusCode::OK).await;
     assert_eq!(answer.text().await.unwrap(), GREETING);
-    assert_eq!(
-        door.enter(code).await.status(),
-        StatusCode::FORBIDDEN,
-        "twice"
-    );
+    assert_eq!(door.tab.enter(&way).await, StatusCode::FORBIDDEN, "twice");
 
     let volume = world.folder.path().join("pod/volume");
     fs::write(volume.join("first.txt"), "one").unwrap();
@@ -220,7 +179,7 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
     let listen = listen.trim_start_matches("http://").to_owned();
     process.kill();
     fs::write(volume.join("second.txt"), "two").unwrap();
-    assert_eq!(door.ide(&cookie).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(door.ide().await.unwrap().status(), StatusCode::OK);
     let process = api(&world, &listen);
     let again = person.at(&Api::of(&process)).await;
     until_known(&again, "second.txt").await;
@@ -236,6 +195,6 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
     let path = format!("/api/v5/me/logins/{}", first["id"].as_str().unwrap());
     let (status, said) = again.send(Method::DELETE, &path, None).await.unwrap();
     assert_eq!(status, StatusCode::NO_CONTENT, "{said}");
-    door.until(StatusCode::UNAUTHORIZED, &cookie).await;
+    door.until(StatusCode::UNAUTHORIZED).await;
     process.stop();
 }
