@@ -11,7 +11,7 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run frontend frontend-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run frontend frontend-check frontend-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ run: ## Starts the product on $(LISTEN) with its data in $(DATA).
 frontend: ## Builds the web app into the cache.
 	scripts/frontend
 
+frontend-check: ## Types, lints, tests and size of the web app, without a browser.
+	scripts/frontend --check
+
 frontend-test: ## Types, lints, tests, size and every page of the web app, in a real browser too.
 	scripts/frontend --test
 
@@ -29,7 +32,7 @@ frontend-test: ## Types, lints, tests, size and every page of the web app, in a 
 # and nearly everything would be compiled once more.
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
-	$(MAKE) --no-print-directory frontend-test
+	$(MAKE) --no-print-directory frontend-check
 	$(MAKE) --no-print-directory e2e E2E_TARGETS='--bins --tests'
 
 E2E_TARGETS ?= --bins

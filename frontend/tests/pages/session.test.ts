@@ -56,7 +56,7 @@ describe("a login", () => {
     await page.getByRole("button", { name: /^Account of/ }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await page.getByText("Signed out.").waitFor();
-    expect(new URL(page.url()).pathname).toBe("/");
+    await page.waitForURL((url) => url.pathname === "/");
     await other.getByRole("dialog", { name: "Sign in again" }).waitFor();
   });
 
