@@ -12,7 +12,7 @@ use coditect_registry::View;
 use crate::{
     address::client_address,
     problem::Problem,
-    rate::{Allowance, Caller, Limiter},
+    rate::{Allowance, Caller, Limiter, Limits},
     state::ApiState,
     token::Claims,
 };
@@ -118,13 +118,7 @@ pub(crate) async fn limit_address(
     request: Request,
     next: Next,
 ) -> Response {
-    let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
-    limited(
-        state.limits.as_ref().map(|limits| &limits.address),
-        &key,
-        next.run(request),
-    )
-    .await
+    by_address(&state, request, next, |limits| &limits.address).await
 }
 
 /// Lets a client address through within the rate of exchanges of pods' tokens.
@@ -133,13 +127,7 @@ pub(crate) async fn limit_pods(
     request: Request,
     next: Next,
 ) -> Response {
-    let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
-    limited(
-        state.limits.as_ref().map(|limits| &limits.pods),
-        &key,
-        next.run(request),
-    )
-    .await
+    by_address(&state, request, next, |limits| &limits.pods).await
 }
 
 /// Lets a client address through within the rate of requests that check a password.
@@ -148,13 +136,17 @@ pub(crate) async fn limit_credentials(
     request: Request,
     next: Next,
 ) -> Response {
+    by_address(&state, request, next, |limits| &limits.credentials).await
+}
+
+async fn by_address(
+    state: &ApiState,
+    request: Request,
+    next: Next,
+    limit: impl Fn(&Limits) -> &Limiter<Caller>,
+) -> Response {
     let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
-    limited(
-        state.limits.as_ref().map(|limits| &limits.credentials),
-        &key,
-        next.run(request),
-    )
-    .await
+    limited(state.limits.as_ref().map(limit), &key, next.run(request)).await
 }
 
 pub(crate) async fn limited<K: std::hash::Hash + Eq + Clone>(

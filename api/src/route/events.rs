@@ -1,7 +1,5 @@
 //! Live updates of a workspace.
 
-use std::convert::Infallible;
-
 use axum::{
     extract::State,
     http::HeaderMap,
@@ -9,9 +7,8 @@ use axum::{
 };
 use coditect_core::{Kind, Result, WorkspaceId};
 use coditect_registry::store::Key;
-use futures::Stream;
 
-use super::following::{Following, Wake, end, keys_of_user, keys_of_workspace, streamed};
+use super::following::{Follower, Following, Wake, end, keys_of_user, keys_of_workspace, streamed};
 use crate::{caller::SignedIn, extract::PathId, problem::Answer, state::ApiState};
 
 /// A workspace's state now, and again after each change.
@@ -42,7 +39,7 @@ pub(super) async fn events(
         .await?;
     let mut watched = keys_of_user(&view.place.cell, view.place.user, &caller);
     watched.extend(keys_of_workspace(&view.place, id));
-    let follower = Follower {
+    let follower = OfOne {
         watched,
         last: headers
             .get("last-event-id")
@@ -51,10 +48,10 @@ pub(super) async fn events(
         workspace: id,
         following: Following::new(state, caller)?,
     };
-    Ok(streamed(follow(follower)))
+    Ok(streamed(follower))
 }
 
-struct Follower {
+struct OfOne {
     following: Following,
     workspace: WorkspaceId,
     /// Whatever changes what the stream shows or ends it.
@@ -63,16 +60,7 @@ struct Follower {
     last: Option<String>,
 }
 
-fn follow(follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> {
-    futures::stream::unfold(Some(follower), |follower| async move {
-        let mut follower = follower?;
-        let (event, more) = follower.next().await;
-        Some((Ok(event), more.then_some(follower)))
-    })
-}
-
-impl Follower {
-    /// The next event, and whether others may follow.
+impl Follower for OfOne {
     async fn next(&mut self) -> (Event, bool) {
         loop {
             // Seen first, read second: what changes in between is noticed as a change of what was seen.
@@ -95,7 +83,9 @@ impl Follower {
             }
         }
     }
+}
 
+impl OfOne {
     async fn read(&mut self) -> Result<(String, String), Kind> {
         let kind = |error: coditect_core::Error| error.kind().clone();
         let mut view = self.following.view().await.map_err(kind)?;

@@ -1,9 +1,6 @@
 //! Live updates of all of a person's workspaces, by one stream.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    convert::Infallible,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use axum::{
     extract::State,
@@ -11,9 +8,8 @@ use axum::{
 };
 use coditect_core::{Kind, Result, UserId, WorkspaceId};
 use coditect_registry::store::Key;
-use futures::Stream;
 
-use super::following::{Following, Wake, end, keys_of_user, keys_of_workspace, streamed};
+use super::following::{Follower, Following, Wake, end, keys_of_user, keys_of_workspace, streamed};
 use crate::{caller::SignedIn, problem::Answer, state::ApiState};
 
 /// Every workspace of the person now, and each again after it changed.
@@ -30,17 +26,17 @@ pub(super) async fn events_of_all(
     State(state): State<ApiState>,
     caller: SignedIn,
 ) -> Answer<Response> {
-    let follower = Follower {
+    let follower = OfAll {
         user: caller.user()?,
         following: Following::new(state, caller)?,
         watched: Vec::new(),
         known: BTreeMap::new(),
         news: VecDeque::new(),
     };
-    Ok(streamed(follow(follower)))
+    Ok(streamed(follower))
 }
 
-struct Follower {
+struct OfAll {
     following: Following,
     user: UserId,
     /// Whatever changes what the stream shows or ends it.
@@ -51,16 +47,7 @@ struct Follower {
     news: VecDeque<Event>,
 }
 
-fn follow(follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> {
-    futures::stream::unfold(Some(follower), |follower| async move {
-        let mut follower = follower?;
-        let (event, more) = follower.next().await;
-        Some((Ok(event), more.then_some(follower)))
-    })
-}
-
-impl Follower {
-    /// The next event, and whether others may follow.
+impl Follower for OfAll {
     async fn next(&mut self) -> (Event, bool) {
         loop {
             if let Some(event) = self.news.pop_front() {
@@ -83,7 +70,9 @@ impl Follower {
             }
         }
     }
+}
 
+impl OfAll {
     /// Reads all, notes what is news, and says whether there is more or less to watch than before.
     async fn read(&mut self) -> Result<bool, Kind> {
         let kind = |error: coditect_core::Error| error.kind().clone();

@@ -16,7 +16,7 @@ use coditect_registry::{
     record::WorkspacePlace,
     store::{Isolation, Key, StoreError, Value},
 };
-use futures::{FutureExt, Stream, future::select_all};
+use futures::{FutureExt, future::select_all};
 use tokio::{sync::watch, time::Instant};
 
 use super::{entity, workspace_body::WorkspaceBody};
@@ -41,6 +41,12 @@ pub(super) struct Following {
     /// Gives the place back when the client has gone.
     #[allow(dead_code, reason = "held, not read")]
     open: OpenStream,
+}
+
+/// What a stream is made of.
+pub(super) trait Follower: Send + 'static {
+    /// The next event, and whether others may follow.
+    fn next(&mut self) -> impl Future<Output = (Event, bool)> + Send;
 }
 
 /// Why a stream waits no longer.
@@ -155,9 +161,12 @@ pub(super) fn end(reason: &'static str) -> Event {
 }
 
 /// The answer that streams these events.
-pub(super) fn streamed(
-    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
-) -> Response {
+pub(super) fn streamed(follower: impl Follower) -> Response {
+    let events = futures::stream::unfold(Some(follower), |follower| async move {
+        let mut follower = follower?;
+        let (event, more) = follower.next().await;
+        Some((Ok::<_, Infallible>(event), more.then_some(follower)))
+    });
     let stream =
         Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here"));
     // Proxies that gather answers before passing them on are asked not to.

@@ -277,15 +277,6 @@ fn size(request: &CommitRequest) -> usize {
         .iter()
         .map(|range| range.begin.len() + range.end.len())
         .sum();
-    let writes: usize = request
-        .mutations
-        .iter()
-        .map(|mutation| match mutation {
-            Mutation::Set(key, value) | Mutation::Append(key, value) => key.len() + value.len(),
-            Mutation::Clear(key) => key.len(),
-            Mutation::ClearRange(range) => range.begin.len() + range.end.len(),
-            Mutation::Add(key, _) => key.len() + 8,
-        })
-        .sum();
+    let writes: usize = request.mutations.iter().map(Mutation::bytes).sum();
     COMMIT_OVERHEAD + reads + writes
 }

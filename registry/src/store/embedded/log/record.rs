@@ -131,16 +131,7 @@ pub(in super::super) mod tests {
         ) {
             let bytes = written(round, before, &transactions);
             let mutations: usize = transactions.iter().map(Vec::len).sum();
-            let content: usize = transactions
-                .iter()
-                .flatten()
-                .map(|mutation| match mutation {
-                    Mutation::Set(key, value) | Mutation::Append(key, value) => key.len() + value.len(),
-                    Mutation::Clear(key) => key.len(),
-                    Mutation::ClearRange(range) => range.begin.len() + range.end.len(),
-                    Mutation::Add(key, _) => key.len() + 8,
-                })
-                .sum();
+            let content: usize = transactions.iter().flatten().map(Mutation::bytes).sum();
             prop_assert!(bytes.len() as u64 <= longest(transactions.len(), mutations, content as u64));
             let (record, length) = decode(&bytes, round).unwrap();
             prop_assert_eq!(length, bytes.len());
