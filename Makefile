@@ -16,8 +16,8 @@ LISTEN ?= 127.0.0.1:8080
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: ## Starts the product on $(LISTEN) with its data in $(DATA).
-	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN)
+run: frontend ## Starts the product on $(LISTEN) with its data in $(DATA).
+	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN) --web-app-folder "$$(scripts/frontend --where)"
 
 frontend: ## Builds the web app into the cache.
 	scripts/frontend

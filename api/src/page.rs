@@ -1,4 +1,4 @@
-//! The pages: landing, documentation, problem types. Self-contained, so that they work under a strict policy.
+//! The pages: the web app or what says that it is not here, documentation, problem types. Self-contained, so that they work under a strict policy.
 
 use std::sync::LazyLock;
 
@@ -25,40 +25,10 @@ static DOCUMENT: LazyLock<String> =
 
 pub(crate) fn router() -> Router<ApiState> {
     let html = |text: &'static str| get(async move || page(text.to_owned()));
-    // The web app's own page, where it is served here.
-    let app = |text: &'static str| {
-        get(
-            async move |State(state): State<ApiState>, headers: HeaderMap| {
-                index(&state, &headers).unwrap_or_else(|| page(text.to_owned()))
-            },
-        )
-    };
     let asset = |kind: &'static str, text: &'static str| get(async move || cached(kind, text));
     Router::new()
-        .route("/", app(include_str!("../static/landing.html")))
+        .route("/", get(root))
         .route("/docs", html(include_str!("../static/docs.html")))
-        .route("/wake/{slug}", app(include_str!("../static/wake.html")))
-        .route(
-            "/assets/wake.js",
-            asset(
-                "text/javascript; charset=utf-8",
-                include_str!("../static/wake.js"),
-            ),
-        )
-        .route(
-            "/assets/workspace.js",
-            asset(
-                "text/javascript; charset=utf-8",
-                include_str!("../static/workspace.js"),
-            ),
-        )
-        .route(
-            "/assets/landing.js",
-            asset(
-                "text/javascript; charset=utf-8",
-                include_str!("../static/landing.js"),
-            ),
-        )
         .route(
             "/assets/docs.js",
             asset(
@@ -80,6 +50,12 @@ pub(crate) fn router() -> Router<ApiState> {
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
         .fallback(elsewhere)
+}
+
+/// The web app's own page, or one that says where it is.
+async fn root(State(state): State<ApiState>, headers: HeaderMap) -> Response {
+    let without = || page(include_str!("../static/no-app.html").to_owned());
+    index(&state, &headers).unwrap_or_else(without)
 }
 
 fn index(state: &ApiState, headers: &HeaderMap) -> Option<Response> {

@@ -134,7 +134,7 @@ async fn answer(
     let mut response = match wants {
         Wants::Page => {
             let slug = workspace.as_ref().map(|(_, slug)| slug);
-            wake_page::page(seen, slug, &state.config.public_url)
+            wake_page::page(seen, slug, &state.web_app)
         }
         Wants::State => (
             [(header::CONTENT_TYPE, "application/json")],

@@ -68,14 +68,14 @@ const fn words(seen: Seen) -> (&'static str, &'static str, Option<&'static str>)
 }
 
 /// The page. The same for everybody; for a workspace that is not there the same whatever was asked for.
-pub(super) fn page(seen: Seen, slug: Option<&Slug>, public_url: &str) -> Response {
+pub(super) fn page(seen: Seen, slug: Option<&Slug>, web_app: &str) -> Response {
     let (title, text, action) = words(seen);
     // Slugs are DNS labels and the address was checked at start: neither holds what HTML takes for markup.
     let action = match (action, slug) {
         (Some(label), Some(slug)) => {
-            format!("<a class=\"main\" href=\"{public_url}/wake/{slug}\">{label}</a>")
+            format!("<a class=\"main\" href=\"{web_app}/wake/{slug}\">{label}</a>")
         }
-        _ => format!("<a href=\"{public_url}/\">Your workspaces</a>"),
+        _ => format!("<a href=\"{web_app}/\">Your workspaces</a>"),
     };
     // For browsers without scripts; with one, the script asks first.
     let refresh = match seen.retry_after() {

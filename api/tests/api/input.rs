@@ -329,7 +329,7 @@ async fn paths_methods_and_headers_of_any_shape_get_a_problem_document() {
         "/api/v5/nope",
         "/api/v4/me",
         "/api/v5/workspaces/",
-        "/assets/../landing.js",
+        "/assets/../style.css",
         "/problems/nope",
         "/%00",
         "//",
