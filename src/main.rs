@@ -16,6 +16,7 @@ mod sample;
 mod serving;
 mod stop;
 mod store;
+mod tls;
 mod upkeep;
 mod waiting;
 

@@ -1,7 +1,9 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
-use coditect_api::{ApiConfig, ApiState, KeyRing, PlanChanges, Rates, SignUp, Verification};
+use coditect_api::{
+    ApiConfig, ApiState, KeyRing, Plain, PlanChanges, Rates, SignUp, Verification, serve_behind,
+};
 use coditect_core::{Catalogue, Error, Result, health::Health};
 use coditect_registry::{
     Registry,
@@ -20,6 +22,7 @@ use crate::{
     observability, output,
     reading::Reader,
     stop,
+    tls::{self, Tls},
     upkeep::{self, Keep},
     waiting,
 };
@@ -160,6 +163,8 @@ impl Api {
 pub(crate) struct Mode {
     verification: Proof,
     plan_changes: PlanChanges,
+    /// Whether it speaks HTTPS itself, by an authority of its own.
+    tls: bool,
 }
 
 impl Server {
@@ -168,15 +173,39 @@ impl Server {
         Mode {
             verification: Proof::Email,
             plan_changes: PlanChanges::Billing,
+            tls: false,
         }
     }
 
     /// Nothing needs proof or payment.
-    pub(crate) const fn development() -> Mode {
+    pub(crate) const fn development(tls: bool) -> Mode {
         Mode {
             verification: Proof::None,
             plan_changes: PlanChanges::SelfService,
+            tls,
         }
+    }
+
+    /// Refuses to serve people without encryption anywhere but on their own machine: passwords and cookies would go
+    /// over the network for everybody to read, and browsers keep no `Secure` cookie there anyway.
+    ///
+    /// # Errors
+    /// `Invalid` with what can be done.
+    pub(crate) fn check_public_url(&self, tls: bool) -> Result<()> {
+        let url = self.public(&format!("{}://{}", scheme(tls), self.listen));
+        let is_secure = url.starts_with("https://");
+        if tls && !is_secure {
+            let message = format!("must begin with https:// with --tls, not {url:?}");
+            return Err(Error::invalid("public-url", message));
+        }
+        if !is_secure && !tls::is_this_machine(&tls::host(&url)?) {
+            let message = format!(
+                "{url} would be plain HTTP, which is for this machine's own names alone; serve HTTPS with --tls, \
+                 or name the https:// address of the proxy before this"
+            );
+            return Err(Error::invalid("public-url", message));
+        }
+        Ok(())
     }
 
     /// Where people reach what listens at `url`.
@@ -200,8 +229,11 @@ impl Server {
         let of_pods = local.map(|local| local.tokens.folder().to_owned());
         config.cell_keys = of_pods.or_else(|| self.cell_keys.clone());
         // Where the public address is this machine's own, its name is as good as its number.
-        if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
-            config.origins.push(format!("http://localhost:{port}"));
+        for scheme in ["http", "https"] {
+            let by_number = format!("{scheme}://127.0.0.1:");
+            if let Some(port) = config.public_url.strip_prefix(&by_number) {
+                config.origins.push(format!("{scheme}://localhost:{port}"));
+            }
         }
         config.verification = match self.verification.unwrap_or(mode.verification) {
             Proof::None => Verification::None,
@@ -303,7 +335,12 @@ pub(crate) struct Local {
 
 /// A serving API with everything it needs.
 pub(crate) struct Running {
+    /// Where it listens.
     pub(crate) url: String,
+    /// Where people reach it.
+    pub(crate) public_url: String,
+    /// The certificate of the authority that vouches for both, and whether it is a new one; none without TLS.
+    pub(crate) authority: Option<(PathBuf, bool)>,
     pub(crate) registry: Registry,
     pub(crate) inputs: watch::Receiver<Arc<Inputs>>,
     pub(crate) health: Health,
@@ -345,16 +382,24 @@ impl Running {
                 (waiting::answering(&listener, router, opening).await?, None)
             }
         };
-        let url = format!("http://{address}");
+        let url = format!("{}://{address}", scheme(mode.tls));
+        let public_url = server.public(&url);
         let keys = KeyRing::open(data.keys())?;
         let (catalogue, follow) = catalogues(inputs.clone());
+        let tls = match mode.tls {
+            true => {
+                let policy = Arc::clone(&catalogue.borrow());
+                Some(Tls::open(&data.tls(), &public_url, address.ip(), &policy)?)
+            }
+            false => None,
+        };
         if let Some(local) = &local {
             local.tokens.publish(catalogue.borrow().cells.keys())?;
         }
         let state = ApiState::new(
             registry.clone(),
             server.config(&url, mode, local.as_ref()),
-            catalogue,
+            catalogue.clone(),
             health.clone(),
             keys,
             metrics,
@@ -378,18 +423,25 @@ impl Running {
             health.clone(),
             stop.clone(),
         ));
+        let authority = tls
+            .as_ref()
+            .map(|tls| (tls.file().to_owned(), tls.is_new()));
+        let https = tls.as_ref().map(|tls| tls.https(&public_url)).transpose()?;
+        if let Some(tls) = tls {
+            beside.spawn(tls.renew(catalogue, health.clone(), stop.clone()));
+        }
         let closing = stop.clone();
         let serving = tokio::spawn(async move {
-            match local {
-                None => coditect_api::serve(listener, state, closing).await,
-                Some(local) => {
-                    let front = local_runtime::before(local.doors);
-                    coditect_api::serve_behind(listener, state, front, closing).await
-                }
+            let front = local_runtime::before(local.map(|local| local.doors).unwrap_or_default());
+            match https {
+                None => serve_behind(listener, Plain, state, front, closing).await,
+                Some(https) => serve_behind(listener, https, state, front, closing).await,
             }
         });
         Ok(Self {
             url,
+            public_url,
+            authority,
             registry,
             inputs,
             health,
@@ -409,6 +461,10 @@ impl Running {
         self.beside.join_all().await;
         served.map(|()| Exit::Done)
     }
+}
+
+const fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// Workspaces that this process answers for are reached as it is: by the same scheme and port.
