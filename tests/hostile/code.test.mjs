@@ -5,16 +5,18 @@ import { attack, EVIL, inWorld, until } from "./world.mjs";
 const world = inWorld("ws.test");
 const isEnter = ({ method, path }) => method === "POST" && path === "/coditect/enter";
 
+/** A gateway that takes a code as often as it comes. */
+function takesCodesAgain() {
+  let given;
+  return {
+    answer(headers, about) { if (isEnter(about)) given ??= headers["set-cookie"]; },
+    instead: (about) => isEnter(about) && given ? { status: 200, headers: { "content-type": "application/json", "set-cookie": given }, body: '{"expires_in":600}' } : undefined,
+  };
+}
+
 attack(world, "a code that was used is used again in another browser", {
   loses: "a way in for whoever reads a log or a recording",
-  get without() {
-    // A gateway that takes a code as often as it comes.
-    let given;
-    return {
-      answer(headers, about) { if (isEnter(about)) given ??= headers["set-cookie"]; },
-      instead: (about) => isEnter(about) && given ? { status: 200, headers: { "content-type": "application/json", "set-cookie": given }, body: '{"expires_in":600}' } : undefined,
-    };
-  },
+  without: takesCodesAgain(),
   async run(visit) {
     let code;
     visit.context.on("request", (request) => { if (request.method() === "POST" && request.url().endsWith("/coditect/enter")) code = request.postData(); });

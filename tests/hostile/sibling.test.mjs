@@ -13,7 +13,7 @@ const withoutOriginRule = {
 /** Cookies without the prefix that keeps them to one host. */
 const withoutPrefix = {
   request(headers) { if (headers.cookie) headers.cookie = headers.cookie.replaceAll(/(^|; )coditect-workspace=/g, "$1__Host-coditect-workspace="); },
-  answer(headers) { headers["set-cookie"] = (headers["set-cookie"] ?? []).map((line) => line.replace(/^__Host-/, "")); },
+  answer(headers) { headers["set-cookie"] = (headers["set-cookie"] ?? []).map((line) => line.replace(/^__Host-coditect-workspace/, "coditect-workspace")); },
 };
 /** Answers with what the IDE said, beside what the gateway let through of it. */
 const saidByIde = (name) => ({ answer(headers) { if (headers[`x-said-${name}`]) headers[name] = headers[`x-said-${name}`]; } });
