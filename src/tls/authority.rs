@@ -30,6 +30,8 @@ use rustls::{
 const LASTS: SignedDuration = SignedDuration::from_hours(5 * 365 * 24);
 /// How long a certificate lasts. Far below what browsers bear (398 days): it is given anew with every start, and daily.
 const LEAF_LASTS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The first line of the key's file says when the authority ends: who looks at a chain looks at its certificates alone.
+const UNTIL: &str = "until ";
 /// How far clocks may differ.
 const SKEW: SignedDuration = SignedDuration::from_hours(1);
 
@@ -54,7 +56,7 @@ impl Authority {
         let (file, key_file) = (folder.join("authority.pem"), folder.join("authority.key"));
         let (certificate, key) = (read(&file)?, read(&key_file)?);
         if let (Some(certificate), Some(key)) = (certificate, key) {
-            match Self::kept(&certificate, &key, file.clone())
+            match Self::kept(&certificate, &key, file.clone(), now)
                 .and_then(|kept| kept.certify(names, now).map(|_| kept))
             {
                 Ok(kept) => return Ok(kept),
@@ -73,12 +75,23 @@ impl Authority {
             .create(folder)
             .map_err(|error| failed("made", folder, error))?;
         // The key first: a certificate without its key would be trusted for nothing.
-        write(&key_file, &new.issuer.key().serialize_pem())?;
+        let until = now + LASTS;
+        write(
+            &key_file,
+            &format!("{UNTIL}{until}\n{}", new.issuer.key().serialize_pem()),
+        )?;
         write(&new.file, &certificate)?;
         Ok(new)
     }
 
-    fn kept(certificate: &str, key: &str, file: PathBuf) -> Result<Self> {
+    fn kept(certificate: &str, key: &str, file: PathBuf, now: Timestamp) -> Result<Self> {
+        let (until, key) = key.split_once('\n').unwrap_or_default();
+        let until: Option<Timestamp> = until
+            .strip_prefix(UNTIL)
+            .and_then(|until| until.parse().ok());
+        if until.is_none_or(|until| until < now + LEAF_LASTS) {
+            return Err(broken("it ends"));
+        }
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes())
             .map_err(|error| broken("its certificate is none").because(error))?;
         let key =

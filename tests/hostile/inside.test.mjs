@@ -1,5 +1,6 @@
 // What runs in Ada's own workspace against her: an extension or a dependency that was broken into speaks as the IDE does.
-import { attack, EVIL, inWorld } from "./world.mjs";
+import { test } from "node:test";
+import { attack, EVIL, inWorld, Visit } from "./world.mjs";
 
 const world = inWorld("ws.test");
 const NAME = "__Host-coditect-workspace";
@@ -57,6 +58,15 @@ attack(world, "the framed editor leads the whole tab elsewhere", {
     if (tried) await page.waitForURL(`${EVIL}/`);
     return tried;
   },
+});
+
+test("a tab of its own that comes back to the door is let in by the dashboard that opened it", async () => {
+  const context = await world.straight.newContext();
+  const { tab } = await new Visit(world, context).openAlone();
+  await context.clearCookies({ domain: world.ada.host });
+  await tab.goto(`${world.ada.origin}/again`);
+  await tab.waitForURL(`${world.ada.origin}/`);
+  await context.close();
 });
 
 attack(world, "the editor in a tab of its own leads the dashboard elsewhere", {
