@@ -193,12 +193,12 @@ impl Server {
     /// `Invalid` with what can be done.
     pub(crate) fn check_public_url(&self, tls: bool) -> Result<()> {
         let url = self.public(&format!("{}://{}", scheme(tls), self.listen));
-        let is_secure = url.starts_with("https://");
+        let (host, is_secure) = (tls::host(&url)?, url.starts_with("https://"));
         if tls && !is_secure {
             let message = format!("must begin with https:// with --tls, not {url:?}");
             return Err(Error::invalid("public-url", message));
         }
-        if !is_secure && !tls::is_this_machine(&tls::host(&url)?) {
+        if !is_secure && !tls::is_this_machine(&host) {
             let message = format!(
                 "{url} would be plain HTTP, which is for this machine's own names alone; serve HTTPS with --tls, \
                  or name the https:// address of the proxy before this"
