@@ -17,11 +17,9 @@ export function certify(folder, names) {
   return { authority: file("other.pem"), key: readFileSync(file("leaf.key")), cert: readFileSync(file("leaf.pem")) };
 }
 
-/** A home folder whose browser trusts these authorities (PEM files), as a person makes theirs trust one. */
-export function homeThatTrusts(folder, authorities) {
-  const store = join(folder, ".pki", "nssdb");
+/** Makes a browser trust these authorities (PEM files) that keeps its certificates in the folder `store`. */
+export function trust(store, authorities) {
   mkdirSync(store, { recursive: true });
   run("certutil", "-d", `sql:${store}`, "-N", "--empty-password");
   for (const [at, file] of authorities.entries()) run("certutil", "-d", `sql:${store}`, "-A", "-t", "C,,", "-n", `authority ${at}`, "-i", file);
-  return folder;
 }

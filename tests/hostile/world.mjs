@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
-import { certify, homeThatTrusts } from "./certificates.mjs";
+import { certify, trust } from "./certificates.mjs";
 import { said, startIde } from "./ide.mjs";
 import { startMirror } from "./mirror.mjs";
 import { APP, PASSWORD, person, startProduct } from "./product.mjs";
@@ -32,7 +32,8 @@ export function inWorld(domain) {
     ends.push(world.mirror.stop);
     [world.ada, world.eve] = await Promise.all(["ada", "eve"].map((name) => person(world.product, name)));
     const hosts = (port) => ({ "app.test": port, [`*.${domain}`]: port, "evil.test": evil.address().port });
-    const home = homeThatTrusts(join(folder, "home"), [world.product.authority, other.authority]);
+    const home = join(folder, "home");
+    trust(join(home, ".pki", "nssdb"), [world.product.authority, other.authority]);
     world.straight = await launch(home, hosts(world.product.port));
     ends.push(() => world.straight.close());
     world.mirrored = await launch(home, hosts(world.mirror.port));
