@@ -1,5 +1,6 @@
 //! The `coditect` command.
 
+mod address;
 mod cells;
 mod cli;
 mod clusters;

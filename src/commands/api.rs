@@ -15,6 +15,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    address,
     cli::Output,
     data::Data,
     exit::Exit,
@@ -22,7 +23,7 @@ use crate::{
     observability, output,
     reading::Reader,
     stop,
-    tls::{self, Tls},
+    tls::Tls,
     upkeep::{self, Keep},
     waiting,
 };
@@ -186,26 +187,13 @@ impl Server {
         }
     }
 
-    /// Refuses to serve people without encryption anywhere but on their own machine: passwords and cookies would go
-    /// over the network for everybody to read, and browsers keep no `Secure` cookie there anyway.
+    /// Refuses a public URL at which people may not be served like that.
     ///
     /// # Errors
     /// `Invalid` with what can be done.
     pub(crate) fn check_public_url(&self, tls: bool) -> Result<()> {
-        let url = self.public(&format!("{}://{}", scheme(tls), self.listen));
-        let (host, is_secure) = (tls::host(&url)?, url.starts_with("https://"));
-        if tls && !is_secure {
-            let message = format!("must begin with https:// with --tls, not {url:?}");
-            return Err(Error::invalid("public-url", message));
-        }
-        if !is_secure && !tls::is_this_machine(&host) {
-            let message = format!(
-                "{url} would be plain HTTP, which is for this machine's own names alone; serve HTTPS with --tls, \
-                 or name the https:// address of the proxy before this"
-            );
-            return Err(Error::invalid("public-url", message));
-        }
-        Ok(())
+        let url = self.public(&format!("{}://{}", address::scheme(tls), self.listen));
+        address::check(&url, tls)
     }
 
     /// Where people reach what listens at `url`.
@@ -215,13 +203,13 @@ impl Server {
 
     /// Origins of the workspaces that the process at `url` answers for, in which `{host}` is a workspace's.
     pub(crate) fn workspaces_beside(&self, url: &str) -> String {
-        beside(&self.public(url))
+        address::beside(&self.public(url))
     }
 
     fn config(&self, url: &str, mode: Mode, local: Option<&Local>) -> ApiConfig {
         let mut config = ApiConfig::new(self.public(url));
         if local.is_some() {
-            config.workspace_url_template = beside(&config.public_url);
+            config.workspace_url_template = address::beside(&config.public_url);
         }
         config.origins.clone_from(&self.origins);
         config.web_app.clone_from(&self.web_app);
@@ -382,7 +370,7 @@ impl Running {
                 (waiting::answering(&listener, router, opening).await?, None)
             }
         };
-        let url = format!("{}://{address}", scheme(mode.tls));
+        let url = format!("{}://{address}", address::scheme(mode.tls));
         let public_url = server.public(&url);
         let keys = KeyRing::open(data.keys())?;
         let (catalogue, follow) = catalogues(inputs.clone());
@@ -393,6 +381,17 @@ impl Running {
             }
             false => None,
         };
+        let app = server.web_app.as_deref().unwrap_or(&public_url);
+        for cell in catalogue.borrow().cells.values() {
+            if let Some(shared) = address::shared(app, &cell.domain) {
+                tracing::warn!(
+                    app,
+                    workspaces = cell.domain,
+                    "both lie below {shared}: unless that is a public suffix, a workspace's page can set cookies for the \
+                     web app, and SameSite keeps nothing apart; give workspaces a domain of their own"
+                );
+            }
+        }
         if let Some(local) = &local {
             local.tokens.publish(catalogue.borrow().cells.keys())?;
         }
@@ -460,20 +459,6 @@ impl Running {
         self.stop.cancel();
         self.beside.join_all().await;
         served.map(|()| Exit::Done)
-    }
-}
-
-const fn scheme(tls: bool) -> &'static str {
-    if tls { "https" } else { "http" }
-}
-
-/// Workspaces that this process answers for are reached as it is: by the same scheme and port.
-fn beside(public_url: &str) -> String {
-    let (scheme, authority) = public_url.split_once("://").unwrap_or(("http", public_url));
-    let port = authority.rsplit_once(':').map(|(_, port)| port);
-    match port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit())) {
-        Some(port) => format!("{scheme}://{{host}}:{port}"),
-        None => format!("{scheme}://{{host}}"),
     }
 }
 

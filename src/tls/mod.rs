@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::authority::Authority;
 pub(crate) use self::https::Https;
+use crate::address::host;
 
 /// How often a new certificate is given; each lasts thirty times as long.
 const ANEW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -135,28 +136,6 @@ impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shown").finish_non_exhaustive()
     }
-}
-
-/// The host in an origin, without the brackets of an address.
-///
-/// # Errors
-/// `Invalid` if there is none.
-pub(crate) fn host(url: &str) -> Result<String> {
-    let parsed: Option<axum::http::Uri> = url.parse().ok();
-    let host = parsed.as_ref().and_then(|url| url.host()).unwrap_or("");
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() {
-        let message = format!("must be like https://app.example.com:8443, not {url:?}");
-        return Err(Error::invalid("public-url", message));
-    }
-    Ok(host.to_ascii_lowercase())
-}
-
-/// Whether browsers take this host for their own machine, which needs no TLS (Secure Contexts, section 3.1).
-pub(crate) fn is_this_machine(host: &str) -> bool {
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn names(own: &BTreeSet<String>, policy: &Catalogue) -> Vec<String> {
