@@ -191,11 +191,16 @@ fn outermost(routes: Router, over_tls: bool) -> Router {
         .layer(from_fn_with_state(Observe { over_tls }, observe::observe))
 }
 
-/// Whether people reach the API under a name of their own machine, under which other programs answer too: to ask for
-/// HTTPS there alone would end those (RFC 6797 knows no ports).
+/// Whether people reach the API on their own machine, where other programs answer under the same names: to ask for HTTPS
+/// alone there would end those (RFC 6797 knows no ports).
 fn is_this_machine(state: &ApiState) -> bool {
     let name = name_of_origin(&state.config.public_url).unwrap_or_default();
-    name == "localhost" || name.ends_with(".localhost")
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Exact origins only; without any configured, no page of another origin may call.
