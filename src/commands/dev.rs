@@ -50,8 +50,8 @@ pub(crate) struct Dev {
 
     /// Address of an IDE that all workspaces show in the place of their files, to develop one: it is told by
     /// `X-Forwarded-Host` whose it is.
-    #[arg(long, value_name = "ADDR", hide = true, env = "CODITECT_IDE")]
-    ide: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDR", hide = true, env = "CODITECT_IDE_ADDRESS")]
+    ide_address: Option<SocketAddr>,
 
     /// How many workspaces this machine runs at a time.
     #[arg(
@@ -137,7 +137,7 @@ impl Dev {
                 api: running.url.clone(),
                 api_ca: running.authority.clone().map(|(file, _)| file),
                 origins,
-                ide: self.ide,
+                ide_address: self.ide_address,
             };
             let processes = Processes::new(pods, tokens)?;
             let local = LocalRuntime {

@@ -44,7 +44,7 @@ pub(crate) struct WorkspacePod {
 
     /// Where an IDE listens, in the place of the small server of files.
     #[arg(long, value_name = "ADDR")]
-    ide: Option<SocketAddr>,
+    ide_address: Option<SocketAddr>,
 
     /// The token by which the API knows the pod.
     #[arg(long, value_name = "FILE")]
@@ -93,7 +93,7 @@ impl WorkspacePod {
             .map_err(|error| failed("no address", error))?;
         let mut terminate =
             signal(SignalKind::terminate()).map_err(|error| failed("no signals", error))?;
-        let gateway = Sidecar::start(&self.gateway(self.ide.unwrap_or(address))?).await?;
+        let gateway = Sidecar::start(&self.gateway(self.ide_address.unwrap_or(address))?).await?;
         let routes = stand_in::routes(self.volume, self.slug, || output::line(stand_in::INPUT));
         output::line(&gateway.address().to_string());
         tokio::select! {

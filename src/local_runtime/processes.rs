@@ -46,7 +46,7 @@ pub(crate) struct Pods {
     /// Where people find workspaces; `{host}` stands for a workspace's.
     pub(crate) origins: String,
     /// An IDE in the place of the small server of files.
-    pub(crate) ide: Option<SocketAddr>,
+    pub(crate) ide_address: Option<SocketAddr>,
 }
 
 /// Runs pods as processes.
@@ -118,8 +118,8 @@ impl Runner for Processes {
         if let Some(file) = &self.pods.api_ca {
             command.arg("--api-ca").arg(file);
         }
-        if let Some(ide) = self.pods.ide {
-            command.args(["--ide", &ide.to_string()]);
+        if let Some(ide) = self.pods.ide_address {
+            command.args(["--ide-address", &ide.to_string()]);
         }
         let mut child = command
             .spawn()

@@ -15,7 +15,7 @@ const PATIENCE = 60_000;
 export async function startProduct(folder, domain, ide) {
   const program = process.env.CODITECT_PROGRAM, app = process.env.CODITECT_WEB_APP_FOLDER;
   if (!program || !app) throw new Error("run these tests by scripts/hostile-test: it says where program and web app are");
-  const args = ["dev", "--data", join(folder, "data"), "--listen", "127.0.0.1:0", "--tls", "--public-url", APP, "--workspace-domain", domain, "--web-app-folder", app, "--ide", ide, "--no-rate-limits", "--output", "json"];
+  const args = ["dev", "--data", join(folder, "data"), "--listen", "127.0.0.1:0", "--tls", "--public-url", APP, "--workspace-domain", domain, "--web-app-folder", app, "--ide-address", ide, "--no-rate-limits", "--output", "json"];
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH, CODITECT_LOG: process.env.CODITECT_LOG ?? "error" } });
   const gone = once(child, "exit");
   const [line] = await Promise.race([once(createInterface(child.stdout), "line"), gone.then(() => { throw new Error("coditect dev ended before it was ready"); })]);
