@@ -18,12 +18,9 @@ export async function startMirror(product, other, ide) {
     mirror.without.request?.(headers, about(request));
     return headers;
   };
-  const server = createServer({ key: other.key, cert: other.cert }, async (request, response) => {
+  const server = createServer({ key: other.key, cert: other.cert }, (request, response) => {
     const { without } = mirror, what = about(request);
-    const pieces = [];
-    for await (const piece of request) pieces.push(piece);
-    const body = Buffer.concat(pieces);
-    const instead = await without.instead?.({ ...what, body: body.toString() });
+    const instead = without.instead?.(what);
     if (instead) { response.writeHead(instead.status, instead.headers); response.end(instead.body); return; }
     const headers = outgoing(request);
     const options = { method: request.method, path: request.url, headers, agent: false };
@@ -31,12 +28,14 @@ export async function startMirror(product, other, ide) {
       ? askPlainly({ ...options, host: ide.address.split(":")[0], port: ide.address.split(":")[1], headers: { ...headers, "x-forwarded-host": what.host } })
       : ask({ ...options, host: "127.0.0.1", port: product.port, ca: product.ca, servername: what.host });
     onward.on("error", () => { response.destroy(); });
+    response.on("close", () => { onward.destroy(); });
     onward.on("response", async (answer) => {
       const changed = { ...answer.headers };
       without.answer?.(changed, what);
       const kind = String(changed["content-type"]);
       if (without.text && /html|javascript/.test(kind)) {
         let text = "";
+        answer.setEncoding("utf8");
         for await (const piece of answer) text += piece;
         text = without.text(text, what);
         delete changed["transfer-encoding"];
@@ -47,7 +46,7 @@ export async function startMirror(product, other, ide) {
         answer.pipe(response);
       }
     });
-    onward.end(body);
+    request.pipe(onward);
   });
   server.on("upgrade", (request, socket, head) => {
     const onward = connect({ host: "127.0.0.1", port: product.port, ca: product.ca, servername: request.headers.host }, () => {
