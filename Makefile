@@ -11,7 +11,7 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run frontend frontend-check frontend-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run frontend frontend-check frontend-test hostile-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ frontend-check: ## Types, lints, tests and size of the web app, without a browse
 
 frontend-test: ## Types, lints, tests, size and every page of the web app, in a real browser too.
 	scripts/frontend --test
+
+hostile-test: ## Hostile workspaces against people who use them, over HTTPS in a real browser.
+	scripts/hostile-test
 
 # After the tests their own build is gone on with (`--tests`): one of other targets has other features of the libraries,
 # and nearly everything would be compiled once more.

@@ -95,6 +95,11 @@ impl Data {
         self.folder.join("cell-keys")
     }
 
+    /// The folder of the certificate authority of `dev --tls`.
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.folder.join("tls")
+    }
+
     /// The folder of the signing keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.folder.join("keys")

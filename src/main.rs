@@ -1,5 +1,6 @@
 //! The `coditect` command.
 
+mod address;
 mod cells;
 mod cli;
 mod clusters;
@@ -16,6 +17,7 @@ mod sample;
 mod serving;
 mod stop;
 mod store;
+mod tls;
 mod upkeep;
 mod waiting;
 

@@ -52,6 +52,7 @@ const TABLE: [(&str, &[&str], &[&str]); 9] = [
             "coditect-observer",
             "coditect-registry",
             "coditect-renderer",
+            "coditect-sidecar",
         ],
         &[],
     ),

@@ -35,6 +35,6 @@ pub use key_ring::KeyRing;
 pub use openapi::openapi;
 pub use repositories::{CommittedChange, Manifest, Manifests, Repositories};
 pub use route::{Site, ops_router, router};
-pub use serve::{ServeLimits, serve, serve_behind, serve_router};
+pub use serve::{Opening, Plain, ServeLimits, serve, serve_behind, serve_router};
 pub use state::ApiState;
 pub use telemetry::metrics_builder;

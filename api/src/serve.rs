@@ -12,6 +12,7 @@ use coditect_core::{Error, Result};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
@@ -24,6 +25,33 @@ use crate::{revoked, router, state::ApiState};
 /// How often keys that other processes have added are looked for: far below the lead with which a new key is
 /// published before it signs.
 const RELOAD_KEYS: Duration = Duration::from_secs(30);
+
+/// Longest time until HTTP is spoken on a new connection.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// What is agreed on a new connection before HTTP is spoken.
+pub trait Opening: Clone + Send + Sync + 'static {
+    /// What HTTP is spoken over.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Agrees on it.
+    ///
+    /// # Errors
+    /// If it cannot be agreed on; the connection ends.
+    fn open(&self, stream: TcpStream) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// Nothing is agreed on: HTTP as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Opening for Plain {
+    type Stream = TcpStream;
+
+    async fn open(&self, stream: TcpStream) -> io::Result<TcpStream> {
+        Ok(stream)
+    }
+}
 
 /// How connections are served.
 #[derive(Clone, Copy, Debug)]
@@ -57,16 +85,17 @@ pub async fn serve(
     state: ApiState,
     shutdown: CancellationToken,
 ) -> Result<()> {
-    serve_behind(listener, state, |api, _| api, shutdown).await
+    serve_behind(listener, Plain, state, |api, _| api, shutdown).await
 }
 
-/// As [`serve`], with something before the API: `front` is given the API and what it knows, and gives back what
-/// is served.
+/// As [`serve`], over what `opening` agrees on and with something before the API: `front` is given the API and what it
+/// knows, and gives back what is served.
 ///
 /// # Errors
 /// As [`serve`].
 pub async fn serve_behind(
     listener: TcpListener,
+    opening: impl Opening,
     state: ApiState,
     front: impl FnOnce(Router, &ApiState) -> Router,
     shutdown: CancellationToken,
@@ -81,7 +110,7 @@ pub async fn serve_behind(
     let reloading = reload_keys(state.clone(), shutdown.clone());
     let following = revoked::run(state.clone(), shutdown.clone());
     let router = front(router(state.clone()), &state);
-    let serving = serve_router(listener, router, limits, async move {
+    let serving = serve_over(listener, opening, router, limits, async move {
         shutdown.cancelled().await;
         stopping.cancel();
     });
@@ -95,6 +124,16 @@ pub async fn serve_behind(
 /// As [`serve`].
 pub async fn serve_router(
     listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
+    serve_over(listener, Plain, router, limits, shutdown).await
+}
+
+async fn serve_over(
+    listener: TcpListener,
+    opening: impl Opening,
     router: Router,
     limits: ServeLimits,
     shutdown: impl Future<Output = ()>,
@@ -122,10 +161,21 @@ pub async fn serve_router(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone(), limits);
-                let closing = closing.clone();
+                // Small answers go out at once; only speed is lost if the socket refuses.
+                let _ = stream.set_nodelay(true);
+                let (opening, router, closing) = (opening.clone(), router.clone(), closing.clone());
                 connections.spawn(async move {
                     let _place = place;
+                    let opened = tokio::time::timeout(OPENING, opening.open(stream));
+                    let stream = match closing.run_until_cancelled(opened).await {
+                        Some(Ok(Ok(stream))) => stream,
+                        Some(Ok(Err(error))) => {
+                            tracing::debug!(%error, "a connection was not opened");
+                            return;
+                        }
+                        Some(Err(_)) | None => return,
+                    };
+                    let connection = connection(stream, peer, router, limits);
                     if let Err(error) = until_closing(connection, closing).await {
                         tracing::debug!(%error, "a connection ended early");
                     }
@@ -170,10 +220,13 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Answerer {
 }
 
 /// Serves a connection; once `closing` is cancelled, what is in flight finishes and nothing more is taken.
-async fn until_closing(
-    connection: http1::UpgradeableConnection<TokioIo<TcpStream>, Answerer>,
+async fn until_closing<S>(
+    connection: http1::UpgradeableConnection<TokioIo<S>, Answerer>,
     closing: CancellationToken,
-) -> hyper::Result<()> {
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     tokio::pin!(connection);
     tokio::select! {
         ended = &mut connection => return ended,
@@ -182,14 +235,15 @@ async fn until_closing(
     connection.await
 }
 
-fn connection(
-    stream: TcpStream,
+fn connection<S>(
+    stream: S,
     peer: SocketAddr,
     router: Router,
     limits: ServeLimits,
-) -> http1::UpgradeableConnection<TokioIo<TcpStream>, Answerer> {
-    // Small answers go out at once; only speed is lost if the socket refuses.
-    let _ = stream.set_nodelay(true);
+) -> http1::UpgradeableConnection<TokioIo<S>, Answerer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle_timeout)

@@ -196,6 +196,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_was_taken_away_vouches_for_nothing_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = KeyRing::open(folder.path()).unwrap();
+        let ours = tokens(&keys, "https://a.example");
+        let issue = |at| {
+            ours.issue(AccountId::random(), LoginId::random(), None, second(at))
+                .unwrap()
+        };
+        let old = issue(1_000);
+        keys.rotate(second(1_000), Duration::ZERO).unwrap();
+        let new = issue(1_001);
+        let holds = |token: &str| ours.verify(token, second(1_002)).is_ok();
+        assert!(holds(&old) && holds(&new));
+        std::fs::remove_file(folder.path().join("access-0.pem")).unwrap();
+        keys.reload().unwrap();
+        assert!(!holds(&old) && holds(&new));
+    }
+
+    #[test]
     fn a_token_of_another_kind_or_changed_is_refused() {
         let keys = KeyRing::ephemeral().unwrap();
         let ours = tokens(&keys, "https://a.example");

@@ -4,18 +4,23 @@
   // worth anything ever stands in an address.
   const app = document.querySelector("meta[name=web-app]").content;
   const framed = window.parent !== window;
-  const asker = framed ? window.parent : window.opener;
+  let asker = framed ? window.parent : window.opener;
+  // Whoever has an opener can lead it elsewhere, to a page that looks like it. What runs in a workspace has none: it is
+  // given up here for all that this tab will ever show.
+  window.opener = null;
   const element = (id) => document.getElementById(id);
   const show = (title, text) => {
     element("title").textContent = title;
     element("text").textContent = text;
     element("way").hidden = false;
   };
+  const ready = () => {
+    element("title").textContent = "Opening your workspace";
+    element("text").textContent = "One moment.";
+    element("way").hidden = true;
+    tell({ type: "coditect:ready" });
+  };
   const tell = (message) => asker.postMessage({ version: 1, ...message }, app);
-  if (!asker) {
-    show("Open it from your workspaces", "This address opens a workspace only from the web app, where you are signed in.");
-    return;
-  }
   const ask = async (method, path, body) => {
     try {
       return await fetch(path, {
@@ -45,12 +50,20 @@
   };
   let busy = false;
   addEventListener("message", async (event) => {
-    if (event.origin !== app || event.source !== asker || busy) return;
+    if (event.origin !== app || busy) return;
     const { type, code, renew } = event.data ?? {};
+    if (!asker && type === "coditect:here") {
+      // The page that opened this tab is still there, and says so to whatever the tab shows.
+      asker = event.source;
+      ready();
+      return;
+    }
+    if (event.source !== asker) return;
     if (type !== "coditect:code" || typeof code !== "string") return;
     busy = true;
     await enter(code, renew === true);
     busy = false;
   });
-  tell({ type: "coditect:ready" });
+  if (asker) ready();
+  else show("Open it from your workspaces", "This address opens a workspace only from the web app, where you are signed in.");
 })();

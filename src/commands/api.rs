@@ -1,7 +1,9 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
-use coditect_api::{ApiConfig, ApiState, KeyRing, PlanChanges, Rates, SignUp, Verification};
+use coditect_api::{
+    ApiConfig, ApiState, KeyRing, Plain, PlanChanges, Rates, SignUp, Verification, serve_behind,
+};
 use coditect_core::{Catalogue, Error, Result, health::Health};
 use coditect_registry::{
     Registry,
@@ -13,6 +15,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    address,
     cli::Output,
     data::Data,
     exit::Exit,
@@ -20,6 +23,7 @@ use crate::{
     observability, output,
     reading::Reader,
     stop,
+    tls::Tls,
     upkeep::{self, Keep},
     waiting,
 };
@@ -160,6 +164,8 @@ impl Api {
 pub(crate) struct Mode {
     verification: Proof,
     plan_changes: PlanChanges,
+    /// Whether it speaks HTTPS itself, by an authority of its own.
+    tls: bool,
 }
 
 impl Server {
@@ -168,15 +174,26 @@ impl Server {
         Mode {
             verification: Proof::Email,
             plan_changes: PlanChanges::Billing,
+            tls: false,
         }
     }
 
     /// Nothing needs proof or payment.
-    pub(crate) const fn development() -> Mode {
+    pub(crate) const fn development(tls: bool) -> Mode {
         Mode {
             verification: Proof::None,
             plan_changes: PlanChanges::SelfService,
+            tls,
         }
+    }
+
+    /// Refuses a public URL at which people may not be served like that.
+    ///
+    /// # Errors
+    /// `Invalid` with what can be done.
+    pub(crate) fn check_public_url(&self, tls: bool) -> Result<()> {
+        let url = self.public(&format!("{}://{}", address::scheme(tls), self.listen));
+        address::check(&url, tls)
     }
 
     /// Where people reach what listens at `url`.
@@ -186,13 +203,13 @@ impl Server {
 
     /// Origins of the workspaces that the process at `url` answers for, in which `{host}` is a workspace's.
     pub(crate) fn workspaces_beside(&self, url: &str) -> String {
-        beside(&self.public(url))
+        address::beside(&self.public(url))
     }
 
     fn config(&self, url: &str, mode: Mode, local: Option<&Local>) -> ApiConfig {
         let mut config = ApiConfig::new(self.public(url));
         if local.is_some() {
-            config.workspace_url_template = beside(&config.public_url);
+            config.workspace_url_template = address::beside(&config.public_url);
         }
         config.origins.clone_from(&self.origins);
         config.web_app.clone_from(&self.web_app);
@@ -200,8 +217,11 @@ impl Server {
         let of_pods = local.map(|local| local.tokens.folder().to_owned());
         config.cell_keys = of_pods.or_else(|| self.cell_keys.clone());
         // Where the public address is this machine's own, its name is as good as its number.
-        if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
-            config.origins.push(format!("http://localhost:{port}"));
+        for scheme in ["http", "https"] {
+            let by_number = format!("{scheme}://127.0.0.1:");
+            if let Some(port) = config.public_url.strip_prefix(&by_number) {
+                config.origins.push(format!("{scheme}://localhost:{port}"));
+            }
         }
         config.verification = match self.verification.unwrap_or(mode.verification) {
             Proof::None => Verification::None,
@@ -303,7 +323,12 @@ pub(crate) struct Local {
 
 /// A serving API with everything it needs.
 pub(crate) struct Running {
+    /// Where it listens.
     pub(crate) url: String,
+    /// Where people reach it.
+    pub(crate) public_url: String,
+    /// The certificate of the authority that vouches for both, and whether it is a new one; none without TLS.
+    pub(crate) authority: Option<(PathBuf, bool)>,
     pub(crate) registry: Registry,
     pub(crate) inputs: watch::Receiver<Arc<Inputs>>,
     pub(crate) health: Health,
@@ -345,16 +370,35 @@ impl Running {
                 (waiting::answering(&listener, router, opening).await?, None)
             }
         };
-        let url = format!("http://{address}");
+        let url = format!("{}://{address}", address::scheme(mode.tls));
+        let public_url = server.public(&url);
         let keys = KeyRing::open(data.keys())?;
         let (catalogue, follow) = catalogues(inputs.clone());
+        let tls = match mode.tls {
+            true => {
+                let policy = Arc::clone(&catalogue.borrow());
+                Some(Tls::open(&data.tls(), &public_url, address.ip(), &policy)?)
+            }
+            false => None,
+        };
+        let app = server.web_app.as_deref().unwrap_or(&public_url);
+        for cell in catalogue.borrow().cells.values() {
+            if let Some(shared) = address::shared(app, &cell.domain) {
+                tracing::warn!(
+                    app,
+                    workspaces = cell.domain,
+                    "both lie below {shared}: unless that is a public suffix, a workspace's page can set cookies for the \
+                     web app, and SameSite keeps nothing apart; give workspaces a domain of their own"
+                );
+            }
+        }
         if let Some(local) = &local {
             local.tokens.publish(catalogue.borrow().cells.keys())?;
         }
         let state = ApiState::new(
             registry.clone(),
             server.config(&url, mode, local.as_ref()),
-            catalogue,
+            catalogue.clone(),
             health.clone(),
             keys,
             metrics,
@@ -378,18 +422,25 @@ impl Running {
             health.clone(),
             stop.clone(),
         ));
+        let authority = tls
+            .as_ref()
+            .map(|tls| (tls.file().to_owned(), tls.is_new()));
+        let https = tls.as_ref().map(|tls| tls.https(&public_url)).transpose()?;
+        if let Some(tls) = tls {
+            beside.spawn(tls.renew(catalogue, health.clone(), stop.clone()));
+        }
         let closing = stop.clone();
         let serving = tokio::spawn(async move {
-            match local {
-                None => coditect_api::serve(listener, state, closing).await,
-                Some(local) => {
-                    let front = local_runtime::before(local.doors);
-                    coditect_api::serve_behind(listener, state, front, closing).await
-                }
+            let front = local_runtime::before(local.map(|local| local.doors).unwrap_or_default());
+            match https {
+                None => serve_behind(listener, Plain, state, front, closing).await,
+                Some(https) => serve_behind(listener, https, state, front, closing).await,
             }
         });
         Ok(Self {
             url,
+            public_url,
+            authority,
             registry,
             inputs,
             health,
@@ -408,16 +459,6 @@ impl Running {
         self.stop.cancel();
         self.beside.join_all().await;
         served.map(|()| Exit::Done)
-    }
-}
-
-/// Workspaces that this process answers for are reached as it is: by the same scheme and port.
-fn beside(public_url: &str) -> String {
-    let (scheme, authority) = public_url.split_once("://").unwrap_or(("http", public_url));
-    let port = authority.rsplit_once(':').map(|(_, port)| port);
-    match port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit())) {
-        Some(port) => format!("{scheme}://{{host}}:{port}"),
-        None => format!("{scheme}://{{host}}"),
     }
 }
 

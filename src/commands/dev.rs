@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,8 +19,8 @@ use crate::{
     cli::Output,
     data::Data,
     exit::Exit,
-    local_runtime::{Doors, LocalRuntime, Processes, Tokens},
-    output, stop,
+    local_runtime::{Doors, LocalRuntime, Pods, Processes, Tokens},
+    output, sample, stop,
 };
 
 /// Run everything in one process on one machine: registry, API, renderer, with a sample policy to edit.
@@ -37,6 +38,20 @@ pub(crate) struct Dev {
     /// What runs workspaces: processes of this machine, or nothing, so that their road ends at their commit.
     #[arg(long, value_enum, default_value_t, env = "CODITECT_RUNTIME")]
     runtime: Runtime,
+
+    /// Speak HTTPS, by a certificate authority that is made in the data folder and that browsers must be told to trust.
+    /// Without it, this is for browsers of this machine alone.
+    #[arg(long, env = "CODITECT_TLS")]
+    tls: bool,
+
+    /// Domain below which each workspace has its host, in the sample policy (`ws.example.test`); it must lead here.
+    #[arg(long, value_name = "DOMAIN", env = "CODITECT_WORKSPACE_DOMAIN")]
+    workspace_domain: Option<String>,
+
+    /// Address of an IDE that all workspaces show in the place of their files, to develop one: it is told by
+    /// `X-Forwarded-Host` whose it is.
+    #[arg(long, value_name = "ADDR", hide = true, env = "CODITECT_IDE_ADDRESS")]
+    ide_address: Option<SocketAddr>,
 
     /// How many workspaces this machine runs at a time.
     #[arg(
@@ -61,6 +76,10 @@ pub(crate) enum Runtime {
 #[derive(Serialize)]
 struct Ready {
     url: String,
+    /// Where it listens, if people reach it elsewhere.
+    listens: String,
+    /// The certificate of the authority to trust, if it speaks HTTPS.
+    authority: Option<String>,
     repository: String,
     /// Where repositories are served, if they are.
     git: Option<String>,
@@ -69,6 +88,11 @@ struct Ready {
 
 impl Dev {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
+        self.server.check_public_url(self.tls)?;
+        if let Some(domain) = &self.workspace_domain {
+            self.data.create()?;
+            sample::plant_below(&self.data.policy(), domain)?;
+        }
         let stop = stop::on_signal();
         let local = match self.runtime {
             Runtime::None => None,
@@ -83,7 +107,7 @@ impl Dev {
         let mut running = Running::start(
             &self.data,
             &self.server,
-            Server::development(),
+            Server::development(self.tls),
             local.clone(),
             stop.clone(),
         )
@@ -109,7 +133,13 @@ impl Dev {
         running.beside.spawn(renderers.run(stop.clone()));
         if let Some(Local { doors, tokens }) = local {
             let origins = self.server.workspaces_beside(&running.url);
-            let processes = Processes::new(running.url.clone(), origins, tokens)?;
+            let pods = Pods {
+                api: running.url.clone(),
+                api_ca: running.authority.clone().map(|(file, _)| file),
+                origins,
+                ide_address: self.ide_address,
+            };
+            let processes = Processes::new(pods, tokens)?;
             let local = LocalRuntime {
                 data: self.data.clone(),
                 registry: running.registry.clone(),
@@ -126,7 +156,12 @@ impl Dev {
         let local = cells.keys().find(|cell| cell.as_str() == "local");
         let local = local.or(cells.keys().next());
         let ready = Ready {
-            url: running.url.clone(),
+            url: running.public_url.clone(),
+            listens: running.url.clone(),
+            authority: running
+                .authority
+                .as_ref()
+                .map(|(file, _)| file.display().to_string()),
             repository: local
                 .map(|cell| self.data.repository(cell).display().to_string())
                 .unwrap_or_default(),
@@ -143,12 +178,24 @@ impl Dev {
                     output::line(&format!("Served at       {git}/<cell>.git"));
                 }
                 output::line(&format!("Policy to edit  {}", ready.policy));
+                if let Some((file, is_new)) = &running.authority {
+                    let new = if *is_new { " (new)" } else { "" };
+                    let file = file.display();
+                    output::line(&format!("Authority       {file}{new}"));
+                    output::line(&format!("To trust it     {} {file}", TRUST));
+                    output::line(
+                        "                (Chromium on Linux; other browsers import it in their settings)",
+                    );
+                }
                 output::line("Stop with Ctrl-C.");
             }
         }
         running.until_stopped().await
     }
 }
+
+/// How Chromium is told on Linux whom to trust; `certutil` is of the package libnss3-tools.
+const TRUST: &str = "certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n coditect-dev -i";
 
 impl Dev {
     /// A name that outlives this process is safe where nobody else can have it: where the folder's store is this

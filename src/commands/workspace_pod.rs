@@ -38,6 +38,14 @@ pub(crate) struct WorkspacePod {
     #[arg(long)]
     api: String,
 
+    /// PEM file with the authorities that may vouch for the API, in place of the system's.
+    #[arg(long, value_name = "FILE")]
+    api_ca: Option<PathBuf>,
+
+    /// Where an IDE listens, in the place of the small server of files.
+    #[arg(long, value_name = "ADDR")]
+    ide_address: Option<SocketAddr>,
+
     /// The token by which the API knows the pod.
     #[arg(long, value_name = "FILE")]
     token_file: PathBuf,
@@ -85,7 +93,7 @@ impl WorkspacePod {
             .map_err(|error| failed("no address", error))?;
         let mut terminate =
             signal(SignalKind::terminate()).map_err(|error| failed("no signals", error))?;
-        let gateway = Sidecar::start(&self.gateway(address)?).await?;
+        let gateway = Sidecar::start(&self.gateway(self.ide_address.unwrap_or(address))?).await?;
         let routes = stand_in::routes(self.volume, self.slug, || output::line(stand_in::INPUT));
         output::line(&gateway.address().to_string());
         tokio::select! {
@@ -122,7 +130,10 @@ impl WorkspacePod {
             .flat_map(|(name, value)| [name.as_ref(), value]);
         let program = [OsStr::new("coditect-sidecar")].into_iter();
         let inside = [OsStr::new("--inside"), OsStr::new("127.0.0.1:0")];
-        coditect_sidecar::Config::try_parse_from(program.chain(arguments).chain(inside))
+        let api_ca = self.api_ca.iter();
+        let api_ca = api_ca.flat_map(|file| [OsStr::new("--api-ca"), file.as_os_str()]);
+        let arguments = program.chain(arguments).chain(inside).chain(api_ca);
+        coditect_sidecar::Config::try_parse_from(arguments)
             .map_err(|error| Error::internal(format!("the gateway's settings: {error}")))
     }
 }

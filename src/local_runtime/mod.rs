@@ -40,7 +40,11 @@ use self::{
     volumes::Volumes,
 };
 pub(crate) use self::{
-    doors::Doors, front::before, processes::Processes, runner::Runner, tokens::Tokens,
+    doors::Doors,
+    front::before,
+    processes::{Pods, Processes},
+    runner::Runner,
+    tokens::Tokens,
 };
 use crate::data::Data;
 

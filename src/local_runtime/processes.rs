@@ -37,27 +37,37 @@ const HEALTH: Duration = Duration::from_secs(2);
 /// How often a pod's token is replaced, as a cluster does long before it ends.
 const REPLACED: Duration = Duration::from_secs(200);
 
+/// What every pod is told.
+pub(crate) struct Pods {
+    /// Address of the API.
+    pub(crate) api: String,
+    /// File of the authority that vouches for the API, if not the system's.
+    pub(crate) api_ca: Option<PathBuf>,
+    /// Where people find workspaces; `{host}` stands for a workspace's.
+    pub(crate) origins: String,
+    /// An IDE in the place of the small server of files.
+    pub(crate) ide_address: Option<SocketAddr>,
+}
+
 /// Runs pods as processes.
 pub(crate) struct Processes {
     program: PathBuf,
-    api: String,
-    origins: String,
+    pods: Pods,
     tokens: Arc<Tokens>,
 }
 
 impl Processes {
-    /// Pods that call the API at `api`, and whose workspaces people find at `origins`, in which `{host}` is theirs.
+    /// Pods that are known by `tokens`.
     ///
     /// # Errors
     /// `Unavailable` if the running program cannot be found.
-    pub(crate) fn new(api: String, origins: String, tokens: Arc<Tokens>) -> Result<Self> {
+    pub(crate) fn new(pods: Pods, tokens: Arc<Tokens>) -> Result<Self> {
         let program = std::env::current_exe().map_err(|error| {
             Error::unavailable("the running program's own file cannot be found").because(error)
         })?;
         Ok(Self {
             program,
-            api,
-            origins,
+            pods,
             tokens,
         })
     }
@@ -89,8 +99,8 @@ impl Runner for Processes {
             .arg("workspace-pod")
             .args(["--workspace", &pod.workspace.to_string()])
             .args(["--slug", pod.slug.as_str(), "--pod", &identity.pod])
-            .args(["--host", host, "--api", &self.api])
-            .args(["--origin", &self.origins.replace("{host}", host)])
+            .args(["--host", host, "--api", &self.pods.api])
+            .args(["--origin", &self.pods.origins.replace("{host}", host)])
             .arg("--token-file")
             .arg(&token)
             .arg("--queue")
@@ -105,6 +115,12 @@ impl Runner for Processes {
             // What interrupts us from the terminal must not reach it first: we end it in order.
             .process_group(0)
             .kill_on_drop(true);
+        if let Some(file) = &self.pods.api_ca {
+            command.arg("--api-ca").arg(file);
+        }
+        if let Some(ide) = self.pods.ide_address {
+            command.args(["--ide-address", &ide.to_string()]);
+        }
         let mut child = command
             .spawn()
             .map_err(|error| failed("cannot be started").because(error))?;

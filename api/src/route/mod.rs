@@ -146,7 +146,7 @@ pub fn router(state: ApiState) -> Router {
         )
         .merge(page::router());
     let limit = state.config.answer_timeout;
-    let over_tls = state.config.public_url.starts_with("https://");
+    let over_tls = state.config.public_url.starts_with("https://") && !is_this_machine(&state);
     let cors = cross_origin(&state);
     let routes = routes
         .layer(from_fn(move |request, next: axum::middleware::Next| {
@@ -189,6 +189,18 @@ fn outermost(routes: Router, over_tls: bool) -> Router {
     routes
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn_with_state(Observe { over_tls }, observe::observe))
+}
+
+/// Whether people reach the API on their own machine, where other programs answer under the same names: to ask for HTTPS
+/// alone there would end those (RFC 6797 knows no ports).
+fn is_this_machine(state: &ApiState) -> bool {
+    let name = name_of_origin(&state.config.public_url).unwrap_or_default();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Exact origins only; without any configured, no page of another origin may call.

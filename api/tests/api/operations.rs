@@ -161,6 +161,18 @@ async fn every_answer_carries_the_headers_that_protect() {
 }
 
 #[tokio::test]
+async fn browsers_are_not_told_to_come_by_tls_alone_to_their_own_machine() {
+    for url in ["https://localhost:8080", "https://127.0.0.1:8080"] {
+        let app = App::with(|config| config.public_url = url.to_owned()).await;
+        let answer = app.get("/health").await;
+        assert!(
+            !answer.headers.contains_key("strict-transport-security"),
+            "{url}: the name is other programs' too"
+        );
+    }
+}
+
+#[tokio::test]
 async fn only_pages_of_configured_origins_may_call() {
     let app = App::with(|config| config.origins.push("https://app.example.com".to_owned())).await;
     let preflight = |origin: &str| {

@@ -124,7 +124,7 @@ const ide: Scene[] = [
   { name: "ide-starting", path: "/ide/w1", world: (world) => { world.workspaces = [underway("w1", "starting", 10)]; } },
   { name: "ide-failed", path: "/ide/w1", world: (world) => { world.workspaces = [underway("w1", "starting", 30, { phase: "failed", reason: { cause: "image" as const, detail: "its image cannot be fetched", remedy: "an operator has been told; nothing need be done" } })]; } },
   { name: "ide-warned", path: "/ide/w1", world: (world) => { world.workspaces = [workspace("w1", { notices: [{ kind: "idle", at: ago(60), until: ago(-240), detail: "" }] })]; }, act: inside },
-  { name: "ide-refused", path: "/ide/w1", world: (world) => { one(world); world.door = { type: "coditect:refused", status: 404 }; }, act: async (page) => { await page.getByText("did not let you in").waitFor(); } },
+  { name: "ide-refused", path: "/ide/w1", world: (world) => { one(world); world.door = { type: "coditect:refused", status: 403 }; }, act: async (page) => { await page.getByText("did not let you in").waitFor(); } },
   { name: "ide-no-cookie", path: "/ide/w1", world: (world) => { one(world); world.door = { type: "coditect:no-cookie" }; }, act: async (page) => { await page.getByText("keeps no cookie").waitFor(); } },
   { name: "ide-opening", path: "/ide/w1", unsettled: true, world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w1/connect"] = "silence"; }, act: async (page) => { await page.getByText("Opening default").waitFor(); } },
   { name: "ide-not-here", path: "/ide/w1", world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w1/connect"] = problem(404, "not-found", "there is nothing at this address"); }, act: async (page) => { await page.getByText("cannot be entered here").waitFor(); } },

@@ -63,7 +63,7 @@ function Stopped({ entry, name, alone, again }: { entry: Entry; name: string; al
   const actions = <Row flexWrap="wrap"><Button look={barred ? "plain" : "main"} onClick={again}>Try again</Button><Button look={barred ? "main" : "plain"} onClick={alone}>Open in a tab of its own</Button></Row>;
   switch (entry.state) {
     case "no-cookie": return <Over title="Your browser keeps no cookie for a page within a page"><Text quiet>Open the workspace in a tab of its own; it works the same there.</Text>{actions}</Over>;
-    case "refused": return <Over title={`${name} did not let you in`}><Text quiet>{entry.status === 404 ? "The code was used or too old." : "It cannot ask who you are right now."} Trying again makes a new one. Nothing is lost.</Text>{actions}</Over>;
+    case "refused": return <Over title={`${name} did not let you in`}><Text quiet>{entry.status === 403 ? "The code was used or too old." : "It cannot ask who you are right now."} Trying again makes a new one. Nothing is lost.</Text>{actions}</Over>;
     case "silent": return <Over title="The editor does not answer"><Text quiet>The workspace runs, but nothing at its address speaks with this page. Where the editor is not built yet, build it with <code>make theia</code>; otherwise stop and start the workspace.</Text>{actions}</Over>;
     case "unavailable": return <Over title="The editor cannot be entered here yet"><Text quiet>This server hands out no codes for workspaces. The workspace itself runs, and everything else works.</Text>{actions}</Over>;
     case "failed": return <Over title={`${name} could not be opened`}><ProblemView error={entry.error} again={again} /></Over>;

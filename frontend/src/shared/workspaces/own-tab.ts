@@ -2,9 +2,15 @@ import { connect } from "@/shared/api/awaited";
 import { asProblem } from "@/shared/api/problem";
 import { say } from "@/shared/lib/announce";
 
+/** How often the tab is told that this page is still there, in milliseconds. */
+const HERE = 2_000;
+
 /**
  * Opens a workspace's page in a tab of its own, for browsers that keep no cookie for a page within a page, and hands it
  * a one-time code whenever it asks, as long as this page is open. `origin` is the workspace's own; nobody else is answered.
+ *
+ * The tab gives up its hold of this page as it begins, so that nothing that runs in a workspace can lead this page
+ * elsewhere; whenever it comes back to the door it knows us by what we say.
  */
 export function openAlone(workspace: string, origin: string): void {
   const tab = window.open(`${origin}/coditect/enter`, "_blank");
@@ -13,7 +19,6 @@ export function openAlone(workspace: string, origin: string): void {
     return;
   }
   const onMessage = (event: MessageEvent<{ type?: unknown } | null>) => {
-    if (tab.closed) { removeEventListener("message", onMessage); return; }
     if (event.origin !== origin || event.source !== tab || event.data?.type !== "coditect:ready") return;
     connect(workspace).then(
       (made) => {
@@ -24,4 +29,9 @@ export function openAlone(workspace: string, origin: string): void {
     );
   };
   addEventListener("message", onMessage);
+  const here = setInterval(() => {
+    if (!tab.closed) { tab.postMessage({ type: "coditect:here" }, origin); return; }
+    clearInterval(here);
+    removeEventListener("message", onMessage);
+  }, HERE);
 }
