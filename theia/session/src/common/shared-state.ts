@@ -36,7 +36,8 @@ export class SharedState {
 
     /** What a key holds: what this tab wants, or else what it knows; null for nothing. */
     get(key: string): Json {
-        return this.wishes.get(key)?.value ?? this.known.get(key)?.value ?? null;
+        const wish = this.wishes.get(key);
+        return wish ? wish.value : this.known.get(key)?.value ?? null;
     }
 
     /** Whether everything that this tab wanted is kept. */
