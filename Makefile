@@ -11,13 +11,19 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run theia theia-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Starts the product on $(LISTEN) with its data in $(DATA).
 	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN)
+
+theia: ## Builds the IDE into the cache; `make run` then has it.
+	scripts/theia
+
+theia-test: ## The tests of the IDE's extension, its image's programs and its licences.
+	scripts/theia --test
 
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
