@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { putSample } from './sample.mjs';
 
 /** What the backend reads from the environment, unless somebody has set it. */
-export function settings(here, home) {
+export function settings(here, home, folder) {
   return {
     HOME: home,
     // One label deep beside the workspace's own name: one wildcard certificate covers both, and the workspace's cookie
@@ -16,6 +16,8 @@ export function settings(here, home) {
     THEIA_MINI_BROWSER_HOST_PATTERN: 'w-{{uuid}}-{{hostname}}',
     THEIA_DEFAULT_PLUGINS: `local-dir:${pathToFileURL(path.join(here, 'plugins')).pathname}`,
     SHELL: '/bin/bash',
+    // What is trusted without a question, and what the sample project goes into.
+    ...(folder !== undefined && { CODITECT_FOLDER: folder }),
   };
 }
 
@@ -31,7 +33,7 @@ async function main() {
   const home = process.env.HOME || path.join(folder ?? process.cwd(), '.home');
   // Keys and what the person has not saved lie there: for nobody else.
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  for (const [name, value] of Object.entries(settings(here, home))) {
+  for (const [name, value] of Object.entries(settings(here, home, folder))) {
     process.env[name] ||= value;
   }
   if (folder !== undefined) {
