@@ -14,7 +14,7 @@ export function settings(here, home, folder) {
     // is never sent there. The gateway knows hosts of this form.
     THEIA_WEBVIEW_EXTERNAL_ENDPOINT: 'w-{{uuid}}-{{hostname}}',
     THEIA_MINI_BROWSER_HOST_PATTERN: 'w-{{uuid}}-{{hostname}}',
-    THEIA_DEFAULT_PLUGINS: `local-dir:${pathToFileURL(path.join(here, 'plugins')).pathname}`,
+    THEIA_DEFAULT_PLUGINS: `local-dir:${path.join(here, 'plugins')}`,
     SHELL: '/bin/bash',
     // What is trusted without a question, and what the sample project goes into.
     ...(folder !== undefined && { CODITECT_FOLDER: folder }),
@@ -32,6 +32,7 @@ async function main() {
   const folder = folderOf(process.argv.slice(2));
   const home = process.env.HOME || path.join(folder ?? process.cwd(), '.home');
   // Keys and what the person has not saved lie there: for nobody else.
+  mkdirSync(path.dirname(home), { recursive: true });
   mkdirSync(home, { recursive: true, mode: 0o700 });
   for (const [name, value] of Object.entries(settings(here, home, folder))) {
     process.env[name] ||= value;
