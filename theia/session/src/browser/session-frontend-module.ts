@@ -1,15 +1,19 @@
-import { ShellLayoutRestorer } from '@theia/core/lib/browser';
+import { ShellLayoutRestorer, WidgetFactory } from '@theia/core/lib/browser';
 import { FrontendApplicationContribution } from '@theia/core/lib/browser/frontend-application-contribution';
 import { ServiceConnectionProvider } from '@theia/core/lib/browser/messaging/service-connection-provider';
+import { TabBarToolbarContribution } from '@theia/core/lib/browser/shell/tab-bar-toolbar';
+import { CommandContribution, MenuContribution } from '@theia/core/lib/common';
 import { ContainerModule } from '@theia/core/shared/inversify';
 import { WorkspaceTrustService } from '@theia/workspace/lib/browser/workspace-trust-service';
 import { UNSAVED_PATH, UnsavedServer } from '../common/unsaved';
 import { SharedLayout } from './layout';
+import { MarkdownPreview, MarkdownPreviewContribution, previewFactory } from './markdown-preview';
 import { Session } from './session';
 import { Stopping } from './stopping';
 import { Themes } from './theme';
 import { OwnWorkspaceTrust } from './trust';
 import { UnsavedText } from './unsaved-text';
+import '../../src/browser/style/preview.css';
 
 export default new ContainerModule((bind, _unbind, _isBound, rebind) => {
     for (const contribution of [Session, Themes, UnsavedText, SharedLayout, Stopping]) {
@@ -19,6 +23,12 @@ export default new ContainerModule((bind, _unbind, _isBound, rebind) => {
     bind(UnsavedServer).toDynamicValue(({ container }) =>
         ServiceConnectionProvider.createProxy<UnsavedServer>(container, UNSAVED_PATH)).inSingletonScope();
     rebind(ShellLayoutRestorer).toService(SharedLayout);
+    bind(MarkdownPreview).toSelf();
+    bind(WidgetFactory).toDynamicValue(({ container }) => previewFactory(() => container.get(MarkdownPreview))).inSingletonScope();
+    bind(MarkdownPreviewContribution).toSelf().inSingletonScope();
+    for (const kind of [CommandContribution, MenuContribution, TabBarToolbarContribution]) {
+        bind(kind).toService(MarkdownPreviewContribution);
+    }
     bind(OwnWorkspaceTrust).toSelf().inSingletonScope();
     rebind(WorkspaceTrustService).toService(OwnWorkspaceTrust);
 });
