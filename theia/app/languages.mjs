@@ -3,7 +3,6 @@
 // grammars are, collected from their projects by `tm-grammars`.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import path from 'node:path';
 
 const require = createRequire(import.meta.url);
 const c = { lineComment: '//', blockComment: ['/*', '*/'] };
@@ -54,7 +53,6 @@ const LICENCES = new Set(['MIT', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '
 
 /** The extension's files by name. */
 export async function languages() {
-  const folder = path.join(path.dirname(require.resolve('tm-grammars/package.json')), 'grammars');
   const { grammars: all } = await import('tm-grammars');
   const about = new Map(all.map(grammar => [grammar.name, grammar]));
   const files = {};
@@ -97,7 +95,7 @@ export async function languages() {
     if (!grammar || !LICENCES.has(grammar.license)) {
       throw new Error(`the grammar ${name} ${grammar ? `has the licence ${grammar.license}: look whether it may be shipped` : 'is not in tm-grammars'}`);
     }
-    const text = await readFile(path.join(folder, `${name}.json`), 'utf8');
+    const text = await readFile(require.resolve(`tm-grammars/grammars/${name}.json`), 'utf8');
     const { scopeName } = JSON.parse(text);
     files[`syntaxes/${name}.json`] = text;
     const language = TABLE.find(([, of]) => of === name)?.[0];

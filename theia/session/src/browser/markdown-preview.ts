@@ -31,7 +31,7 @@ export class MarkdownPreview extends BaseWidget implements Navigatable {
     protected timer: ReturnType<typeof setTimeout> | undefined;
 
     /** Follows a file. */
-    async show(uri: URI): Promise<void> {
+    async showFile(uri: URI): Promise<void> {
         this.uri = uri;
         this.id = `${PREVIEW}:${uri}`;
         this.title.label = nls.localize('coditect/markdown/title', 'Preview {0}', uri.path.base);
@@ -141,7 +141,7 @@ export function previewFactory(make: () => MarkdownPreview): WidgetFactory {
         id: PREVIEW,
         createWidget: async (uri: string) => {
             const preview = make();
-            await preview.show(new URI(uri));
+            await preview.showFile(new URI(uri));
             return preview;
         }
     };

@@ -85,6 +85,7 @@ export class UnsavedText implements FrontendApplicationContribution {
         model.onDidChangeContent(() => this.later(model));
         model.onDirtyChanged(() => model.dirty ? this.later(model) : this.forget(model.uri));
         model.onDispose(() => this.forget(model.uri));
+        this.later(model);
     }
 
     protected later(model: MonacoEditorModel): void {

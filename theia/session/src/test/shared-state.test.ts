@@ -16,8 +16,13 @@ class Hub {
             return;
         }
         const version = here.version + 1;
-        this.values.set(key, { version, value });
+        this.set(tab, { key, version, value });
         tab.state.hear({ type: 'kept', key, version });
+    }
+
+    /** Holds a value, and tells all but the tab that it comes from. */
+    set(tab: Tab, { key, version, value }: SharedEntry): void {
+        this.values.set(key, { version, value });
         for (const other of this.tabs) {
             if (other !== tab && other.joined) {
                 other.state.hear({ type: 'changed', key, version, value });
@@ -63,7 +68,7 @@ class Tab {
         for (const { key, base, value } of this.said.splice(0)) {
             const here = this.hub.values.get(key);
             if (arrived && base === (here?.version ?? 0)) {
-                this.hub.values.set(key, { version: base + 1, value });
+                this.hub.set(this, { key, version: base + 1, value });
             }
         }
     }
