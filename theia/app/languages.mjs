@@ -23,8 +23,9 @@ const TABLE = [
   ['less', 'less', ['Less'], ['.less'], c],
   ['markdown', 'markdown', ['Markdown'], ['.md', '.markdown'], markup],
   ['xml', 'xml', ['XML'], ['.xml', '.svg', '.xsd', '.xslt'], markup],
-  ['yaml', 'yaml', ['YAML'], ['.yaml', '.yml'], hash],
-  ['toml', 'toml', ['TOML'], ['.toml', 'Cargo.lock'], hash],
+  // Grammars of these two are to be had without a stated licence only: no colours.
+  ['yaml', undefined, ['YAML'], ['.yaml', '.yml'], hash],
+  ['toml', undefined, ['TOML'], ['.toml', 'Cargo.lock'], hash],
   ['ini', 'ini', ['Ini'], ['.ini', '.cfg', '.conf', '.editorconfig'], { lineComment: ';' }],
   ['python', 'python', ['Python'], ['.py', '.pyi'], hash],
   ['rust', 'rust', ['Rust'], ['.rs'], c],
@@ -67,11 +68,14 @@ export async function languages() {
     contributes: { languages: [], grammars: [] },
   };
   const notices = ['The grammars in this folder come from these projects, by way of tm-grammars:', ''];
-  const needed = new Set(TABLE.map(([, grammar]) => grammar));
-  // A grammar refers to others that are embedded in it; those that nobody lists come along without a language.
+  const needed = new Set(TABLE.map(([, grammar]) => grammar).filter(Boolean));
+  // A grammar refers to others that are embedded in it; those that nobody lists come along without a language, if they
+  // may be shipped. Markdown embeds every language there is: those of the table must do.
   for (const name of needed) {
-    for (const embedded of about.get(name)?.embedded ?? []) {
-      needed.add(embedded);
+    for (const embedded of name === 'markdown' ? [] : about.get(name)?.embedded ?? []) {
+      if (LICENCES.has(about.get(embedded)?.license)) {
+        needed.add(embedded);
+      }
     }
   }
   for (const [id, , aliases, names, comments] of TABLE) {
