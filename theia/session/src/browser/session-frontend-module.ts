@@ -6,6 +6,7 @@ import { CommandContribution, MenuContribution } from '@theia/core/lib/common';
 import { ContainerModule } from '@theia/core/shared/inversify';
 import { WorkspaceTrustService } from '@theia/workspace/lib/browser/workspace-trust-service';
 import { UNSAVED_PATH, UnsavedServer } from '../common/unsaved';
+import { FirstLook } from './first-look';
 import { SharedLayout } from './layout';
 import { MarkdownPreview, MarkdownPreviewContribution, previewFactory } from './markdown-preview';
 import { Session } from './session';
@@ -16,7 +17,7 @@ import { UnsavedText } from './unsaved-text';
 import '../../src/browser/style/preview.css';
 
 export default new ContainerModule((bind, _unbind, _isBound, rebind) => {
-    for (const contribution of [Session, Themes, UnsavedText, SharedLayout, Stopping]) {
+    for (const contribution of [Session, Themes, UnsavedText, SharedLayout, FirstLook, Stopping]) {
         bind<FrontendApplicationContribution>(contribution as never).toSelf().inSingletonScope();
         bind(FrontendApplicationContribution).toService(contribution);
     }
