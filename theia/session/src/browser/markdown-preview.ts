@@ -126,7 +126,7 @@ export class MarkdownPreviewContribution implements CommandContribution, MenuCon
     }
 
     registerToolbarItems(toolbar: TabBarToolbarRegistry): void {
-        toolbar.registerItem({ id: OPEN.id, command: OPEN.id, tooltip: OPEN.label });
+        toolbar.registerItem({ id: OPEN.id, command: OPEN.id, tooltip: OPEN.label, isVisible: widget => !!markdownOf(widget) });
     }
 }
 
