@@ -25,20 +25,23 @@ theia: ## Builds the IDE into the cache; `make run` then has it.
 theia-test: ## The tests of the IDE's extension, its image's programs and its licences.
 	scripts/theia --test
 
+# After the tests their own build is gone on with (`--tests`): one of other targets has other features of the libraries,
+# and nearly everything would be compiled once more.
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
-	$(MAKE) --no-print-directory e2e
+	$(MAKE) --no-print-directory e2e E2E_TARGETS='--bins --tests'
 
+E2E_TARGETS ?= --bins
 e2e: tools ## The product on a real control plane: the quick scenarios; ONLY=name runs some.
 	scripts/e2e-stack
-	cargo build --quiet --package coditect --package coditect-e2e --bins
-	cargo run --quiet --package coditect-e2e -- $(ONLY)
+	cargo build --quiet --workspace $(E2E_TARGETS)
+	$(CARGO_TARGET_DIR)/debug/coditect-e2e $(ONLY)
 
 # Figures are those of an optimised program; the profile is that of `make bench`.
 e2e-full: tools ## The same with the long scenarios, and at full size.
 	scripts/e2e-stack
-	cargo build --quiet --package coditect --bins --profile bench
-	cargo run --quiet --package coditect-e2e -- --full --program $(CARGO_TARGET_DIR)/release/coditect $(ONLY)
+	cargo build --quiet --workspace --bins --profile bench
+	$(CARGO_TARGET_DIR)/release/coditect-e2e --full --program $(CARGO_TARGET_DIR)/release/coditect $(ONLY)
 
 # With what needs FoundationDB's client library, which lints do not link; and what the default build has instead of it.
 lint: tools ## Formatting and lints, warnings denied.

@@ -165,34 +165,28 @@ impl Janitor {
     ) -> Result<u64> {
         let (mut rest, mut count, mut turns, mut silent) = (due, 0, 0, 0);
         while turns < TURNS {
-            let (mut entries, more) = self.page(&rest).await?;
-            let Some(last) = entries.last() else {
-                break;
-            };
-            rest = rest.after(last);
-            entries.retain(|entry| !self.put_off.holds(entry));
+            let (entries, more) = self.next_of(&mut rest).await?;
             if !entries.is_empty() {
                 turns += 1;
-                let alone = match share {
+                let together = match share {
                     Share::Together => {
                         let all = operation(entries.clone());
                         self.registry.apply(RequestId::random(), &all).await.ok()
                     }
                     Share::Alone => None,
                 };
-                match alone {
-                    Some(done) => count += done as u64,
-                    // Which of them it is shows when each has a transaction of its own.
-                    None => {
-                        for entry in entries {
-                            let one = operation(vec![entry.clone()]);
-                            match self.registry.apply(RequestId::random(), &one).await {
-                                Ok(done) => (count, silent) = (count + done as u64, 0),
-                                Err(error) => {
-                                    self.fails(what, entry, error, now, &mut silent)?;
-                                }
-                            }
-                        }
+                // Which of them fails shows when each has a transaction of its own.
+                let alone = if together.is_some() {
+                    Vec::new()
+                } else {
+                    entries
+                };
+                count += together.unwrap_or_default() as u64;
+                for entry in alone {
+                    let one = operation(vec![entry.clone()]);
+                    match self.registry.apply(RequestId::random(), &one).await {
+                        Ok(done) => (count, silent) = (count + done as u64, 0),
+                        Err(error) => self.fails(what, entry, error, now, &mut silent)?,
                     }
                 }
             }
@@ -221,11 +215,16 @@ impl Janitor {
         Ok(())
     }
 
-    /// The keys of a page of a list, and whether there are more behind it.
-    async fn page(&self, range: &KeyRange) -> Result<(Vec<Key>, bool)> {
+    /// The next page of a list without what is put off, and whether there are more behind it; `rest` begins there then.
+    async fn next_of(&self, rest: &mut KeyRange) -> Result<(Vec<Key>, bool)> {
         let mut tx = Tx::new(self.registry.store().begin().await?, Isolation::Snapshot);
-        let (found, more) = tx.scan_raw(range, BATCH).await?;
-        Ok((found.into_iter().map(|(key, _)| key).collect(), more))
+        let (found, more) = tx.scan_raw(rest, BATCH).await?;
+        if let Some((last, _)) = found.last() {
+            *rest = rest.after(last);
+        }
+        let keys = found.into_iter().map(|(key, _)| key);
+        let entries = keys.filter(|key| !self.put_off.holds(key)).collect();
+        Ok((entries, more))
     }
 
     async fn revocations(&self, before: Timestamp, now: Timestamp) -> Result<u64> {
@@ -255,12 +254,7 @@ impl Janitor {
     ) -> Result<u64> {
         let (mut rest, mut count, mut turns, mut silent) = (list, 0, 0, 0);
         loop {
-            let (mut entries, more) = self.page(&rest).await?;
-            let Some(last) = entries.last() else {
-                return Ok(count);
-            };
-            rest = rest.after(last);
-            entries.retain(|entry| !self.put_off.holds(entry));
+            let (entries, more) = self.next_of(&mut rest).await?;
             for entry in entries {
                 let next = operation(entry.clone())?;
                 loop {

@@ -12,11 +12,11 @@ use super::{
     session::end_sessions,
     staying::{first_owner, may_come_back, put_user},
     who,
-    workspace::set_power,
+    workspace::stop_all,
 };
 use crate::{
     keys,
-    record::{Action, Custody, IntentRow, PowerCause, PowerState, Role, User, WorkspacePlace},
+    record::{Action, Custody, PowerCause, PowerState, Role, User},
     registry::Operation,
     tx::{Abort, Tx, trailing_uuid},
 };
@@ -159,21 +159,15 @@ async fn clear_traces(
     end_sessions(tx, tenant, id, None).await?;
     revoke_all(tx, tenant, id).await?;
     clear_history(tx, tenant, id).await?;
-    let place = WorkspacePlace {
-        tenant,
-        user: id,
-        cell: user.cell.clone(),
-    };
     let off = PowerState {
         power: Power::Off,
         since: at,
         cause: PowerCause::HandedOver,
     };
-    let row: Option<IntentRow> = tx.get(&keys::intent(&user.cell, id)).await?;
-    for workspace in row.iter().flat_map(|row| &row.intent.workspaces) {
-        set_power(tx, &place, workspace.id, off.clone()).await?;
+    match tx.get(&keys::intent(&user.cell, id)).await? {
+        Some(row) => stop_all(tx, (tenant, id), &row, &off).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Gives what the account has in its custody in this tenant to the organisation, because the account leaves. What

@@ -4,10 +4,10 @@
 use coditect_core::{AccountId, Standing, TenantId, UserId, WorkspaceId};
 use jiff::Timestamp;
 
-use super::{deletion::off, staying::put_user, who, workspace::set_power};
+use super::{deletion::off, staying::put_user, who, workspace::stop_all};
 use crate::{
     keys,
-    record::{Account, Action, Grace, IntentRow, Mark, User, WorkspacePlace},
+    record::{Account, Action, Grace, IntentRow, Mark, User},
     tx::{Abort, Tx},
 };
 
@@ -120,14 +120,7 @@ async fn set_standing(
         .collect();
     if user.mark.is_some() {
         row.intent.standing = Standing::Marked;
-        let place = WorkspacePlace {
-            tenant,
-            user: id,
-            cell: user.cell.clone(),
-        };
-        for workspace in &touched {
-            set_power(tx, &place, *workspace, off(at)).await?;
-        }
+        stop_all(tx, (tenant, id), &row, &off(at)).await?;
     } else {
         row.intent.standing = Standing::Active;
     }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use coditect_core::{
-    AccountId, CellSummary, Entitlement, Error, Kind, Power, Standing, WorkspaceId, WorkspaceName,
+    AccountId, CellSummary, Entitlement, Error, Kind, Power, Standing, TenantId, UserId,
+    WorkspaceId, WorkspaceName,
 };
 use jiff::Timestamp;
 
@@ -25,7 +26,7 @@ pub struct CreateWorkspace {
     /// Who asks; must be the user's account.
     pub account: AccountId,
     /// Whose it becomes.
-    pub user: coditect_core::UserId,
+    pub user: UserId,
     /// What it is called.
     pub name: WorkspaceName,
     /// What the user's tenant may use.
@@ -250,6 +251,24 @@ pub(super) async fn owned_to_change(
     let user = who::in_tenant(tx, place.tenant, place.user).await?;
     who::refuse_marked(&user)?;
     Ok(place)
+}
+
+/// Turns all workspaces of a user off.
+pub(super) async fn stop_all(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, UserId),
+    row: &IntentRow,
+    off: &PowerState,
+) -> Result<(), Abort> {
+    let place = WorkspacePlace {
+        tenant,
+        user: id,
+        cell: row.intent.cell.clone(),
+    };
+    for workspace in &row.intent.workspaces {
+        set_power(tx, &place, workspace.id, off.clone()).await?;
+    }
+    Ok(())
 }
 
 /// Writes the power wanted, ends the metering of a run that ends, and tells the observer; false if the power

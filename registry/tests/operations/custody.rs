@@ -111,15 +111,7 @@ async fn custody_passes_on_when_its_holder_goes() {
     let bob = join(&world, &ada, "bob@example.com").await;
     let eve = join(&world, &ada, "eve@example.com").await;
     world.done(&remove(&ada, &bob)).await;
-    world
-        .done(&HandOver {
-            by: ada.account,
-            tenant: ada.tenant,
-            user: bob.user,
-            to: Heir::Member(eve.user),
-            at: at(40),
-        })
-        .await;
+    world.done(&over(&ada, &bob, Heir::Member(eve.user))).await;
     world
         .done(&DeleteAccount {
             account: eve.account,

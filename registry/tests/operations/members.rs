@@ -3,8 +3,8 @@
 use coditect_core::{InvitationId, Kind};
 use coditect_registry::{
     operation::{
-        AcceptInvitation, ChangeRole, DeclineInvitation, Invite, MarkAccount, Provisioned,
-        RemoveMember, RestoreAccount, RestoreMember, RevokeInvitation,
+        AcceptInvitation, BuryMissing, ChangeRole, DeclineInvitation, Invite, MarkAccount,
+        Provisioned, RemoveMember, RestoreAccount, RestoreMember, RevokeInvitation,
     },
     record::Role,
 };
@@ -59,6 +59,17 @@ pub(crate) fn remove(by: &Provisioned, user: &Provisioned) -> RemoveMember {
         user: user.user,
         until: at(1_000),
         at: at(30),
+    }
+}
+
+/// Git's history says that the user was deleted on purpose.
+pub(crate) fn missing(user: &Provisioned) -> BuryMissing {
+    BuryMissing {
+        cell: local(),
+        users: vec![user.user],
+        workspaces: Vec::new(),
+        requested: true,
+        at: at(50),
     }
 }
 

@@ -6,16 +6,14 @@ use coditect_core::{Kind, RequestId};
 use coditect_registry::{
     Operation,
     operation::{
-        AppointOwner, BuryMissing, DeleteAccount, HandOver, Heir, MarkAccount, Provisioned,
-        RestoreAccount,
+        AppointOwner, DeleteAccount, HandOver, Heir, MarkAccount, Provisioned, RestoreAccount,
     },
     record::{Action, Role},
     store::faulty::Fault,
 };
 
 use crate::{
-    members::{accept, change, invite, join, remove, role},
-    observer::local,
+    members::{accept, change, invite, join, missing, remove, role},
     support::{World, at},
 };
 
@@ -44,15 +42,7 @@ async fn somebody_succeeds_the_last_owner_whose_time_is_over() {
     let eve = join(&world, &ada, "eve@example.com").await;
     world.done(&change(&ada, &eve, Role::Admin)).await;
     // Git's history says that she was deleted; that cannot be refused.
-    world
-        .done(&BuryMissing {
-            cell: local(),
-            users: vec![ada.user],
-            workspaces: Vec::new(),
-            requested: true,
-            at: at(50),
-        })
-        .await;
+    world.done(&missing(&ada)).await;
     assert_eq!(
         (role(&world, &eve).await, role(&world, &bob).await),
         (Role::Owner, Role::Member)

@@ -4,16 +4,15 @@ use coditect_core::{ApiKeyId, Kind, TenantId, UserId};
 use coditect_registry::{
     keys,
     operation::{
-        BuryMissing, DeleteAccount, DeleteWorkspace, ForgetFile, HandOver, Heir, IssueApiKey,
-        MarkAccount, MarkWorkspace, Provisioned, RenameWorkspace, RestoreAccount, RestoreWorkspace,
+        DeleteAccount, DeleteWorkspace, ForgetFile, HandOver, Heir, IssueApiKey, MarkAccount,
+        MarkWorkspace, Provisioned, RenameWorkspace, RestoreAccount, RestoreWorkspace,
     },
     record::{Action, Mark, Role, encode},
     store::Store,
 };
 
 use crate::{
-    members::{change, join, remove, restore, role},
-    observer::local,
+    members::{change, join, missing, remove, restore, role},
     support::{World, at},
 };
 
@@ -234,15 +233,7 @@ async fn nor_from_being_forgotten_with_the_last_user_there_is() {
     let ada = world.sign_up("ada@example.com").await;
     let eve = world.sign_up("eve@example.com").await;
     lead_astray(&world, &ada, &eve).await;
-    world
-        .done(&BuryMissing {
-            cell: local(),
-            users: vec![ada.user],
-            workspaces: Vec::new(),
-            requested: true,
-            at: at(50),
-        })
-        .await;
+    world.done(&missing(&ada)).await;
     let mut view = world.view().await;
     assert!(view.account(ada.account).await.unwrap().is_none());
     assert!(view.user(eve.user).await.unwrap().is_some());

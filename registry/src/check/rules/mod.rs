@@ -9,12 +9,13 @@ mod upkeep;
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use coditect_core::TenantId;
+use uuid::Uuid;
 
 use super::Problem;
 use crate::{
     keys::{self, KeyPart, ParsedKey},
     keyspace::readable,
-    record::{Record, decode, encode, inspect},
+    record::{Grace, Mark, Record, decode, encode, inspect},
     store::{Key, StoreError, Value},
     tx::Tx,
 };
@@ -338,6 +339,24 @@ impl At<'_, '_> {
     ) -> Result<(), StoreError> {
         let fix = Fix::Put(other.clone(), encode(record)?);
         self.add(Problem::Missing, other, why, fix);
+        Ok(())
+    }
+
+    /// What is marked for deletion is on the list by which its grace period ends.
+    async fn graced(
+        &mut self,
+        mark: Option<&Mark>,
+        id: Uuid,
+        due: &Grace,
+        why: &'static str,
+    ) -> Result<(), StoreError> {
+        let Some(mark) = mark else {
+            return Ok(());
+        };
+        let key = keys::grace(mark.until, id);
+        if self.get::<Grace>(&key).await?.is_none() {
+            self.missing(key, due, why)?;
+        }
         Ok(())
     }
 

@@ -30,17 +30,13 @@ pub(super) async fn account(at: &mut At<'_, '_>) -> Result<(), StoreError> {
             "its address leads nowhere: its person cannot sign in",
         )?,
     }
-    if let Some(mark) = &account.mark {
-        let key = keys::grace(mark.until, id.as_uuid());
-        if at.get::<Grace>(&key).await?.is_none() {
-            at.missing(
-                key,
-                &Grace::Account { account: id },
-                "the account is marked for deletion, and nothing ends the grace period",
-            )?;
-        }
-    }
-    Ok(())
+    at.graced(
+        account.mark.as_ref(),
+        id.as_uuid(),
+        &Grace::Account { account: id },
+        "the account is marked for deletion, and nothing ends the grace period",
+    )
+    .await
 }
 
 pub(super) async fn email(at: &mut At<'_, '_>) -> Result<(), StoreError> {

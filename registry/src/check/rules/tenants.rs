@@ -71,17 +71,13 @@ pub(super) async fn user(at: &mut At<'_, '_>) -> Result<(), StoreError> {
             FROM_GIT,
         );
     }
-    if let Some(mark) = &user.mark {
-        let key = keys::grace(mark.until, id.as_uuid());
-        if at.get::<Grace>(&key).await?.is_none() {
-            at.missing(
-                key,
-                &Grace::User { user: id },
-                "the user is marked for deletion, and nothing ends the grace period",
-            )?;
-        }
-    }
-    Ok(())
+    at.graced(
+        user.mark.as_ref(),
+        id.as_uuid(),
+        &Grace::User { user: id },
+        "the user is marked for deletion, and nothing ends the grace period",
+    )
+    .await
 }
 
 /// How the account knows of the user: as itself, or as somebody who left.
@@ -166,16 +162,13 @@ pub(super) async fn workspace(at: &mut At<'_, '_>) -> Result<(), StoreError> {
         WorkspaceId::from_bytes(id),
     );
     let record = at.record::<Workspace>()?;
-    if let Some(mark) = &record.mark {
-        let key = keys::grace(mark.until, id.as_uuid());
-        if at.get::<Grace>(&key).await?.is_none() {
-            at.missing(
-                key,
-                &Grace::Workspace { workspace: id },
-                "the workspace is marked for deletion, and nothing ends the grace period",
-            )?;
-        }
-    }
+    at.graced(
+        record.mark.as_ref(),
+        id.as_uuid(),
+        &Grace::Workspace { workspace: id },
+        "the workspace is marked for deletion, and nothing ends the grace period",
+    )
+    .await?;
     let Some(owner) = at.get::<UserPlace>(&keys::user_place(user)).await? else {
         at.by_hand(
             Problem::Dangling,
