@@ -11,13 +11,22 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run theia theia-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run frontend frontend-check frontend-test theia theia-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Starts the product on $(LISTEN) with its data in $(DATA).
 	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN)
+
+frontend: ## Builds the web app into the cache.
+	scripts/frontend
+
+frontend-check: ## Types, lints, tests and size of the web app, without a browser.
+	scripts/frontend --check
+
+frontend-test: ## Types, lints, tests, size and every page of the web app, in a real browser too.
+	scripts/frontend --test
 
 theia: ## Builds the IDE into the cache; `make run` then has it.
 	scripts/theia
@@ -29,6 +38,7 @@ theia-test: ## The tests of the IDE's extension, its image's programs and its li
 # and nearly everything would be compiled once more.
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
+	$(MAKE) --no-print-directory frontend-check
 	$(MAKE) --no-print-directory e2e E2E_TARGETS='--bins --tests'
 
 E2E_TARGETS ?= --bins
@@ -56,8 +66,10 @@ manifests: tools ## The golden manifests, by a validator that is not ours.
 	$(CACHE)/manifests/bin/python -m unittest -q tests/manifests/test_validate.py
 	scripts/validate-manifests tests/golden/*/expected $(filter-out %/kustomization.yaml,$(wildcard deploy/*/*.yaml))
 
+# The sidecar is measured as it is delivered: its size and what a request costs are those of the whole optimisation.
 bench: tools ## Measures against peers in one run; prints tables.
 	cargo bench --bench spine --bench registry
+	cargo bench --profile release --package coditect-sidecar --bench sidecar
 
 fmt: ## Formats the code.
 	cargo fmt --all
@@ -68,8 +80,9 @@ golden: ## Writes the golden manifests anew; review the difference.
 openapi: ## Writes the OpenAPI snapshot anew; review the difference.
 	UPDATE_OPENAPI=1 cargo test -p coditect-api
 
-schemas: ## Writes the policy's JSON Schemas anew.
+schemas: ## Writes the JSON Schemas of the policy and of the socket anew.
 	UPDATE_SCHEMAS=1 cargo test -p coditect-renderer --test policy_errors schemas
+	UPDATE_SCHEMAS=1 cargo test -p coditect-sidecar --test gateway schema
 
 tools: ## Installs what tests and benchmarks need beside the compilers.
 	@scripts/tools

@@ -90,6 +90,11 @@ impl Data {
         self.folder.join("volumes")
     }
 
+    /// The folder of what the local runtime publishes of the keys that sign its pods' tokens.
+    pub(crate) fn cell_keys(&self) -> PathBuf {
+        self.folder.join("cell-keys")
+    }
+
     /// The folder of the signing keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.folder.join("keys")

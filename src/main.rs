@@ -11,6 +11,7 @@ mod observability;
 mod output;
 mod policy;
 mod progress;
+mod reading;
 mod sample;
 mod serving;
 mod stop;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// For each crate: the rooms it may use, and the crates it must never use, not even through others.
-const TABLE: [(&str, &[&str], &[&str]); 8] = [
+const TABLE: [(&str, &[&str], &[&str]); 9] = [
     ("coditect-core", &[], &["tokio", "kube", "git2", "axum"]),
     (
         "coditect-registry",
@@ -30,6 +30,19 @@ const TABLE: [(&str, &[&str], &[&str]); 8] = [
         "coditect-api",
         &["coditect-core", "coditect-registry"],
         &["git2", "kube", "k8s-openapi"],
+    ),
+    // Small, and without anything that could reach past its own pod.
+    (
+        "coditect-sidecar",
+        &["coditect-core"],
+        &[
+            "axum",
+            "git2",
+            "kube",
+            "k8s-openapi",
+            "redb",
+            "foundationdb",
+        ],
     ),
     (
         "coditect",

@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::Command, time::Duration};
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use support::{Api, Person, Process, World};
+use support::{Api, Person, Process, Tab, World};
 use tokio::time::{sleep, timeout};
 
 /// Longest time to wait for something that must happen; reached only when it does not.
@@ -83,10 +83,15 @@ async fn text(request: RequestBuilder) -> (StatusCode, String) {
     (answer.status(), answer.text().await.unwrap())
 }
 
-async fn write(api: &Api, shown: &Value, name: &str, content: &str) {
-    let request = visit(api, shown, Method::POST, "/files");
+/// A tab on the person's workspace.
+async fn tab(api: &Api, person: &Person) -> Tab {
+    Tab::open(person, &api.url).await
+}
+
+async fn write(tab: &Tab, name: &str, content: &str) {
     let written = format!("name={name}&content={content}");
-    let request = request
+    let request = tab
+        .request(Method::POST, "/files")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(written);
     // The answer leads to the list of files.
@@ -97,8 +102,8 @@ async fn write(api: &Api, shown: &Value, name: &str, content: &str) {
     );
 }
 
-async fn read(api: &Api, shown: &Value, name: &str) -> String {
-    let (status, page) = text(visit(api, shown, Method::GET, &format!("/files/{name}"))).await;
+async fn read(tab: &Tab, name: &str) -> String {
+    let (status, page) = text(tab.request(Method::GET, &format!("/files/{name}"))).await;
     assert_eq!(status, StatusCode::OK, "{page}");
     page
 }
@@ -128,7 +133,7 @@ fn processes(world: &World) -> Vec<u32> {
             continue;
         };
         let line = String::from_utf8_lossy(&line).into_owned();
-        if line.contains("workspace-stand-in") && line.contains(folder.to_str().unwrap()) {
+        if line.contains("workspace-pod") && line.contains(folder.to_str().unwrap()) {
             found.push(id);
         }
     }
@@ -158,15 +163,16 @@ async fn a_workspace_comes_up_sleeps_and_wakes_with_its_files() {
         steps,
         ["requested", "committed", "synced", "starting", "ready"]
     );
+    // Whoever comes by the address alone is led to the page that lets people in.
     let (status, page) = text(visit(&api, &shown, Method::GET, "/")).await;
     assert_eq!(status, StatusCode::OK);
+    assert!(!page.contains("No files yet"), "{page}");
+    let inside = tab(&api, &ada).await;
+    let (status, page) = text(inside.request(Method::GET, "/")).await;
+    assert_eq!(status, StatusCode::OK);
     assert!(page.contains("No files yet"), "{page}");
-    write(&api, &shown, "notes.txt", "the+first+line").await;
-    assert!(
-        read(&api, &shown, "notes.txt")
-            .await
-            .contains("the first line")
-    );
+    write(&inside, "notes.txt", "the+first+line").await;
+    assert!(read(&inside, "notes.txt").await.contains("the first line"));
     let file = volume(&world, &ada).join("notes.txt");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "the first line");
     // Another host's requests are the API's as ever.
@@ -199,11 +205,8 @@ async fn a_workspace_comes_up_sleeps_and_wakes_with_its_files() {
         steps[0]["phase"], "starting",
         "a road of its own: {shown:#}"
     );
-    assert!(
-        read(&api, &shown, "notes.txt")
-            .await
-            .contains("the first line")
-    );
+    let inside = tab(&api, &ada).await;
+    assert!(read(&inside, "notes.txt").await.contains("the first line"));
     dev.stop();
     until_none_runs(&world).await;
 }
@@ -213,21 +216,20 @@ async fn kill_9_leaves_no_child_and_the_next_start_brings_the_workspace_up_again
     let world = World::new();
     let (dev, api) = start(&world);
     let ada = api.sign_up("ada@example.com", "Ada").await.unwrap();
-    let shown = in_phase(&ada, "ready").await;
-    write(&api, &shown, "notes.txt", "kept").await;
+    in_phase(&ada, "ready").await;
+    write(&tab(&api, &ada).await, "notes.txt", "kept").await;
     assert_eq!(processes(&world).len(), 1);
     dev.kill();
     until_none_runs(&world).await;
 
     let (dev, api) = start(&world);
     let ada = ada.at(&api).await;
-    let shown = until("the page of the process that runs now", async || {
-        let shown = workspace(&ada).await;
-        let (status, page) = text(visit(&api, &shown, Method::GET, "/")).await;
-        (status == StatusCode::OK && page.contains("notes.txt")).then_some(shown)
+    until("the workspace is found again", async || {
+        (workspace(&ada).await["phase"] == "ready").then_some(())
     })
     .await;
-    assert!(read(&api, &shown, "notes.txt").await.contains("kept"));
+    let inside = tab(&api, &ada).await;
+    assert!(read(&inside, "notes.txt").await.contains("kept"));
     in_phase(&ada, "ready").await;
     // A suspended one is not started by a restart.
     act(&ada, "stop").await;
@@ -283,8 +285,8 @@ async fn deletion_removes_the_volume_and_nobody_elses() {
     let ada = api.sign_up("ada@example.com", "Ada").await.unwrap();
     let eve = api.sign_up("eve@example.com", "Eve").await.unwrap();
     for person in [&ada, &eve] {
-        let shown = in_phase(person, "ready").await;
-        write(&api, &shown, "notes.txt", "kept").await;
+        in_phase(person, "ready").await;
+        write(&tab(&api, person).await, "notes.txt", "kept").await;
     }
     // Marked: the pod goes, the files stay.
     let path = format!("/api/v5/workspaces/{}", ada.workspace);
@@ -305,8 +307,9 @@ async fn deletion_removes_the_volume_and_nobody_elses() {
         (!volume(&world, &ada).exists()).then_some(())
     })
     .await;
-    let shown = in_phase(&eve, "ready").await;
-    assert!(read(&api, &shown, "notes.txt").await.contains("kept"));
+    in_phase(&eve, "ready").await;
+    let inside = tab(&api, &eve).await;
+    assert!(read(&inside, "notes.txt").await.contains("kept"));
     world.assert_verified();
 
     // A person who leaves takes everything along.

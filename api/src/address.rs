@@ -1,20 +1,53 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use axum::{
-    extract::{ConnectInfo, Request},
-    http::HeaderMap,
+    extract::{ConnectInfo, FromRequestParts, Request},
+    http::{Extensions, HeaderMap, header, request::Parts},
 };
+
+use crate::state::ApiState;
 
 /// The client's address: the connection's, or the one that the outermost of our own proxies saw.
 pub(crate) fn client_address(request: &Request, trusted_hops: usize) -> IpAddr {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    address(request.extensions(), request.headers(), trusted_hops)
+}
+
+/// Where a sign-in comes from: the client's address, and what the browser calls itself.
+pub(crate) struct CameFrom {
+    pub(crate) address: IpAddr,
+    pub(crate) agent: Option<String>,
+}
+
+impl FromRequestParts<ApiState> for CameFrom {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Infallible> {
+        let agent = parts.headers.get(header::USER_AGENT);
+        Ok(Self {
+            address: address(
+                &parts.extensions,
+                &parts.headers,
+                state.config.trusted_proxy_hops,
+            ),
+            agent: agent
+                .and_then(|agent| agent.to_str().ok())
+                .map(str::to_owned),
+        })
+    }
+}
+
+fn address(extensions: &Extensions, headers: &HeaderMap, trusted_hops: usize) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     // Without a connection (a test that calls the router) everybody counts as one.
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
         address.ip()
     });
-    forwarded(request.headers(), trusted_hops).unwrap_or(peer)
+    forwarded(headers, trusted_hops).unwrap_or(peer)
 }
 
 /// Each proxy appends the address it was called from, so only the last `trusted_hops` entries are to be

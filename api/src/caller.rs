@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderValue, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -12,7 +12,7 @@ use coditect_registry::View;
 use crate::{
     address::client_address,
     problem::Problem,
-    rate::{Allowance, Caller, Limiter},
+    rate::{Allowance, Caller, Limiter, Limits},
     state::ApiState,
     token::Claims,
 };
@@ -79,12 +79,8 @@ pub(crate) async fn require_login(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match authenticate(
-        &state,
-        request.headers().get(header::AUTHORIZATION).cloned(),
-    )
-    .await
-    {
+    let token = bearer(request.headers());
+    let caller = match authenticate(&state, token).await {
         Ok(caller) => caller,
         Err(error) => return Problem::from(error).into_response(),
     };
@@ -93,26 +89,27 @@ pub(crate) async fn require_login(
     limited(limit, &caller.account, next.run(request)).await
 }
 
-async fn authenticate(state: &ApiState, header: Option<HeaderValue>) -> Result<SignedIn> {
-    let missing = || {
+async fn authenticate(state: &ApiState, token: Option<String>) -> Result<SignedIn> {
+    let token = token.ok_or_else(|| {
         Error::new(
             Kind::Unauthenticated,
             "an access token is needed: sign in, then send it as Authorization: Bearer …",
         )
-    };
-    let header = header
-        .as_ref()
-        .and_then(|value| value.to_str().ok())
-        .ok_or_else(missing)?;
-    let (scheme, token) = header.split_once(' ').ok_or_else(missing)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(missing());
-    }
-    let caller = SignedIn::of(&state.tokens.verify(token.trim(), state.now())?);
+    })?;
+    let caller = SignedIn::of(&state.tokens.verify(&token, state.now())?);
     caller
         .still(state, &mut state.registry.view().await?)
         .await?;
     Ok(caller)
+}
+
+/// The bearer token of a request (RFC 6750 section 2.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
 }
 
 /// Lets a client address through within the rate of requests that need no sign-in.
@@ -121,13 +118,16 @@ pub(crate) async fn limit_address(
     request: Request,
     next: Next,
 ) -> Response {
-    let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
-    limited(
-        state.limits.as_ref().map(|limits| &limits.address),
-        &key,
-        next.run(request),
-    )
-    .await
+    by_address(&state, request, next, |limits| &limits.address).await
+}
+
+/// Lets a client address through within the rate of exchanges of pods' tokens.
+pub(crate) async fn limit_pods(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    by_address(&state, request, next, |limits| &limits.pods).await
 }
 
 /// Lets a client address through within the rate of requests that check a password.
@@ -136,16 +136,20 @@ pub(crate) async fn limit_credentials(
     request: Request,
     next: Next,
 ) -> Response {
-    let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
-    limited(
-        state.limits.as_ref().map(|limits| &limits.credentials),
-        &key,
-        next.run(request),
-    )
-    .await
+    by_address(&state, request, next, |limits| &limits.credentials).await
 }
 
-async fn limited<K: std::hash::Hash + Eq + Clone>(
+async fn by_address(
+    state: &ApiState,
+    request: Request,
+    next: Next,
+    limit: impl Fn(&Limits) -> &Limiter<Caller>,
+) -> Response {
+    let key = Caller::from_address(client_address(&request, state.config.trusted_proxy_hops));
+    limited(state.limits.as_ref().map(limit), &key, next.run(request)).await
+}
+
+pub(crate) async fn limited<K: std::hash::Hash + Eq + Clone>(
     limit: Option<&Limiter<K>>,
     key: &K,
     rest: impl Future<Output = Response>,

@@ -1,6 +1,6 @@
 //! What an operator decides about the API. The command line fills it; nothing here reads the environment.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use axum::http::Uri;
 use coditect_core::{Error, Result};
@@ -17,6 +17,13 @@ pub struct ApiConfig {
     /// Other origins whose pages may call the API with credentials, each exactly as a browser sends it
     /// (`https://app.example.com`, no path).
     pub origins: Vec<String>,
+    /// Origin of the web app, whose pages alone may frame a workspace and hand it codes; none: that of the public URL.
+    pub web_app: Option<String>,
+    /// Folder of the built web app, to be served at this address; none: a small page in its place.
+    pub web_app_folder: Option<PathBuf>,
+    /// Folder of the keys with which the cells' clusters sign the tokens of pods: `<cell>/openid-configuration.json` and
+    /// `<cell>/jwks.json`, as each cluster publishes them. None: no gateway is known here.
+    pub cell_keys: Option<PathBuf>,
     /// Whether a new person must prove that the e-mail address is theirs. `None` is for development alone.
     pub verification: Verification,
     /// Whether anybody may sign up now.
@@ -57,6 +64,9 @@ impl ApiConfig {
             public_url: public_url.into(),
             workspace_url_template: "https://{host}".to_owned(),
             origins: Vec::new(),
+            web_app: None,
+            web_app_folder: None,
+            cell_keys: None,
             verification: Verification::Email,
             sign_up: SignUp::Open,
             plan_changes: PlanChanges::Billing,
@@ -74,6 +84,17 @@ impl ApiConfig {
         }
     }
 
+    /// The web app's origin.
+    ///
+    /// # Errors
+    /// `Invalid` naming the setting if it is no origin.
+    pub(crate) fn web_app_origin(&self) -> Result<String> {
+        match &self.web_app {
+            Some(text) => origin("web_app", text),
+            None => origin("public_url", &self.public_url),
+        }
+    }
+
     /// Every origin that may use the refresh cookie: the public URL's own and the configured ones.
     ///
     /// # Errors
@@ -86,7 +107,7 @@ impl ApiConfig {
 }
 
 /// The origin `text` spells, as browsers write it: lower case, the scheme's own port left out.
-fn origin(field: &str, text: &str) -> Result<String> {
+pub(crate) fn origin(field: &str, text: &str) -> Result<String> {
     let bad = || {
         Error::invalid(
             field,
@@ -152,6 +173,10 @@ pub struct Rates {
     /// Requests for workspaces' hosts that no pod answers, by client address: a bucket of their own, so that
     /// tabs that reconnect keep nobody from signing in.
     pub wake: Rate,
+    /// Exchanges of pods' tokens, by client address: all pods of a cell may come from one.
+    pub pods: Rate,
+    /// Requests of gateways, by workspace.
+    pub gateway: Rate,
 }
 
 impl Default for Rates {
@@ -176,6 +201,16 @@ impl Default for Rates {
             wake: Rate {
                 burst: 240,
                 per_minute: 1_200,
+            },
+            // A full cell of 5,000 workspaces asks 1,250 times a minute, and all at once after an outage.
+            pods: Rate {
+                burst: 6_000,
+                per_minute: 6_000,
+            },
+            // Batches of files come as fast as they are taken, each at the price of two transactions.
+            gateway: Rate {
+                burst: 120,
+                per_minute: 240,
             },
         }
     }

@@ -28,18 +28,44 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(
-                &UNSUPPORTED_MEDIA_TYPE,
-                "The body must be JSON, sent with Content-Type: application/json.",
-            ));
-        }
-        let arriving = read(request.into_body(), state.config.largest_body);
-        let bytes = tokio::time::timeout(state.config.receive_timeout, arriving)
+        read_json(request, state, state.config.largest_body)
             .await
-            .map_err(|_| Problem::new(&REQUEST_TIMEOUT, "The body did not arrive in time."))??;
-        parse(&bytes).map(Self)
+            .map(Self)
     }
+}
+
+/// Largest body of a gateway: a batch of file events with a content of 256 KiB in base64, and room to spare.
+const LARGEST_OF_GATEWAY: usize = 1024 * 1024;
+
+/// A JSON body of a workspace's gateway, which hands over much at a time.
+pub(crate) struct GatewayBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<ApiState> for GatewayBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+        read_json(request, state, LARGEST_OF_GATEWAY)
+            .await
+            .map(Self)
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(
+    request: Request,
+    state: &ApiState,
+    most: usize,
+) -> Answer<T> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(
+            &UNSUPPORTED_MEDIA_TYPE,
+            "The body must be JSON, sent with Content-Type: application/json.",
+        ));
+    }
+    let arriving = read(request.into_body(), most);
+    let bytes = tokio::time::timeout(state.config.receive_timeout, arriving)
+        .await
+        .map_err(|_| Problem::new(&REQUEST_TIMEOUT, "The body did not arrive in time."))??;
+    parse(&bytes)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -39,12 +40,12 @@ const OVERLAP_SECONDS: i64 = 3_600;
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     directory: Option<PathBuf>,
-    keys: Arc<RwLock<Arc<Keys>>>,
+    keys: watch::Sender<Arc<Keys>>,
     secret: Arc<Zeroizing<[u8; 32]>>,
 }
 
 /// Keys by the second from which they sign.
-type Keys = BTreeMap<i64, AccessKey>;
+pub(crate) type Keys = BTreeMap<i64, AccessKey>;
 
 /// One pair of keys for access tokens.
 #[derive(Clone, Debug)]
@@ -109,7 +110,7 @@ impl KeyRing {
         let keys = load(&directory)?;
         Ok(Self {
             directory: Some(directory),
-            keys: Arc::new(RwLock::new(Arc::new(keys))),
+            keys: watch::Sender::new(Arc::new(keys)),
             secret: Arc::new(Zeroizing::new(secret)),
         })
     }
@@ -122,7 +123,7 @@ impl KeyRing {
         let keys = Keys::from([(0, AccessKey::new(&SigningKey::from_bytes(&rand::random()))?)]);
         Ok(Self {
             directory: None,
-            keys: Arc::new(RwLock::new(Arc::new(keys))),
+            keys: watch::Sender::new(Arc::new(keys)),
             secret: Arc::new(Zeroizing::new(rand::random())),
         })
     }
@@ -193,6 +194,16 @@ impl KeyRing {
         self.snapshot().values().find(|key| key.id == id).cloned()
     }
 
+    /// The names of the keys that verify.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.snapshot().values().map(|key| key.id.clone()).collect()
+    }
+
+    /// Follows the keys: changes when one is added or removed.
+    pub(crate) fn follow(&self) -> watch::Receiver<Arc<Keys>> {
+        self.keys.subscribe()
+    }
+
     /// Every public key.
     pub(crate) fn public(&self) -> Vec<JsonWebKey> {
         let describe = |key: &AccessKey| JsonWebKey {
@@ -225,11 +236,21 @@ impl KeyRing {
     }
 
     fn snapshot(&self) -> Arc<Keys> {
-        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.keys.borrow())
     }
 
     fn replace(&self, keys: Keys) {
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.keys.send_if_modified(|known| {
+            // Read again without a change, nobody is woken for it.
+            let differ = !known
+                .iter()
+                .map(|(from, key)| (from, &key.id))
+                .eq(keys.iter().map(|(from, key)| (from, &key.id)));
+            if differ {
+                *known = Arc::new(keys);
+            }
+            differ
+        });
     }
 }
 

@@ -6,9 +6,13 @@
 
 mod address;
 mod caller;
+mod cell_keys;
+mod code;
 mod config;
 mod cookie;
 mod extract;
+mod gateway;
+mod gateway_token;
 mod key_ring;
 mod observe;
 mod openapi;
@@ -16,15 +20,20 @@ mod page;
 mod password;
 mod problem;
 mod rate;
+mod repositories;
+mod revoked;
 mod route;
 mod serve;
+mod signed;
 mod state;
 mod telemetry;
 mod token;
+mod web_app;
 
 pub use config::{ApiConfig, Hashing, PlanChanges, Rate, Rates, SignUp, Verification};
 pub use key_ring::KeyRing;
 pub use openapi::openapi;
+pub use repositories::{CommittedChange, Manifest, Manifests, Repositories};
 pub use route::{Site, ops_router, router};
 pub use serve::{ServeLimits, serve, serve_behind, serve_router};
 pub use state::ApiState;

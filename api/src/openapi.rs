@@ -31,35 +31,42 @@ pub fn openapi() -> OpenApi {
             tag("auth", "Sign up, sign in, stay signed in, sign out"),
             tag("me", "The signed-in person"),
             tag("workspaces", "The person's workspaces"),
+            tag("sidecar", "What workspaces' gateways call"),
             tag("plans", "What is sold, and what the tenant has"),
             tag("operations", "Health, metrics and keys"),
         ]))
         .build();
     let groups = route::Groups::new();
     let mut document = base;
-    let signed_in = groups.signed_in.into_openapi();
     let open = [
         groups.credentials.into_openapi(),
         groups.public.into_openapi(),
         groups.operations.into_openapi(),
     ];
-    for (group, needs_token) in open
-        .into_iter()
-        .map(|group| (group, false))
-        .chain([(signed_in, true)])
-    {
-        document.merge(complete(group, needs_token));
+    let guarded = [
+        (groups.signed_in.into_openapi(), ACCESS),
+        (groups.pods.into_openapi(), POD),
+        (groups.gateways.into_openapi(), GATEWAY),
+    ];
+    for group in open {
+        document.merge(complete(group, None));
+    }
+    for (group, guard) in guarded {
+        document.merge(complete(group, Some(guard)));
     }
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme(
-        "access_token",
-        SecurityScheme::Http(
-            HttpBuilder::new()
-                .scheme(HttpAuthScheme::Bearer)
-                .bearer_format("JWT")
-                .build(),
-        ),
-    );
+    for guard in [ACCESS, POD, GATEWAY] {
+        components.add_security_scheme(
+            guard.scheme,
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .bearer_format("JWT")
+                    .description(Some(guard.description))
+                    .build(),
+            ),
+        );
+    }
     components.add_security_scheme(
         "refresh_cookie",
         SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(REFRESH_COOKIE))),
@@ -81,8 +88,32 @@ fn tag(name: &str, description: &str) -> utoipa::openapi::Tag {
         .build()
 }
 
-/// Adds what every operation of a group has in common: whether it needs an access token, and its failures.
-fn complete(mut document: OpenApi, needs_token: bool) -> OpenApi {
+/// What must come with a request.
+#[derive(Clone, Copy)]
+struct Guard {
+    scheme: &'static str,
+    description: &'static str,
+    refusal: &'static str,
+}
+
+const ACCESS: Guard = Guard {
+    scheme: "access_token",
+    description: "What signing in and refreshing give.",
+    refusal: "No access token, or one that is not valid any more",
+};
+const POD: Guard = Guard {
+    scheme: "pod_token",
+    description: "What the cell's cluster projects into a workspace's pod, for the audience `coditect-api`.",
+    refusal: "No token of a cell's cluster, or one that is not valid any more",
+};
+const GATEWAY: Guard = Guard {
+    scheme: "gateway_credential",
+    description: "What `/api/v5/sidecar/credential` gives.",
+    refusal: "No credential, or one that is not valid any more",
+};
+
+/// Adds what every operation of a group has in common: what it needs, and its failures.
+fn complete(mut document: OpenApi, guard: Option<Guard>) -> OpenApi {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             // Handlers are named within their module; ids must be unique in the whole document.
@@ -91,14 +122,11 @@ fn complete(mut document: OpenApi, needs_token: bool) -> OpenApi {
                 Some(tag) => format!("{tag}_{id}"),
                 None => id,
             });
-            if needs_token {
-                operation.security = Some(vec![SecurityRequirement::new("access_token", [""; 0])]);
-                respond(
-                    &mut operation.responses,
-                    "401",
-                    "No access token, or one that is not valid any more",
-                );
+            if let Some(guard) = guard {
+                operation.security = Some(vec![SecurityRequirement::new(guard.scheme, [""; 0])]);
+                respond(&mut operation.responses, "401", guard.refusal);
             }
+            describe_failures(&mut operation.responses);
             respond(&mut operation.responses, "default", "Any other failure");
         }
     }
@@ -115,6 +143,22 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     ]
     .into_iter()
     .filter_map(Option::as_mut)
+}
+
+/// A failure that a handler names is a problem document like every other.
+fn describe_failures(responses: &mut Responses) {
+    for (status, response) in &mut responses.responses {
+        if status.starts_with(['4', '5'])
+            && let RefOr::T(response) = response
+            && response.content.is_empty()
+        {
+            let problem = RefOr::Ref(Ref::from_schema_name("Problem"));
+            let content = RefOr::T(Content::new(Some(problem)));
+            response
+                .content
+                .insert("application/problem+json".to_owned(), content);
+        }
+    }
 }
 
 fn respond(responses: &mut Responses, status: &str, description: &str) {

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use axum::{
     Json, Router,
-    extract::Path,
-    http::{HeaderMap, HeaderValue, header},
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -25,11 +25,19 @@ static DOCUMENT: LazyLock<String> =
 
 pub(crate) fn router() -> Router<ApiState> {
     let html = |text: &'static str| get(async move || page(text.to_owned()));
+    // The web app's own page, where it is served here.
+    let app = |text: &'static str| {
+        get(
+            async move |State(state): State<ApiState>, headers: HeaderMap| {
+                index(&state, &headers).unwrap_or_else(|| page(text.to_owned()))
+            },
+        )
+    };
     let asset = |kind: &'static str, text: &'static str| get(async move || cached(kind, text));
     Router::new()
-        .route("/", html(include_str!("../static/landing.html")))
+        .route("/", app(include_str!("../static/landing.html")))
         .route("/docs", html(include_str!("../static/docs.html")))
-        .route("/wake/{slug}", html(include_str!("../static/wake.html")))
+        .route("/wake/{slug}", app(include_str!("../static/wake.html")))
         .route(
             "/assets/wake.js",
             asset(
@@ -71,6 +79,44 @@ pub(crate) fn router() -> Router<ApiState> {
         )
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
+        .fallback(elsewhere)
+}
+
+fn index(state: &ApiState, headers: &HeaderMap) -> Option<Response> {
+    let web = state.web.as_ref()?;
+    let template = &state.config.workspace_url_template;
+    Some(web.index(headers, &state.policy(), template))
+}
+
+/// Where something else than the web app is, or nothing.
+const NOT_THE_APPS: [&str; 8] = [
+    "api",
+    ".well-known",
+    "assets",
+    "docs",
+    "health",
+    "metrics",
+    "openapi.json",
+    "problems",
+];
+
+/// A file of the web app, or its page for whoever navigates to one of the app's own addresses.
+async fn elsewhere(
+    State(state): State<ApiState>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    let first = path.split('/').next().unwrap_or_default();
+    let reads = method == Method::GET || method == Method::HEAD;
+    let found = state.web.as_ref().filter(|_| reads).and_then(|web| {
+        web.file(path, &headers).or_else(|| {
+            let is_apps = !NOT_THE_APPS.contains(&first) && !wants_json(&headers);
+            is_apps.then(|| index(&state, &headers)).flatten()
+        })
+    });
+    found.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
 fn page(html: String) -> Response {

@@ -62,6 +62,10 @@ problem_types! {
         "`limit` names it. Free some of it, or choose a larger plan.";
     NOT_FOUND = "not-found", NOT_FOUND, "There is no such thing",
         "It never was, is gone, or belongs to somebody else. Check the address.";
+    NO_MODELS = "no-models", NOT_FOUND, "There are no language models here",
+        "This installation offers none. An operator can tell whether that is to change.";
+    NO_REPOSITORY = "no-repository", NOT_FOUND, "The repository cannot be read here",
+        "The API has no Git of its own: what a cell's repository holds is told where the API runs beside the cell's renderer.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not know the method",
         "The `Allow` header lists the methods it knows.";
     REQUEST_TIMEOUT = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
@@ -71,7 +75,7 @@ problem_types! {
     PRECONDITION_FAILED = "precondition-failed", PRECONDITION_FAILED, "It was changed meanwhile",
         "The `If-Match` header names an older state. Read it again, apply your change to what you find, and send the new entity tag.";
     PAYLOAD_TOO_LARGE = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
-        "No request to this API needs a body of more than 64 KiB.";
+        "People's requests stay below 64 KiB, those of workspaces' gateways below 1 MiB.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body has the wrong type",
         "Send JSON with `Content-Type: application/json`.";
     TOO_MANY_REQUESTS = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",

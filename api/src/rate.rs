@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use coditect_core::{AccountId, Error, Kind};
+use coditect_core::{AccountId, Error, Kind, WorkspaceId};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -29,6 +29,8 @@ pub(crate) struct Limits {
     pub(crate) address: Limiter<Caller>,
     pub(crate) account: Limiter<AccountId>,
     pub(crate) wake: Limiter<Caller>,
+    pub(crate) pods: Limiter<Caller>,
+    pub(crate) gateway: Limiter<WorkspaceId>,
 }
 
 /// Who a limit counts for.
@@ -62,6 +64,8 @@ impl Limits {
             address: Limiter::new("address", rates.address),
             account: Limiter::new("account", rates.account),
             wake: Limiter::new("wake", rates.wake),
+            pods: Limiter::new("pods", rates.pods),
+            gateway: Limiter::new("gateway", rates.gateway),
         }
     }
 }

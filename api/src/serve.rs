@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{router, state::ApiState};
+use crate::{revoked, router, state::ApiState};
 
 /// How often keys that other processes have added are looked for: far below the lead with which a new key is
 /// published before it signs.
@@ -79,12 +79,13 @@ pub async fn serve_behind(
     };
     let stopping = state.stopping.clone();
     let reloading = reload_keys(state.clone(), shutdown.clone());
+    let following = revoked::run(state.clone(), shutdown.clone());
     let router = front(router(state.clone()), &state);
     let serving = serve_router(listener, router, limits, async move {
         shutdown.cancelled().await;
         stopping.cancel();
     });
-    let ((), served) = tokio::join!(reloading, serving);
+    let ((), (), served) = tokio::join!(reloading, following, serving);
     served
 }
 
@@ -215,14 +216,25 @@ async fn reload_keys(state: ApiState, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(RELOAD_KEYS);
     ticks.tick().await;
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        let keys = state.tokens.keys.clone();
-        match tokio::task::spawn_blocking(move || keys.reload()).await {
-            Ok(Err(error)) => {
-                tracing::error!(error = error.chain(), "the key ring cannot be read again");
-                state.health.degraded("keys", error.to_string());
+        let (keys, cells) = (state.tokens.keys.clone(), state.cells.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            [("keys", keys.reload()), ("cell-keys", cells.reload())]
+        });
+        let read = match read.await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::error!(%error, "reading keys again failed");
+                continue;
             }
-            Ok(Ok(())) => state.health.ok("keys", "read"),
-            Err(error) => tracing::error!(%error, "reading the key ring failed"),
+        };
+        for (part, read) in read {
+            match read {
+                Err(error) => {
+                    tracing::error!(part, error = error.chain(), "cannot be read again");
+                    state.health.degraded(part, error.to_string());
+                }
+                Ok(()) => state.health.ok(part, "read"),
+            }
         }
     }
 }

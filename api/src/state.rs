@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -16,12 +16,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    cell_keys::CellKeys,
     config::ApiConfig,
+    gateway_token::GatewayTokens,
     key_ring::KeyRing,
     password::Passwords,
     rate::Limits,
+    repositories::Repositories,
+    revoked::Revoked,
     route::{Site, name_of_origin},
     token::AccessTokens,
+    web_app::WebApp,
 };
 
 /// Everything the API needs to answer. Cheap to clone; clones share it.
@@ -36,6 +41,16 @@ pub struct Parts {
     pub(crate) health: Health,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) tokens: AccessTokens,
+    pub(crate) gateways: GatewayTokens,
+    /// By which clusters' tokens of pods are known.
+    pub(crate) cells: CellKeys,
+    /// Who ended their sign-in lately.
+    pub(crate) revoked: Revoked,
+    repositories: OnceLock<Arc<dyn Repositories>>,
+    /// The built web app, if it is served here.
+    pub(crate) web: Option<WebApp>,
+    /// The only origin whose pages may frame a workspace.
+    pub(crate) web_app: String,
     pub(crate) passwords: Passwords,
     pub(crate) limits: Option<Limits>,
     pub(crate) origins: Vec<String>,
@@ -91,6 +106,15 @@ impl ApiState {
                 .filter_map(|origin| name_of_origin(origin))
                 .collect(),
             origins,
+            repositories: OnceLock::new(),
+            web: match &config.web_app_folder {
+                Some(folder) => Some(WebApp::load(folder)?),
+                None => None,
+            },
+            web_app: config.web_app_origin()?,
+            gateways: GatewayTokens::new(keys.clone(), config.public_url.clone()),
+            cells: CellKeys::open(config.cell_keys.clone())?,
+            revoked: Revoked::new(),
             tokens: AccessTokens::new(
                 keys,
                 config.public_url.clone(),
@@ -107,6 +131,17 @@ impl ApiState {
             health,
             metrics,
         })))
+    }
+
+    /// From now on what Git holds is read by this. Only the first call counts.
+    pub fn read_git_by(&self, repositories: Arc<dyn Repositories>) {
+        // A second reader would read the same repositories.
+        let _ = self.0.repositories.set(repositories);
+    }
+
+    /// What reads Git, if anything does.
+    pub(crate) fn repositories(&self) -> Option<Arc<dyn Repositories>> {
+        self.0.repositories.get().cloned()
     }
 
     /// The time that everything here goes by.

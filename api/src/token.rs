@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use coditect_core::{AccountId, Error, Kind, LoginId, Result, TenantId, UserId};
+use coditect_core::{AccountId, LoginId, Result, TenantId, UserId};
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use crate::key_ring::KeyRing;
+use crate::{
+    key_ring::KeyRing,
+    signed::{Lasting, TokenKind, sign, verify},
+};
 
-/// Who access tokens are for. The sidecar's own tokens have another audience, so that neither passes for the other.
+/// Who access tokens are for. Gateways' credentials have another, so that neither passes for the other.
 const AUDIENCE: &str = "coditect";
-/// The header's `typ` (RFC 9068 section 2.1): no other kind of JWT passes for an access token.
-const TYPE: &str = "at+jwt";
-/// Seconds by which another machine's clock may be ahead of ours.
-const CLOCK_SKEW: i64 = 60;
+/// No other kind of JWT passes for an access token (RFC 9068 section 2.1).
+const ACCESS: TokenKind = TokenKind {
+    typ: "at+jwt",
+    name: "access token",
+};
 
 /// What an access token says (RFC 9068; `sid` as in OpenID Connect, `tid` and `uid` are ours).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,15 @@ pub(crate) struct Claims {
     pub(crate) exp: i64,
     /// Names this token.
     pub(crate) jti: uuid::Uuid,
+}
+
+impl Lasting for Claims {
+    fn issued_at(&self) -> i64 {
+        self.iat
+    }
+    fn expires_at(&self) -> i64 {
+        self.exp
+    }
 }
 
 /// Makes and checks access tokens.
@@ -72,10 +84,6 @@ impl AccessTokens {
         membership: Option<(TenantId, UserId)>,
         now: Timestamp,
     ) -> Result<String> {
-        let key = self.keys.active(now)?;
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(key.id);
         let iat = now.as_second();
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -88,42 +96,13 @@ impl AccessTokens {
             exp: iat.saturating_add(self.lifetime_seconds()),
             jti: uuid::Uuid::new_v4(),
         };
-        jsonwebtoken::encode(&header, &claims, &key.signing)
-            .map_err(|error| Error::internal("an access token cannot be signed").because(error))
+        sign(&self.keys, ACCESS, &claims, now)
     }
 
     /// What a token says, if it is ours and valid now.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Claims> {
-        let header =
-            jsonwebtoken::decode_header(token).map_err(|_| refused("is not an access token"))?;
-        if header.typ.as_deref() != Some(TYPE) {
-            return Err(refused("is not an access token"));
-        }
-        let key = header
-            .kid
-            .and_then(|id| self.keys.find(&id))
-            .ok_or_else(|| refused("is signed by a key that is not ours"))?;
-        let mut rules = Validation::new(Algorithm::EdDSA);
-        rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        rules.set_issuer(&[&self.issuer]);
-        rules.set_audience(&[AUDIENCE]);
-        // Times are checked below, against the clock that everything else here goes by.
-        rules.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.verifying, &rules)
-            .map_err(|_| refused("is not valid here"))?
-            .claims;
-        if claims.exp <= now.as_second() {
-            return Err(refused("has expired; refresh it"));
-        }
-        if claims.iat > now.as_second().saturating_add(CLOCK_SKEW) {
-            return Err(refused("is not valid yet"));
-        }
-        Ok(claims)
+        verify(&self.keys, ACCESS, (&self.issuer, AUDIENCE), token, now)
     }
-}
-
-fn refused(why: &str) -> Error {
-    Error::new(Kind::Unauthenticated, format!("the access token {why}"))
 }
 
 /// A refresh token: not stored anywhere, derived from the login and its number.
@@ -176,6 +155,7 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signed::CLOCK_SKEW;
 
     fn tokens(keys: &KeyRing, issuer: &str) -> AccessTokens {
         AccessTokens::new(keys.clone(), issuer.to_owned(), Duration::from_secs(300))

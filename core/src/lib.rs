@@ -11,7 +11,9 @@ pub mod intent;
 pub mod name;
 pub mod phase;
 pub mod plan;
+pub mod pod;
 pub mod shard;
+pub mod sidecar;
 pub mod status;
 pub mod version;
 

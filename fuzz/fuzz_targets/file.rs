@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| coditect_fuzz::file(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| coditect_fuzz::registry::file(data));

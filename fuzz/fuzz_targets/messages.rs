@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| coditect_fuzz::messages(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| coditect_fuzz::registry::messages(data));

@@ -21,6 +21,8 @@ pub mod stats;
 pub mod store;
 mod tx;
 
-pub use query::{Changes, Complete, PowerChanges, UserRuntime, WorkspaceRuntime, WorkspaceView};
+pub use query::{
+    Behind, Changes, Complete, PowerChanges, UserRuntime, WorkspaceRuntime, WorkspaceView,
+};
 pub use registry::{Operation, Registry, View};
 pub use tx::{Abort, Tx, trailing_uuid};

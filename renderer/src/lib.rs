@@ -19,6 +19,7 @@ pub mod resolve;
 pub mod restore;
 mod restored;
 pub mod service;
+pub mod told;
 pub mod verify;
 pub mod watch;
 pub mod webhook;

@@ -1,6 +1,7 @@
 //! Names, labels and annotations of what is rendered, composed here and never glued in a template.
 
 use coditect_core::Slug;
+pub use coditect_core::pod::{SERVICE_ACCOUNT, TOKEN_AUDIENCE};
 
 /// Annotation of the Namespace: the user's intent as compact JSON.
 pub const INTENT: &str = "coditect.ai/intent";
@@ -22,10 +23,6 @@ pub const KEYS: [&str; 7] = [
     INTENT, GENERATION, RELEASE, TENANT, PLAN, STANDING, WORKSPACE,
 ];
 
-/// The service account that a workspace's pod runs as.
-pub const SERVICE_ACCOUNT: &str = "workspace-sa";
-/// The audience of the token by which a gateway proves to the API whose it is.
-pub const TOKEN_AUDIENCE: &str = "coditect-api";
 /// The gateway's port, the only one of a workspace's Service.
 pub const GATEWAY_PORT: u16 = 8080;
 

@@ -5,9 +5,10 @@ mod git_support;
 
 use std::{fs, path::Path};
 
-use coditect_core::Shard;
-use coditect_renderer::git::{
-    Action, Batch, ChangeKind, Message, Occasion, PolicyRepository, Published,
+use coditect_core::{Kind, Shard, Standing, UserIntent, WorkspaceId, WorkspaceIntent};
+use coditect_renderer::{
+    git::{Action, Batch, ChangeKind, Message, Occasion, PolicyRepository, Published},
+    names, told,
 };
 use git_support::{Cell, checkpoint, git, put, time, user};
 
@@ -325,4 +326,114 @@ fn a_folder_inside_another_checkout_gets_a_repository_of_its_own() {
             .to_string()
             .contains("is not a folder")
     );
+}
+
+/// A user's file with what the intent says and a Service for each workspace.
+fn file(intent: &UserIntent) -> Vec<u8> {
+    let recorded = serde_json::to_string(intent).unwrap();
+    let recorded = serde_json::to_string(&recorded).unwrap();
+    let mut text = format!(
+        "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n  annotations:\n    {}: {recorded}\n",
+        intent.user.namespace(),
+        names::INTENT,
+    );
+    for workspace in &intent.workspaces {
+        let (name, label) = (workspace.id.object_name(), names::WORKSPACE);
+        text += &format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  labels:\n    {label}: {}\n",
+            workspace.id
+        );
+    }
+    text.into_bytes()
+}
+
+#[test]
+fn a_person_is_told_what_changed_and_what_each_commit_held() {
+    let (cell, first) = Cell::with_users(10);
+    let owner = user(20);
+    let mut workspaces = ["quiet-otter-7k3fm", "brave-heron-2m9qx"].map(|slug| WorkspaceIntent {
+        id: WorkspaceId::random(),
+        slug: slug.parse().unwrap(),
+        storage_gib: 1,
+        storage_class: "standard-rwo".parse().unwrap(),
+        standing: Standing::Active,
+    });
+    workspaces.sort_by_key(|workspace| workspace.id);
+    let mut intent = UserIntent {
+        user: owner,
+        tenant: coditect_core::TenantId::random(),
+        cell: "local".parse().unwrap(),
+        shard: Shard::of(owner),
+        generation: 1,
+        plan: "free".parse().unwrap(),
+        ring: None,
+        standing: Standing::Active,
+        workspaces: vec![workspaces[0].clone()],
+    };
+    let write = |on: &Published, at, action, reason: &str, intent: &UserIntent| {
+        commit(&cell, on, at, &message(&[(20, action, reason)]), |batch| {
+            assert!(batch.put(Shard::of(owner), owner, &file(intent)).unwrap());
+        })
+    };
+    let created = write(&first, 100, Action::Created, "signed up", &intent);
+    intent.generation = 2;
+    let anew = write(&created, 200, Action::Changed, "release v2", &intent);
+    (intent.generation, intent.plan) = (3, "pro".parse().unwrap());
+    intent.workspaces = workspaces.to_vec();
+    let grown = write(&anew, 300, Action::Changed, "plan free to pro", &intent);
+
+    let told = told::history(&cell.repository, owner, 10).unwrap();
+    let commits: Vec<_> = told.iter().map(|told| told.commit.clone()).collect();
+    let expected = [&grown, &anew, &created].map(|published| published.commit.to_string());
+    assert_eq!(commits, expected);
+    assert_eq!(told[0].at, time(300));
+    assert_eq!(told[0].sentences[0], "Plan free → pro.");
+    assert_eq!(told[0].sentences.len(), 2);
+    assert_eq!(told[1].sentences, ["Rendered anew: release v2."]);
+    assert_eq!(
+        told[2].sentences[0],
+        "Written for the first time, with the plan free."
+    );
+    assert!(
+        told[0].diff.contains("\n+kind: Service\n"),
+        "{}",
+        told[0].diff
+    );
+    assert_eq!(
+        told::history(&cell.repository, owner, 1).unwrap(),
+        told[..1]
+    );
+    assert!(
+        told::history(&cell.repository, user(999), 10)
+            .unwrap()
+            .is_empty()
+    );
+
+    let held = |workspace: WorkspaceId, commit| {
+        told::manifests(&cell.repository, owner, workspace, commit)
+    };
+    for workspace in &workspaces {
+        let newest = held(workspace.id, None).unwrap();
+        assert_eq!(
+            (newest.commit.as_str(), newest.at),
+            (expected[0].as_str(), time(300))
+        );
+        assert_eq!(newest.path, intent.path());
+        let names: Vec<_> = newest
+            .objects
+            .iter()
+            .map(|object| object.name.clone())
+            .collect();
+        assert_eq!(names, [owner.namespace(), workspace.id.object_name()]);
+    }
+    let older = held(workspaces[1].id, Some(&expected[2])).unwrap();
+    assert_eq!(older.objects.len(), 1, "it was not there yet");
+    // A commit that touched others, one that is none, and a user of whom nothing is there.
+    for commit in &[first.commit.to_string(), "0".repeat(40)] {
+        let refused =
+            told::manifests(&cell.repository, owner, workspaces[0].id, Some(commit)).unwrap_err();
+        assert_eq!(*refused.kind(), Kind::NotFound);
+    }
+    let gone = told::manifests(&cell.repository, user(999), workspaces[0].id, None);
+    assert_eq!(*gone.unwrap_err().kind(), Kind::NotFound);
 }

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use coditect_api::{ApiConfig, ApiState, KeyRing, PlanChanges, Rates, SignUp, Verification};
@@ -16,8 +16,10 @@ use crate::{
     cli::Output,
     data::Data,
     exit::Exit,
-    local_runtime::{self, Doors},
-    observability, output, stop,
+    local_runtime::{self, Doors, Tokens},
+    observability, output,
+    reading::Reader,
+    stop,
     upkeep::{self, Keep},
     waiting,
 };
@@ -55,6 +57,19 @@ pub(crate) struct Server {
         value_delimiter = ','
     )]
     origins: Vec<String>,
+
+    /// Origin of the web app, if it is not the public URL: the only one whose pages may frame a workspace.
+    #[arg(long, value_name = "ORIGIN", env = "CODITECT_WEB_APP")]
+    web_app: Option<String>,
+
+    /// Folder of the built web app (`frontend/dist`), to be served at this address.
+    #[arg(long, value_name = "DIR", env = "CODITECT_WEB_APP_FOLDER")]
+    web_app_folder: Option<PathBuf>,
+
+    /// Folder of what the cells' clusters publish of their keys (`<cell>/openid-configuration.json` and
+    /// `<cell>/jwks.json`), by which workspaces' gateways are known.
+    #[arg(long, value_name = "DIR", env = "CODITECT_CELL_KEYS")]
+    cell_keys: Option<PathBuf>,
 
     /// Whether a new person must prove that the e-mail address is theirs. `none` is for development alone.
     #[arg(long, value_enum, env = "CODITECT_VERIFICATION")]
@@ -164,12 +179,26 @@ impl Server {
         }
     }
 
-    fn config(&self, url: &str, mode: Mode, local: bool) -> ApiConfig {
-        let mut config = ApiConfig::new(self.public_url.clone().unwrap_or_else(|| url.to_owned()));
-        if local {
+    /// Where people reach what listens at `url`.
+    fn public(&self, url: &str) -> String {
+        self.public_url.clone().unwrap_or_else(|| url.to_owned())
+    }
+
+    /// Origins of the workspaces that the process at `url` answers for, in which `{host}` is a workspace's.
+    pub(crate) fn workspaces_beside(&self, url: &str) -> String {
+        beside(&self.public(url))
+    }
+
+    fn config(&self, url: &str, mode: Mode, local: Option<&Local>) -> ApiConfig {
+        let mut config = ApiConfig::new(self.public(url));
+        if local.is_some() {
             config.workspace_url_template = beside(&config.public_url);
         }
         config.origins.clone_from(&self.origins);
+        config.web_app.clone_from(&self.web_app);
+        config.web_app_folder.clone_from(&self.web_app_folder);
+        let of_pods = local.map(|local| local.tokens.folder().to_owned());
+        config.cell_keys = of_pods.or_else(|| self.cell_keys.clone());
         // Where the public address is this machine's own, its name is as good as its number.
         if let Some(port) = config.public_url.strip_prefix("http://127.0.0.1:") {
             config.origins.push(format!("http://localhost:{port}"));
@@ -214,6 +243,26 @@ impl Server {
                 },
             ),
             (
+                "web-app",
+                self.web_app
+                    .clone()
+                    .unwrap_or_else(|| "the public URL".into()),
+            ),
+            (
+                "web-app-folder",
+                self.web_app_folder.as_ref().map_or_else(
+                    || "none: a small page in its place".into(),
+                    |folder| folder.display().to_string(),
+                ),
+            ),
+            (
+                "cell-keys",
+                self.cell_keys.as_ref().map_or_else(
+                    || "none: no workspace's gateway is known".into(),
+                    |folder| folder.display().to_string(),
+                ),
+            ),
+            (
                 "verification",
                 or_mode(
                     self.verification
@@ -243,6 +292,15 @@ impl Server {
     }
 }
 
+/// What an API is served with whose workspaces run on this machine.
+#[derive(Clone)]
+pub(crate) struct Local {
+    /// Where they answer.
+    pub(crate) doors: Doors,
+    /// By which it knows their pods.
+    pub(crate) tokens: Arc<Tokens>,
+}
+
 /// A serving API with everything it needs.
 pub(crate) struct Running {
     pub(crate) url: String,
@@ -260,7 +318,7 @@ impl Running {
         data: &Data,
         server: &Server,
         mode: Mode,
-        doors: Option<Doors>,
+        local: Option<Local>,
         stop: CancellationToken,
     ) -> Result<Self> {
         let metrics = observability::metrics()?;
@@ -290,14 +348,19 @@ impl Running {
         let url = format!("http://{address}");
         let keys = KeyRing::open(data.keys())?;
         let (catalogue, follow) = catalogues(inputs.clone());
+        if let Some(local) = &local {
+            local.tokens.publish(catalogue.borrow().cells.keys())?;
+        }
         let state = ApiState::new(
             registry.clone(),
-            server.config(&url, mode, doors.is_some()),
+            server.config(&url, mode, local.as_ref()),
             catalogue,
             health.clone(),
             keys,
             metrics,
         )?;
+
+        state.read_git_by(Arc::new(Reader::new(data.clone())));
 
         let mut beside = JoinSet::new();
         if let Some(socket) = socket {
@@ -317,10 +380,10 @@ impl Running {
         ));
         let closing = stop.clone();
         let serving = tokio::spawn(async move {
-            match doors {
+            match local {
                 None => coditect_api::serve(listener, state, closing).await,
-                Some(doors) => {
-                    let front = local_runtime::before(doors);
+                Some(local) => {
+                    let front = local_runtime::before(local.doors);
                     coditect_api::serve_behind(listener, state, front, closing).await
                 }
             }

@@ -12,13 +12,13 @@ use coditect_core::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::api::{Running, Server};
+use super::api::{Local, Running, Server};
 use crate::{
     cells::{Renderers, Rendering},
     cli::Output,
     data::Data,
     exit::Exit,
-    local_runtime::{Doors, LocalRuntime, StandIn},
+    local_runtime::{Doors, LocalRuntime, Processes, Tokens},
     output, stop,
 };
 
@@ -70,12 +70,21 @@ struct Ready {
 impl Dev {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
         let stop = stop::on_signal();
-        let doors = (self.runtime == Runtime::Local).then(Doors::default);
+        let local = match self.runtime {
+            Runtime::None => None,
+            Runtime::Local => {
+                self.data.create()?;
+                Some(Local {
+                    doors: Doors::default(),
+                    tokens: Arc::new(Tokens::new(self.data.cell_keys())?),
+                })
+            }
+        };
         let mut running = Running::start(
             &self.data,
             &self.server,
             Server::development(),
-            doors.clone(),
+            local.clone(),
             stop.clone(),
         )
         .await?;
@@ -98,7 +107,9 @@ impl Dev {
             running.beside.spawn(served.run(stop.clone()));
         }
         running.beside.spawn(renderers.run(stop.clone()));
-        if let Some(doors) = doors {
+        if let Some(Local { doors, tokens }) = local {
+            let origins = self.server.workspaces_beside(&running.url);
+            let processes = Processes::new(running.url.clone(), origins, tokens)?;
             let local = LocalRuntime {
                 data: self.data.clone(),
                 registry: running.registry.clone(),
@@ -106,7 +117,7 @@ impl Dev {
                 health: running.health.clone(),
                 doors,
                 most: self.run_at_most,
-                runner: Arc::new(StandIn::new()?),
+                runner: Arc::new(processes),
             };
             running.beside.spawn(local.run(stop.clone()));
         }

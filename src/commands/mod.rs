@@ -15,7 +15,7 @@ mod renderer;
 mod restart;
 mod restore;
 mod verify;
-mod workspace_stand_in;
+mod workspace_pod;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -64,9 +64,9 @@ pub(crate) enum Command {
     Config(config::Config),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
-    /// Serve a workspace's files in the place of its images; `dev` starts it.
+    /// Run a workspace's pod as a process; `dev` starts it.
     #[command(hide = true)]
-    WorkspaceStandIn(workspace_stand_in::WorkspaceStandIn),
+    WorkspacePod(workspace_pod::WorkspacePod),
 }
 
 /// Does what the command line says.
@@ -76,7 +76,7 @@ pub(crate) enum Command {
 pub(crate) fn run(cli: Cli) -> Result<Exit> {
     let mut builder = match &cli.command {
         // Many of these run beside each other, each with little to do.
-        Command::WorkspaceStandIn(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::WorkspacePod(_) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = builder.enable_all().build().map_err(|error| {
@@ -100,7 +100,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Restore(restore) => restore.run(output).await,
             Command::Config(config) => config.run(output),
             Command::Completions(completions) => Ok(completions.run()),
-            Command::WorkspaceStandIn(stand_in) => stand_in.run().await,
+            Command::WorkspacePod(pod) => pod.run().await,
         }
     });
     // Whatever still used the store ends with the runtime.

@@ -287,6 +287,7 @@ impl Cell {
         let (wishes, wished) = watch::channel(wish);
         let (life, seen) = watch::channel(Life::default());
         let worker = Worker {
+            cell: self.name.clone(),
             runner: Arc::clone(&self.parts.runner),
             volume,
             doors: self.parts.doors.clone(),

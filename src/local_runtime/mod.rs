@@ -15,9 +15,11 @@ mod forward;
 mod front;
 mod head;
 mod manifest;
+mod processes;
 mod runner;
 mod said;
 pub(crate) mod stand_in;
+mod tokens;
 mod usage;
 mod volumes;
 mod worker;
@@ -37,7 +39,9 @@ use self::{
     cell::{Cell, Parts},
     volumes::Volumes,
 };
-pub(crate) use self::{doors::Doors, front::before, runner::Runner, stand_in::StandIn};
+pub(crate) use self::{
+    doors::Doors, front::before, processes::Processes, runner::Runner, tokens::Tokens,
+};
 use crate::data::Data;
 
 /// The runtime of all cells.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
-use coditect_core::Result;
+use coditect_core::{CellName, Result};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -12,6 +12,8 @@ use super::manifest::Pod;
 /// Who a pod is to the API: what the token that a cluster projects into it would say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
+    /// In whose cluster it is.
+    pub(crate) cell: CellName,
     pub(crate) namespace: String,
     pub(crate) service_account: String,
     pub(crate) pod: String,
@@ -19,8 +21,9 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Who the pod of a StatefulSet is.
-    pub(crate) fn of(pod: &Pod) -> Self {
+    pub(crate) fn of(cell: &CellName, pod: &Pod) -> Self {
         Self {
+            cell: cell.clone(),
             namespace: pod.user.namespace(),
             service_account: pod.service_account.clone(),
             // The first and only pod of its StatefulSet.
@@ -34,6 +37,8 @@ impl Identity {
 pub(crate) struct Volume {
     /// The folder that the pod mounts.
     pub(crate) folder: PathBuf,
+    /// The folder of what a pod has beside it: its token, and what its gateway has not handed over yet.
+    pub(crate) beside: PathBuf,
     /// Held locked by whoever has the volume mounted: two pods must never write to one volume, not even while
     /// one of them is on its way out.
     pub(crate) lock: PathBuf,

@@ -29,13 +29,17 @@ impl Volumes {
     pub(crate) fn open(&self, user: UserId, workspace: WorkspaceId) -> Result<Volume> {
         let of_user = self.of(user);
         let folder = of_user.join(workspace.to_string());
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(|error| failed("made", &folder, error))?;
+        let beside = of_user.join(format!("{workspace}.pod"));
+        for folder in [&folder, &beside] {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|error| failed("made", folder, error))?;
+        }
         Ok(Volume {
             folder,
+            beside,
             lock: of_user.join(format!("{workspace}.lock")),
         })
     }
@@ -50,6 +54,7 @@ impl Volumes {
             return remove(&of_user);
         };
         remove(&of_user.join(workspace.to_string()))?;
+        remove(&of_user.join(format!("{workspace}.pod")))?;
         remove(&of_user.join(format!("{workspace}.lock")))
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use coditect_core::CellName;
 use coditect_observer::{
     observe::Gateway,
     seen::{Condition, PodSeen},
@@ -72,6 +73,7 @@ impl Life {
 
 /// What a worker works with.
 pub(crate) struct Worker {
+    pub(crate) cell: CellName,
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) volume: Volume,
     pub(crate) doors: Doors,
@@ -133,7 +135,7 @@ impl Worker {
     /// Runs the pod once.
     async fn pod(&mut self, pod: &Pod) -> Ended {
         let started = Instant::now();
-        let identity = Identity::of(pod);
+        let identity = Identity::of(&self.cell, pod);
         let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
         let mut wishes = self.wishes.clone();
         let starting = tokio::select! {

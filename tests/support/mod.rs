@@ -1,6 +1,8 @@
 //! The product as its users run it: the program itself, HTTP, and the `git` command.
 
-#![allow(dead_code, reason = "each test uses what it needs")]
+#![allow(dead_code, unused_imports, reason = "each test uses what it needs")]
+
+mod tab;
 
 use std::{
     io::{BufRead, BufReader},
@@ -10,6 +12,7 @@ use std::{
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+pub(crate) use tab::{Tab, way_in};
 use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";

@@ -18,6 +18,7 @@ use zeroize::Zeroize;
 
 use super::login::{SignedInBody, sign_in};
 use crate::{
+    address::CameFrom,
     config::SignUp,
     cookie,
     extract::{Checks, IdempotencyKey, JsonBody, PathId},
@@ -232,6 +233,7 @@ pub(super) async fn registration(
 pub(super) async fn claim_session(
     State(state): State<ApiState>,
     PathId(registration): PathId<RegistrationId>,
+    from: CameFrom,
     headers: HeaderMap,
 ) -> Answer<Response> {
     // A foreign page could otherwise sign its visitor in to an account of its own making.
@@ -241,5 +243,5 @@ pub(super) async fn claim_session(
         at: state.now(),
     };
     let account = state.registry.apply(RequestId::random(), &claim).await?;
-    sign_in(&state, account, None).await
+    sign_in(&state, account, None, from).await
 }

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::auth::Secret;
 use crate::{
+    address::CameFrom,
     cookie,
     extract::{Checks, JsonBody},
     password::Password,
@@ -55,6 +56,7 @@ pub(super) struct SignedInBody {
 pub(super) async fn login(
     State(state): State<ApiState>,
     headers: HeaderMap,
+    from: CameFrom,
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Answer<Response> {
     // A foreign page could otherwise sign its visitor in to an account of its own making.
@@ -90,7 +92,7 @@ pub(super) async fn login(
         return Err(wrong().into());
     }
     let (account, credential) = found.ok_or_else(wrong)?;
-    let response = sign_in(&state, account, Some(credential.changed_at)).await?;
+    let response = sign_in(&state, account, Some(credential.changed_at), from).await?;
     metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);
     Ok(response)
 }
@@ -103,6 +105,7 @@ pub(super) async fn sign_in(
     state: &ApiState,
     account: AccountId,
     credential_of: Option<Timestamp>,
+    from: CameFrom,
 ) -> Answer<Response> {
     let login = LoginId::random();
     state
@@ -113,7 +116,7 @@ pub(super) async fn sign_in(
                 account,
                 login,
                 credential_of,
-                from: None,
+                from: Some((from.address, from.agent)),
                 at: state.now(),
             },
         )

@@ -1,16 +1,24 @@
 //! The routes, in groups that share a door.
 
 mod auth;
+mod connect;
 mod entity;
 mod events;
+mod events_of_all;
+mod following;
 mod login;
 mod me;
+mod me_logins;
+mod me_usage;
 mod operations;
 mod plans;
+mod sidecar;
 mod wake;
 mod wake_page;
 mod workspace_body;
 mod workspace_deletion;
+mod workspace_files;
+mod workspace_history;
 mod workspace_host;
 mod workspace_road;
 mod workspace_use;
@@ -34,8 +42,9 @@ pub use workspace_host::Site;
 pub(crate) use workspace_host::name_of_origin;
 
 use crate::{
-    caller::{limit_address, limit_credentials, require_login},
+    caller::{limit_address, limit_credentials, limit_pods, require_login},
     extract::within,
+    gateway::require_credential,
     observe::{self, Observe, REQUEST_ID},
     page,
     state::ApiState,
@@ -50,6 +59,10 @@ pub(crate) struct Groups {
     pub(crate) public: OpenApiRouter<ApiState>,
     /// Open to everybody and not limited: asked by machines at their own pace.
     pub(crate) operations: OpenApiRouter<ApiState>,
+    /// Open to everybody; each request shows a pod's token.
+    pub(crate) pods: OpenApiRouter<ApiState>,
+    /// For workspaces' gateways only.
+    pub(crate) gateways: OpenApiRouter<ApiState>,
     /// For signed-in callers only.
     pub(crate) signed_in: OpenApiRouter<ApiState>,
 }
@@ -72,10 +85,22 @@ impl Groups {
                 .routes(routes!(operations::store))
                 .routes(routes!(operations::metrics))
                 .routes(routes!(operations::keys)),
+            pods: OpenApiRouter::new().routes(routes!(sidecar::credential)),
+            gateways: OpenApiRouter::new()
+                .routes(routes!(sidecar::redeem))
+                .routes(routes!(sidecar::access))
+                .routes(routes!(sidecar::heartbeat))
+                .routes(routes!(sidecar::files))
+                .routes(routes!(sidecar::state, sidecar::put_state))
+                .routes(routes!(sidecar::complete)),
             signed_in: OpenApiRouter::new()
                 .routes(routes!(me::get, me::patch, me::delete))
                 .routes(routes!(me::restore))
                 .routes(routes!(me::change_password))
+                .routes(routes!(me_usage::usage))
+                .routes(routes!(me_logins::logins))
+                .routes(routes!(me_logins::end_login))
+                .routes(routes!(me_logins::connections))
                 .routes(routes!(plans::set))
                 .routes(routes!(workspaces::list, workspaces::create))
                 .routes(routes!(
@@ -85,10 +110,15 @@ impl Groups {
                 ))
                 .routes(routes!(workspaces::start))
                 .routes(routes!(workspaces::stop))
+                .routes(routes!(connect::connect))
                 .routes(routes!(workspace_use::keep))
                 .routes(routes!(workspace_use::report))
                 .routes(routes!(workspace_deletion::restore))
                 .routes(routes!(workspace_deletion::erase))
+                .routes(routes!(workspace_files::files))
+                .routes(routes!(workspace_history::history))
+                .routes(routes!(workspace_history::manifests))
+                .routes(routes!(events_of_all::events_of_all))
                 .routes(routes!(events::events)),
         }
     }
@@ -106,6 +136,11 @@ pub fn router(state: ApiState) -> Router {
         )
         .merge(behind(groups.public).route_layer(from_fn_with_state(state.clone(), limit_address)))
         .merge(behind(groups.operations))
+        .merge(behind(groups.pods).route_layer(from_fn_with_state(state.clone(), limit_pods)))
+        .merge(
+            behind(groups.gateways)
+                .route_layer(from_fn_with_state(state.clone(), require_credential)),
+        )
         .merge(
             behind(groups.signed_in).route_layer(from_fn_with_state(state.clone(), require_login)),
         )

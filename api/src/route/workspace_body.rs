@@ -91,13 +91,11 @@ impl WorkspaceBody {
             .filter(|landed| landed.generation >= view.requested.generation);
         // What is marked is shown on its way out, whatever stands in the way of the rest.
         let status = view.status.as_ref().filter(|status| status.phase == phase);
-        let domain = policy.cells.get(&view.place.cell).map(|cell| &cell.domain);
         Self {
             id: view.id,
             name: view.profile.name.clone(),
             slug: view.intent.slug.clone(),
-            url: domain
-                .map(|domain| url.replace("{host}", &format!("{}.{domain}", view.intent.slug))),
+            url: address(view, policy, url),
             plan: policy
                 .entitlement(view.place.tenant, plan)
                 .map_or_else(|| plan.clone(), |entitled| entitled.plan),
@@ -134,4 +132,11 @@ impl WorkspaceBody {
             deletes_at: view.profile.mark.as_ref().map(|mark| mark.until),
         }
     }
+}
+
+/// Where a workspace is reached: the template with its host name; none while no policy knows its cell.
+pub(super) fn address(view: &WorkspaceView, policy: &Catalogue, template: &str) -> Option<String> {
+    let cell = policy.cells.get(&view.place.cell)?;
+    let host = format!("{}.{}", view.intent.slug, cell.domain);
+    Some(template.replace("{host}", &host))
 }

@@ -77,7 +77,7 @@ pub(super) async fn list(
     }))
 }
 
-fn page_size(text: &str) -> Result<usize> {
+pub(super) fn page_size(text: &str) -> Result<usize> {
     let size = text
         .parse()
         .ok()

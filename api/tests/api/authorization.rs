@@ -20,6 +20,9 @@ const PUBLIC: &[(&str, &str)] = &[
     ("get", "/.well-known/jwks.json"),
 ];
 
+/// What workspaces' gateways call, each with what a pod has.
+const GATEWAYS: &str = "/api/v5/sidecar/";
+
 async fn operations(app: &App) -> Vec<(String, String, Value)> {
     let document = app.get("/openapi.json").await.expect(200).json();
     let paths = document["paths"].as_object().unwrap();
@@ -53,6 +56,14 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("put", "/api/v5/workspaces/{id}/activity") => {
             Some(json!({ "input_at": "2026-01-01T00:00:00Z" }))
         }
+        ("post", "/api/v5/sidecar/codes/redeem") => Some(json!({ "code": "A".repeat(107) })),
+        ("put", "/api/v5/sidecar/heartbeat") => {
+            Some(json!({ "used": "idle", "sockets": 0, "waiting": 0 }))
+        }
+        ("post", "/api/v5/sidecar/files") => Some(
+            json!({ "queue": "00000000-0000-4000-8000-000000000000", "number": 1, "events": [] }),
+        ),
+        ("put", "/api/v5/sidecar/state") => Some(json!({ "revision": 1, "values": {} })),
         ("put", "/api/v5/tenant/plan") => Some(json!({ "plan": "pro" })),
         ("post", "/api/v5/workspaces") | ("patch", "/api/v5/workspaces/{id}") => {
             Some(json!({ "name": "x" }))
@@ -82,9 +93,14 @@ async fn everything_else_needs_an_access_token() {
         format!("Token {}", ada.token),
     ];
     for (method, path, operation) in operations(&app).await {
-        let protected = operation["security"].as_array().is_some_and(|all| {
-            all.iter().all(|one| one.get("access_token").is_some()) && !all.is_empty()
-        });
+        let needed = match path.as_str() {
+            "/api/v5/sidecar/credential" => "pod_token",
+            path if path.starts_with(GATEWAYS) => "gateway_credential",
+            _ => "access_token",
+        };
+        let protected = operation["security"]
+            .as_array()
+            .is_some_and(|all| all.iter().all(|one| one.get(needed).is_some()) && !all.is_empty());
         assert_eq!(
             protected,
             !is_public(&method, &path),
@@ -94,7 +110,10 @@ async fn everything_else_needs_an_access_token() {
             continue;
         }
         let address = path.replace("{id}", &id);
-        for authorization in std::iter::once(None).chain(wrong.iter().map(Some)) {
+        // A person's own token is of no use where gateways call.
+        let persons = (needed != "access_token").then(|| format!("Bearer {}", ada.token));
+        let wrong = wrong.iter().chain(&persons).map(Some);
+        for authorization in std::iter::once(None).chain(wrong) {
             let mut request = app.request(&method.to_uppercase(), &address);
             if let Some(authorization) = authorization {
                 request = request.header("authorization", authorization);
@@ -174,4 +193,27 @@ async fn a_token_from_elsewhere_opens_nothing() {
     here.call(&none, "GET", "/api/v5/me", None)
         .await
         .expect_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_gateways_credential_opens_nothing_of_a_persons() {
+    let cell = crate::gateway::Cell::start().await;
+    let pod = cell.pod("ada@example.com").await;
+    let id = pod.workspace.to_string();
+    let version = cell.app.version().await;
+    let mut seen = 0;
+    for (method, path, operation) in operations(&cell.app).await {
+        let of_person = operation["security"][0].get("access_token").is_some();
+        if !of_person {
+            continue;
+        }
+        let address = path.replace("{id}", &id);
+        let answer = cell
+            .call(&pod, &method.to_uppercase(), &address, body(&method, &path))
+            .await;
+        answer.expect_problem(401, "unauthenticated");
+        seen += 1;
+    }
+    assert!(seen >= 15, "{seen}");
+    assert_eq!(cell.app.version().await, version, "something was written");
 }

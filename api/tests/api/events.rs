@@ -14,20 +14,20 @@ use crate::{
 };
 
 /// An open stream, read one event at a time.
-struct Events {
+pub(crate) struct Events {
     body: futures::stream::BoxStream<'static, Vec<u8>>,
     buffer: String,
 }
 
 #[derive(Debug)]
-struct Event {
-    kind: String,
+pub(crate) struct Event {
+    pub(crate) kind: String,
     id: Option<String>,
-    data: Value,
+    pub(crate) data: Value,
 }
 
 impl Events {
-    async fn open(app: &App, person: &Person, path: &str, last: Option<&str>) -> Self {
+    pub(crate) async fn open(app: &App, person: &Person, path: &str, last: Option<&str>) -> Self {
         let mut request = app
             .request("GET", &format!("{path}/events"))
             .bearer_auth(&person.token);
@@ -49,7 +49,7 @@ impl Events {
     }
 
     /// The next event; none at the stream's end.
-    async fn next(&mut self) -> Option<Event> {
+    pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((text, rest)) = self.buffer.split_once("\n\n") {
                 let field = |name: &str| {
@@ -75,14 +75,14 @@ impl Events {
         }
     }
 
-    async fn expect_workspace(&mut self) -> Event {
+    pub(crate) async fn expect_workspace(&mut self) -> Event {
         let event = self.next().await.unwrap();
         assert_eq!(event.kind, "workspace", "{event:?}");
         event
     }
 
     /// The last event's reason; nothing follows it.
-    async fn expect_end(&mut self) -> String {
+    pub(crate) async fn expect_end(&mut self) -> String {
         let event = self.next().await.unwrap();
         assert_eq!(event.kind, "end", "{event:?}");
         assert!(self.next().await.is_none());

@@ -84,6 +84,8 @@ pub(crate) struct App {
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) policy: watch::Sender<Arc<Catalogue>>,
     pub(crate) health: Health,
+    pub(crate) keys: KeyRing,
+    pub(crate) state: ApiState,
     pub(crate) stop: CancellationToken,
     pub(crate) server: JoinHandle<coditect_core::Result<()>>,
     clock: Arc<Mutex<Timestamp>>,
@@ -125,13 +127,13 @@ impl App {
             config,
             policies,
             health.clone(),
-            keys,
+            keys.clone(),
             metrics_handle(),
             now,
         )
         .unwrap();
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, state, stop.clone()));
+        let server = tokio::spawn(serve(listener, state.clone(), stop.clone()));
         Self {
             base,
             client: reqwest::Client::new(),
@@ -139,6 +141,8 @@ impl App {
             store,
             policy,
             health,
+            keys,
+            state,
             stop,
             server,
             clock,
@@ -318,6 +322,20 @@ impl App {
             *policy = Arc::new(changed);
         });
     }
+}
+
+/// What an API with this configuration works with, or why it does not.
+pub(crate) async fn state(config: ApiConfig) -> coditect_core::Result<ApiState> {
+    let registry = Registry::open(MemoryStore::new()).await?;
+    let (_, policies) = watch::channel(Arc::new(catalogue()));
+    ApiState::new(
+        registry,
+        config,
+        policies,
+        Health::default(),
+        KeyRing::ephemeral()?,
+        metrics_handle(),
+    )
 }
 
 pub(crate) fn limits(storage_gib: u32, workspaces: u32) -> Limits {

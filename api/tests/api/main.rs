@@ -4,15 +4,23 @@
 
 mod answer;
 mod authorization;
+mod cluster;
 mod documents;
 mod events;
+mod events_of_all;
+mod gateway;
 mod harness;
+mod history;
 mod input;
 mod login;
 mod me;
+mod me_more;
 mod operations;
 mod serving;
+mod sidecar;
+mod sidecar_files;
 mod sign_up;
 mod status;
 mod wake;
+mod web_app;
 mod workspaces;

@@ -110,7 +110,7 @@ static LAYOUT: &[KeyKind] = layout! {
 
     "tenant/{t}/user/{u}/profile": "sign-up, invitation, roles, deletion" => "all"; "one a user"; "as long as the user"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/usage/{month}/{kind}": "metering, LLM gateway (atomic add)" => "API, observer"; "up to four numbers a user and month"; "as long as the user"; Yes; OnErasure::Removed;
-    "tenant/{t}/user/{u}/sessions/{s}": "API, sidecar" => "API, sidecar"; "at most 20 a user, up to 33 kB"; "until ended; 30 days after its last use"; Yes; OnErasure::Removed;
+    "tenant/{t}/user/{u}/sessions/{s}": "API, sidecar" => "API, sidecar"; "at most 20 a user, up to 82 kB"; "until ended; 30 days after its last use"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/api_keys/{k}": "API keys" => "API"; "at most 50 a user"; "until revoked or expired"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/conversations/{conversation}": "LLM gateway" => "API"; "at most 1,000 a user"; "until the person deletes it"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/llm_history/{conversation}/messages/{n}": "LLM gateway" => "API"; "one a message, up to 90 kB"; "as the conversation"; Yes; OnErasure::Removed;
@@ -120,6 +120,7 @@ static LAYOUT: &[KeyKind] = layout! {
     "tenant/{t}/user/{u}/workspace/{w}/status": "observer" => "API"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/power": "API, observer" => "observer"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/metering": "observer" => "observer"; "one a running workspace"; "while it runs"; Yes; OnErasure::Removed;
+    "tenant/{t}/user/{u}/workspace/{w}/gateway": "API, for the workspace's gateway" => "API"; "one a workspace that somebody was in"; "as long as the workspace"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/file_count": "sidecar (atomic add)" => "sidecar"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/files/{path}/metadata": "sidecar" => "API"; "one a file, within the plan's cap"; "until the file is forgotten"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/files/{path}/snapshots/{ts}": "sidecar" => "API"; "the newest few a file"; "until newer ones replace it"; Yes; OnErasure::Removed;

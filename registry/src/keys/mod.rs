@@ -101,6 +101,7 @@ mod tests {
             WorkspacePart::Status,
             WorkspacePart::Power,
             WorkspacePart::Metering,
+            WorkspacePart::Gateway,
         ] {
             assert!(user_all(tenant_id, user_id).contains(&workspace(
                 tenant_id,

@@ -30,7 +30,7 @@ fn of(tenant: TenantId, user: UserId, workspace: WorkspaceId) -> Key {
     ))
 }
 
-/// `tenant/{t}/user/{u}/workspace/{w}/{part}`, where part is `profile`, `status`, `power` or `metering`.
+/// `tenant/{t}/user/{u}/workspace/{w}/{part}`, where part is `profile`, `status`, `power`, `metering` or `gateway`.
 #[must_use]
 pub fn workspace(
     tenant: TenantId,
@@ -43,6 +43,7 @@ pub fn workspace(
         WorkspacePart::Status => "status",
         WorkspacePart::Power => "power",
         WorkspacePart::Metering => "metering",
+        WorkspacePart::Gateway => "gateway",
     };
     [of(tenant, user, workspace), pack(&(part,))].concat()
 }
@@ -63,6 +64,8 @@ pub enum WorkspacePart {
     Power,
     /// Until when its running time is counted.
     Metering,
+    /// What its gateway was given, and what it said last.
+    Gateway,
 }
 
 /// `…/workspace/{w}/file_count`: how many files have metadata (atomic).

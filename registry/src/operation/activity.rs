@@ -51,7 +51,8 @@ impl Operation for NoteActivity {
     }
 }
 
-async fn note(
+/// What is known never goes back.
+pub(super) async fn note(
     tx: &mut Tx,
     cell: &CellName,
     workspace: WorkspaceId,

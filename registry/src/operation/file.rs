@@ -36,7 +36,7 @@ pub struct FileReport {
 pub struct FileContent {
     /// Its size in bytes.
     pub size: u64,
-    /// Its SHA-256 in lower-case hexadecimal.
+    /// Its SHA-256 in lower-case hexadecimal; empty if it was too large to be read.
     pub hash: String,
     /// The last part of the name of the object that holds the bytes ([`object_name`]), drawn anew for each upload: an
     /// object that is to be removed is never one that came later. None if no snapshot was taken (too large, ignored).

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Hours without a rotation after which a sign-in ends.
-const IDLE_HOURS: i64 = 24;
+pub(super) const IDLE_HOURS: i64 = 24;
 /// Seconds in which the token before the current one still yields the current one: two tabs, a lost answer.
 const GRACE_SECONDS: i64 = 10;
 

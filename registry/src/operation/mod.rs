@@ -14,6 +14,7 @@ mod erasure;
 mod expiry;
 mod file;
 mod forget;
+mod gateway;
 mod identity;
 mod invitation;
 mod lease;
@@ -33,6 +34,7 @@ mod restart;
 mod rollout;
 mod second_factor;
 mod session;
+mod shared_state;
 mod sign_up;
 pub(crate) mod staying;
 mod upkeep;
@@ -52,6 +54,7 @@ pub use email::{ConfirmEmail, RequestEmail, RequestPasswordReset, ResetPassword}
 pub use erasure::{DeleteAccount, DeleteUser, ReplayErasure};
 pub use expiry::{ForgetExpired, TrimRevocations};
 pub use file::{FILES_AT_ONCE, FileContent, FileReport, ForgetFile, NoteDiscarded, PutFiles};
+pub use gateway::{Admitted, Beat, Enter, TakeBatch};
 pub use identity::{EnterByIdentity, Entered, LinkIdentity, UnlinkIdentity};
 pub use invitation::{AcceptInvitation, DeclineInvitation, Invite, Joined, RevokeInvitation};
 pub use lease::{Acquire, AcquireLease, ReleaseLease};
@@ -71,6 +74,7 @@ pub use second_factor::{
     ConfirmSecondFactor, OfferSecondFactor, RemoveSecondFactor, SecondProof, UseSecondFactor,
 };
 pub use session::{EndSession, OpenSession, TouchSession, UpdateSession};
+pub use shared_state::{KeepState, shared_session};
 pub use sign_up::{
     ClaimSignIn, CompleteRegistration, Placement, Provisioned, Register, Verification,
 };

@@ -12,7 +12,7 @@ use crate::{
     tx::{Abort, Tx, trailing_uuid},
 };
 
-/// Most sessions of one user. With the largest state each, reading them all stays below one megabyte.
+/// Most sessions of one user. With the largest state each, reading them all stays below two megabytes.
 const MOST: usize = 20;
 /// Signs of life closer together than this are one.
 const SEEN_AGAIN: SignedDuration = SignedDuration::from_mins(1);
@@ -21,9 +21,9 @@ fn no_such_session() -> Abort {
     Error::not_found("there is no session of that id").into()
 }
 
-fn check(state: &serde_json::Value) -> Result<(), Abort> {
-    if state.to_string().len() > Session::LARGEST_STATE {
-        let message = format!("is larger than {} bytes of JSON", Session::LARGEST_STATE);
+pub(super) fn check(state: &serde_json::Value, most: usize) -> Result<(), Abort> {
+    if state.to_string().len() > most {
+        let message = format!("is larger than {most} bytes of JSON");
         return Err(Error::invalid("state", message).into());
     }
     Ok(())
@@ -49,7 +49,7 @@ impl Operation for OpenSession {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
-        check(&self.state)?;
+        check(&self.state, Session::LARGEST_STATE)?;
         let place = owned_to_change(tx, self.account, self.workspace).await?;
         let key = keys::session(place.tenant, place.user, self.session);
         if tx.get::<Session>(&key).await?.is_some() {
@@ -76,7 +76,7 @@ impl Operation for OpenSession {
     }
 }
 
-async fn make_room(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<(), Abort> {
+pub(super) async fn make_room(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<(), Abort> {
     let mut open = tx
         .scan_all::<Session>(&keys::sessions(tenant, user))
         .await?;
@@ -90,7 +90,7 @@ async fn make_room(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<(), Ab
     Ok(())
 }
 
-fn expiring(tenant: TenantId, user: UserId, session: SessionId) -> Expiring {
+pub(super) fn expiring(tenant: TenantId, user: UserId, session: SessionId) -> Expiring {
     Expiring::Session {
         tenant,
         user,
@@ -99,7 +99,7 @@ fn expiring(tenant: TenantId, user: UserId, session: SessionId) -> Expiring {
 }
 
 /// Writes a session that somebody is in: it is forgotten later than before.
-fn put_seen(
+pub(super) fn put_seen(
     tx: &mut Tx,
     tenant: TenantId,
     user: UserId,
@@ -178,7 +178,7 @@ impl Operation for UpdateSession {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx) -> Result<u64, Abort> {
-        check(&self.state)?;
+        check(&self.state, Session::LARGEST_STATE)?;
         let (place, _) = who::own_user(tx, self.account, self.user).await?;
         let key = keys::session(place.tenant, self.user, self.session);
         let mut session: Session = tx.get(&key).await?.ok_or_else(no_such_session)?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub struct FileMetadata {
     /// Its size in bytes.
     pub size: u64,
-    /// The SHA-256 of its content in lower-case hexadecimal.
+    /// The SHA-256 of its content in lower-case hexadecimal; empty if it was too large to be read.
     pub hash: String,
     /// When it was changed, by the workspace's clock.
     pub modified_at: Timestamp,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation,
-    Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, Grace,
+    Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, Gateway, Grace,
     IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message, MessageChunk,
     Metering, PasswordReset, PlanChange, PowerState, Purge, Quarantine, ReapEntry, Record,
     Registration, Restart, Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot, Status,
@@ -92,6 +92,7 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "tenant/{t}/user/{u}/workspace/{w}/status" => record::<Status>,
         "tenant/{t}/user/{u}/workspace/{w}/power" => record::<PowerState>,
         "tenant/{t}/user/{u}/workspace/{w}/metering" => record::<Metering>,
+        "tenant/{t}/user/{u}/workspace/{w}/gateway" => record::<Gateway>,
         "tenant/{t}/user/{u}/workspace/{w}/files/{path}/metadata" => record::<FileMetadata>,
         "tenant/{t}/user/{u}/workspace/{w}/files/{path}/snapshots/{ts}" => record::<Snapshot>,
         "cell/{cell}/user/{u}" => record::<IntentRow>,

@@ -6,6 +6,7 @@ mod cell;
 mod erasure;
 mod expiring;
 mod file;
+mod gateway;
 mod identity;
 mod identity_hash;
 mod inspect;
@@ -29,6 +30,7 @@ pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
 pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};
 pub use expiring::Expiring;
 pub use file::{Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, object_name, object_prefix};
+pub use gateway::{Gateway, TakenBatch};
 pub use identity::{EmailChange, LinkedIdentity, PasswordReset, SecondFactor, SignIn};
 pub use identity_hash::{IdentityHash, IdentityKey};
 pub use inspect::inspect;
@@ -92,6 +94,7 @@ records!(
     PowerState,
     Status,
     Metering,
+    Gateway,
     Workspace,
     Activity,
     Quarantine,

@@ -28,6 +28,10 @@ impl Session {
     /// at once.
     pub const LARGEST_STATE: usize = 32 * 1024;
 
+    /// As [`Session::LARGEST_STATE`], of what the tabs of a workspace share: its gateway holds 32 KiB of keys and values,
+    /// each value JSON text, which may be twice as long within JSON.
+    pub const LARGEST_SHARED: usize = 80 * 1024;
+
     /// When it is forgotten unless somebody comes back.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {

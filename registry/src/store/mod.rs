@@ -16,6 +16,7 @@
 
 mod conflicts;
 pub mod embedded;
+mod encoding;
 pub mod faulty;
 pub mod fdb;
 pub mod limits;

@@ -74,6 +74,12 @@ async fn images() -> [Image; 2] {
     };
     // Nothing is being written: the bytes are those that a kill would leave.
     let killed = image(files(folder.path()), content(&*store).await.unwrap());
+    let log = killed
+        .files
+        .iter()
+        .find(|(name, _)| name == Path::new("registry.log.0"));
+    let (_, log) = log.expect("a store that was killed has a log");
+    assert!(log.iter().any(|byte| *byte != 0), "nothing is in the log");
     let last = content(&*store).await.unwrap();
     drop(store);
     [image(files(folder.path()), last), killed]
@@ -122,13 +128,18 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-/// Opens the image with its damage.
-fn survives(image: &Image, damages: &[Damage], header: bool) -> Result<(), TestCaseError> {
+/// Opens the image with damage to the file of that name, if it has one.
+fn survives(
+    image: &Image,
+    damaged: &str,
+    damages: &[Damage],
+    header: bool,
+) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("registry");
     for (name, bytes) in &image.files {
         let mut bytes = bytes.clone();
-        if name == Path::new("registry") {
+        if name == Path::new(damaged) {
             for damage in damages {
                 damage.apply(&mut bytes, header);
             }
@@ -175,7 +186,7 @@ fn survives(image: &Image, damages: &[Damage], header: bool) -> Result<(), TestC
 #[test]
 fn an_image_without_damage_is_opened() {
     for image in &*IMAGES {
-        survives(image, &[], false).unwrap();
+        survives(image, "registry", &[], false).unwrap();
         assert!(image.content.len() > 500);
     }
 }
@@ -189,6 +200,14 @@ proptest! {
         header in prop::bool::weighted(0.3),
         damages in vec(damage(), 1..3),
     ) {
-        survives(&IMAGES[usize::from(killed)], &damages, header)?;
+        survives(&IMAGES[usize::from(killed)], "registry", &damages, header)?;
+    }
+
+    #[test]
+    fn a_damaged_log_is_whole_or_refused(
+        header in prop::bool::weighted(0.1),
+        damages in vec(damage(), 1..3),
+    ) {
+        survives(&IMAGES[1], "registry.log.0", &damages, header)?;
     }
 }

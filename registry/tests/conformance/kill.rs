@@ -43,8 +43,10 @@ async fn load(place: OsString) {
                         };
                         transaction.set(&last, &pack(&n));
                         for half in ["one half", "other half"] {
-                            transaction
-                                .set(&pack(&(half, writer, n)), &vec![7; (n % 2_000) as usize]);
+                            transaction.set(
+                                &pack(&(half, writer, n)),
+                                &vec![7; (n % 10 * 5_000) as usize],
+                            );
                         }
                         transaction.append(&pack(&"feed"), &pack(&(writer, n)));
                         transaction.add(b"total", 1);

@@ -5,7 +5,7 @@ use coditect_core::{
 };
 use coditect_registry::{
     operation::{
-        AppendMessage, ApplyStripeEvent, FileContent, FileReport, Invite, IssueApiKey,
+        AppendMessage, ApplyStripeEvent, Enter, FileContent, FileReport, Invite, IssueApiKey,
         LinkCustomer, LinkIdentity, OfferSecondFactor, OpenLogin, OpenSession, Provisioned,
         PutFiles, RecordUsage, Register, RequestEmail, RequestPasswordReset, Subscription,
         Verification,
@@ -73,6 +73,14 @@ pub(crate) async fn ada(world: &World) -> Cast {
             login,
             credential_of: None,
             from: Some(("203.0.113.77".parse().unwrap(), Some("agent-of-ada".into()))),
+            at: at(40),
+        })
+        .await;
+    world
+        .done(&Enter {
+            login,
+            workspace: person.workspace,
+            attempt: Uuid::new_v4(),
             at: at(40),
         })
         .await;

@@ -19,6 +19,7 @@ mod erasure;
 mod expiry;
 mod feeds;
 mod files;
+mod gateway;
 mod identity;
 mod layout;
 mod members;

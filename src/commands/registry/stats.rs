@@ -1,9 +1,12 @@
-use std::{os::unix::fs::MetadataExt, sync::Arc};
+use std::sync::Arc;
 
 use coditect_core::Result;
 use coditect_registry::{
     stats::{self, Stats},
-    store::{Store, embedded::EmbeddedStore},
+    store::{
+        Store,
+        embedded::{self, EmbeddedStore},
+    },
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -21,6 +24,7 @@ struct Answer {
 #[derive(Serialize)]
 struct FileUse {
     bytes: u64,
+    log_bytes: u64,
     /// Not known while another process has the file.
     unused_bytes: Option<u64>,
 }
@@ -37,9 +41,10 @@ pub(super) async fn run(data: &Data, output: Output) -> Result<Exit> {
     let file = if data.store().is_cluster() {
         None
     } else {
+        let on_disk = embedded::disk_use(&data.registry());
         Some(FileUse {
-            // What it takes on disk; it is longer, by a hole at its end.
-            bytes: std::fs::metadata(data.registry()).map_or(0, |about| about.blocks() * 512),
+            bytes: on_disk.file,
+            log_bytes: on_disk.log,
             unused_bytes: match &owned {
                 Some(store) => Some(store.figures()?.unused_bytes),
                 None => None,
@@ -128,14 +133,16 @@ fn print(answer: &Answer) {
         }
     }
     if let Some(file) = &answer.file {
+        let FileUse {
+            bytes, log_bytes, ..
+        } = file;
         match file.unused_bytes {
             Some(unused) => output::line(&format!(
-                "the file has {} bytes, of which {unused} are unused; `coditect registry compact` gives them back",
-                file.bytes
+                "the file has {bytes} bytes, of which {unused} are unused (`coditect registry compact` gives them back), and \
+                 its log {log_bytes}"
             )),
             None => output::line(&format!(
-                "the file has {} bytes; how many are unused is known when nobody else has it",
-                file.bytes
+                "the file has {bytes} bytes, and its log {log_bytes}; how many are unused is known when nobody else has it"
             )),
         }
     }

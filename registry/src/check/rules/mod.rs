@@ -102,7 +102,7 @@ enum Rule {
     Expiry,
 }
 
-const RULES: [(&str, Rule); 42] = [
+const RULES: [(&str, Rule); 43] = [
     (
         "address/{email}/invitation/{t}/{i}",
         Rule::AddressOfInvitation,
@@ -144,6 +144,10 @@ const RULES: [(&str, Rule); 42] = [
     ),
     (
         "tenant/{t}/user/{u}/workspace/{w}/metering",
+        Rule::WorkspacePart,
+    ),
+    (
+        "tenant/{t}/user/{u}/workspace/{w}/gateway",
         Rule::WorkspacePart,
     ),
     (

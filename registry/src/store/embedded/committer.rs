@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    io,
     path::PathBuf,
     sync::{
         Arc, Weak,
@@ -13,13 +14,14 @@ use std::{
 };
 
 use coditect_core::Version;
-use redb::Database;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     super::{StoreError, conflicts::RecentWrites, limits, optimistic::CommitRequest},
     Shared,
+    durable::Files,
     file::{self, Opened},
+    log,
     snapshot::EmbeddedSnapshot,
     watermark::Watermark,
     write,
@@ -72,7 +74,7 @@ struct Trouble {
 pub(super) struct Committer {
     path: PathBuf,
     shared: Arc<Shared>,
-    database: Option<Database>,
+    files: Option<Files>,
     watermark: Watermark,
     version: Version,
     recent: RecentWrites,
@@ -91,14 +93,14 @@ impl Committer {
         opened: Opened,
     ) -> Result<Self, StoreError> {
         let Opened {
-            database,
+            files,
             version,
             watermark,
         } = opened;
         let mut committer = Self {
             path,
             shared,
-            database: None,
+            files: None,
             watermark,
             version,
             recent: RecentWrites::since(version),
@@ -107,9 +109,10 @@ impl Committer {
             suspect: Arc::default(),
             trouble: None,
         };
-        let snapshot = EmbeddedSnapshot::take(&database, version, Arc::clone(&committer.suspect));
+        let suspect = Arc::clone(&committer.suspect);
+        let snapshot = EmbeddedSnapshot::take(files.database(), version, suspect);
         committer.publish(snapshot.map_err(|error| StoreError::Unavailable(error.to_string()))?);
-        committer.database = Some(database);
+        committer.files = Some(files);
         Ok(committer)
     }
 
@@ -137,7 +140,7 @@ impl Committer {
             }
         }
         self.withdraw("it has been closed");
-        if let Some(Err(error)) = self.database.take().map(Database::close) {
+        if let Some(Err(error)) = self.files.take().map(|files| files.close(self.version)) {
             tracing::warn!(%error, "the registry was not closed in order; it will be checked when it is opened");
         }
     }
@@ -150,9 +153,14 @@ impl Committer {
         {
             old.upgrade().inspect(|old| old.let_go());
         }
-        if self.suspect.swap(false, Ordering::AcqRel) && self.database.is_some() {
+        if self.suspect.swap(false, Ordering::AcqRel) && self.files.is_some() {
             self.recover("its file could not be read");
-        } else if self.database.is_none()
+        }
+        let ticked = self.files.as_mut().map(|files| files.tick(self.version));
+        if let Some(Err(error)) = ticked {
+            self.recover(&error.to_string());
+        }
+        if self.files.is_none()
             && self
                 .trouble
                 .as_ref()
@@ -165,12 +173,13 @@ impl Committer {
     fn commit(&mut self, group: Vec<Pending>) {
         let now = Instant::now();
         if let Some(trouble) = &self.trouble
-            && (self.database.is_none() || now < trouble.until)
+            && (self.files.is_none() || now < trouble.until)
         {
-            let refusal = StoreError::Unavailable(trouble.why.clone());
-            return group
-                .into_iter()
-                .for_each(|pending| pending.answer(Err(refusal.clone())));
+            return refuse(group, trouble.why.clone());
+        }
+        if let Err(error) = self.reserve(&group) {
+            let why = format!("{} takes nothing more: {error}", self.path.display());
+            return refuse(group, why);
         }
         self.recent.forget(now);
         metrics::histogram!("coditect_registry_group_size").record(group.len() as f64);
@@ -188,13 +197,23 @@ impl Committer {
         }
     }
 
+    /// Makes room for the group, whatever of it passes.
+    fn reserve(&mut self, group: &[Pending]) -> io::Result<()> {
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        let mutations = group.iter().map(|pending| pending.request.mutations.len());
+        let bytes = group.iter().map(|pending| u64::from(pending.bytes));
+        files.reserve(group.len(), mutations.sum(), bytes.sum())
+    }
+
     /// Checks the group, writes what passes, publishes it, and says what became of each.
     fn write(
         &mut self,
         group: &[Pending],
         now: Instant,
     ) -> Result<Vec<Result<Version, StoreError>>, redb::Error> {
-        let Some(database) = self.database.as_ref() else {
+        let Some(files) = self.files.as_mut() else {
             return Err(redb::Error::DatabaseClosed);
         };
         let before = self.version;
@@ -212,9 +231,10 @@ impl Committer {
             })
             .collect();
         if newest > before {
-            write::durably(database, &accepted, newest)?;
+            files.write(before, &accepted)?;
             self.watermark.note(newest);
-            let snapshot = EmbeddedSnapshot::take(database, newest, Arc::clone(&self.suspect))?;
+            let suspect = Arc::clone(&self.suspect);
+            let snapshot = EmbeddedSnapshot::take(files.database(), newest, suspect)?;
             self.version = newest;
             self.publish(snapshot);
             for written in self.recent.after(before) {
@@ -252,7 +272,7 @@ impl Committer {
         let acknowledged = self.version;
         self.recover(why);
         // Open, and as it was before: it did not happen. Otherwise nobody can promise either.
-        let nothing_happened = self.database.is_some() && self.version == acknowledged;
+        let nothing_happened = self.files.is_some() && self.version == acknowledged;
         for pending in group {
             pending.answer(Err(if nothing_happened {
                 StoreError::Unavailable(why.to_owned())
@@ -265,25 +285,27 @@ impl Committer {
     /// Opens the file and lets everybody read it.
     fn open(&mut self) -> Result<(), StoreError> {
         let Opened {
-            database,
+            files,
             version,
             watermark,
         } = file::reopen(&self.path)?;
-        let snapshot = EmbeddedSnapshot::take(&database, version, Arc::clone(&self.suspect));
+        let suspect = Arc::clone(&self.suspect);
+        let snapshot = EmbeddedSnapshot::take(files.database(), version, suspect);
         let snapshot = snapshot.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         self.version = version;
         self.watermark = watermark;
         self.recent = RecentWrites::since(version);
-        self.database = Some(database);
+        self.files = Some(files);
         self.publish(snapshot);
         Ok(())
     }
 
     /// Opens the file anew. redb takes no more writes after an error, because what it holds in memory may
-    /// no longer be what is on disk.
+    /// no longer be what is on disk; neither may what the operating system holds of the files.
     fn recover(&mut self, why: &str) {
         self.withdraw(why);
-        drop(self.database.take());
+        drop(self.files.take());
+        log::distrust(&self.path);
         let pause = self.trouble.as_ref().map_or(FIRST_PAUSE, |trouble| {
             (trouble.pause * 2).min(LONGEST_PAUSE)
         });
@@ -314,12 +336,12 @@ impl Committer {
     /// Gives unused space back to the file system, with what was left in it. Nobody reads or writes meanwhile.
     fn compact(&mut self) -> Result<(), StoreError> {
         self.withdraw("it is being compacted; try again in a moment");
-        let Some(database) = self.database.take() else {
+        let Some(files) = self.files.take() else {
             return Err(StoreError::Unavailable("its file is not open".to_owned()));
         };
         let before = file::size(&self.path);
-        let rewritten = file::rewrite(&self.path, &database);
-        drop(database);
+        let rewritten = file::rewrite(&self.path, files.database(), self.version);
+        drop(files);
         let after = file::size(&self.path);
         tracing::info!(before, after, "the registry's file has been compacted");
         metrics::counter!("coditect_registry_compactions_total").increment(1);
@@ -330,6 +352,13 @@ impl Committer {
         rewritten
             .map_err(|error| StoreError::Unavailable(format!("it could not be compacted: {error}")))
     }
+}
+
+fn refuse(group: Vec<Pending>, why: String) {
+    let refusal = StoreError::Unavailable(why);
+    group
+        .into_iter()
+        .for_each(|pending| pending.answer(Err(refusal.clone())));
 }
 
 struct TellsOfPanic(Arc<Shared>);

@@ -1,4 +1,4 @@
-//! The store's file: how it comes to be, is opened, and what is said of one that cannot be.
+//! The store's files: how they come to be, are opened, and what is said of those that cannot be.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -12,18 +12,22 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, St
 
 use super::{
     super::StoreError,
-    format::{self, ABOUT, DATA},
+    behind::{Behind, Queue},
+    durable::{Files, Pages},
+    format::{self, ABOUT, DATA, Identity, ROUND, VERSION},
     holder,
+    log::{self, Tail},
     room::Room,
-    watermark::Watermark,
+    watermark::{self, Watermark},
+    write::NO_ROUND,
 };
 
 /// Memory for pages. The operating system caches the file as well, so more buys little.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// An open file that holds what was promised.
+/// Open files that hold what was promised.
 pub(super) struct Opened {
-    pub(super) database: Database,
+    pub(super) files: Files,
     pub(super) version: Version,
     pub(super) watermark: Watermark,
 }
@@ -39,16 +43,56 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     reopen(path)
 }
 
-/// Opens the file, which must exist.
+/// Opens the file, which must exist, and takes in what its log holds beyond it.
 pub(super) fn reopen(path: &Path) -> Result<Opened, StoreError> {
     let in_order = closed_in_order(path).map_err(|error| not_opened(path, &error))?;
-    let database = database(path, false).map_err(|error| explain(path, error))?;
-    let found = format::identify(&database, path)?;
-    let watermark = Watermark::check(path, found, in_order)?;
+    let (database, queue) = database(path, false).map_err(|error| explain(path, error))?;
+    // Refused from here on, it stays as it was.
+    let pages = Pages::new(database, queue.clone());
+    let found = format::identify(&pages.database, path)?;
+    let in_order = in_order && found.round == NO_ROUND;
+    let tail = tail(path, found)?;
+    let all = Identity {
+        version: tail.version,
+        ..found
+    };
+    let watermark = Watermark::check(path, all, in_order, tail.held)?;
+    if !tail.records.is_empty() {
+        tracing::info!(
+            path = %path.display(),
+            from = found.version.0,
+            to = tail.version.0,
+            "the registry takes in what its log holds"
+        );
+    }
+    let files =
+        Files::begin(path, pages, queue, &tail).map_err(|error| not_opened(path, &error))?;
     Ok(Opened {
-        database,
-        version: found.version,
+        files,
+        version: tail.version,
         watermark,
+    })
+}
+
+/// What the log holds beyond a database that was not closed in order.
+fn tail(path: &Path, found: Identity) -> Result<Tail, StoreError> {
+    if found.round == NO_ROUND {
+        return Ok(Tail::none(found.version));
+    }
+    log::read(path, found.round, found.version).map_err(|error| {
+        if error.kind() != io::ErrorKind::NotFound {
+            return not_opened(path, &error);
+        }
+        let [first, second] = log::beside(path);
+        StoreError::Corrupt(format!(
+            "{} was not closed in order, and its log is not there: it belongs with {} and {}. Put them back beside \
+             it, or restore the newest backup; or decide to go on with what is there: make empty files of those \
+             names, remove {} and begin a new epoch",
+            path.display(),
+            first.display(),
+            second.display(),
+            watermark::beside(path).display()
+        ))
     })
 }
 
@@ -65,7 +109,7 @@ fn closed_in_order(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn database(path: &Path, create: bool) -> Result<Database, DatabaseError> {
+fn database(path: &Path, create: bool) -> Result<(Database, Behind), DatabaseError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -79,9 +123,10 @@ fn database(path: &Path, create: bool) -> Result<Database, DatabaseError> {
     let disk = Room::new(file)?;
     #[cfg(test)]
     let disk = super::disk::Disk::new(disk, path);
+    let (disk, queue) = Queue::before(disk)?;
     let shown = path.display().to_string();
     let in_order = closed_in_order(path)?;
-    Builder::new()
+    let database = Builder::new()
         .set_cache_size(CACHE_BYTES)
         // Reads the whole file: a byte that the disk has changed is found now, not when somebody asks for it.
         .set_check_integrity_on_open(true)
@@ -98,13 +143,14 @@ fn database(path: &Path, create: bool) -> Result<Database, DatabaseError> {
                 );
             }
         })
-        .create_with_backend(disk)
+        .create_with_backend(disk)?;
+    Ok((database, queue))
 }
 
 /// Makes an empty store beside its place and puts it there whole, so that no crash leaves half of one.
 fn create(path: &Path) -> Result<(), StoreError> {
     let unfinished = unfinished(path);
-    let database = match database(&unfinished, true) {
+    let (database, _) = match database(&unfinished, true) {
         // Somebody was killed here before the first page was whole.
         Err(DatabaseError::Storage(StorageError::Io(error)))
             if error.kind() == io::ErrorKind::InvalidData =>
@@ -128,20 +174,20 @@ fn create(path: &Path) -> Result<(), StoreError> {
     sync_folder(path).map_err(|error| not_opened(path, &error))
 }
 
-/// Writes all that an open store holds into a new file, and puts that in the place of the old one, which stays open.
+/// Writes all that an open store holds, which is `version`, into a new file, and puts that in the place of the old one, which stays open.
 /// Nothing of what was cleared can be in it, which a compaction in place, that moves pages, does not promise. A
 /// crash leaves the old file or the new one, each whole.
 ///
 /// # Errors
 /// What the disk or the library says; then the old file is in its place.
-pub(super) fn rewrite(path: &Path, old: &Database) -> Result<(), redb::Error> {
+pub(super) fn rewrite(path: &Path, old: &Database, version: Version) -> Result<(), redb::Error> {
     let beside = unfinished(path);
     // Of a rewrite that was killed.
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let written = copy(old, &beside).and_then(|()| Ok(fs::rename(&beside, path)?));
+    let written = copy(old, version, &beside).and_then(|()| Ok(fs::rename(&beside, path)?));
     if written.is_err() {
         // It is in nobody's way, and the next attempt removes it.
         let _ = fs::remove_file(&beside);
@@ -150,8 +196,8 @@ pub(super) fn rewrite(path: &Path, old: &Database) -> Result<(), redb::Error> {
     Ok(sync_folder(path)?)
 }
 
-fn copy(old: &Database, to: &Path) -> Result<(), redb::Error> {
-    let mut new = database(to, true)?;
+fn copy(old: &Database, version: Version, to: &Path) -> Result<(), redb::Error> {
+    let (mut new, _) = database(to, true)?;
     let (read, write) = (old.begin_read()?, new.begin_write()?);
     {
         let mut data = write.open_table(DATA)?;
@@ -164,6 +210,9 @@ fn copy(old: &Database, to: &Path) -> Result<(), redb::Error> {
             let (name, number) = entry?;
             about.insert(name.value(), number.value())?;
         }
+        // It holds what the old file's log held.
+        about.insert(VERSION, version.0)?;
+        about.insert(ROUND, NO_ROUND)?;
     }
     write.commit()?;
     // Filling a tree leaves pages half empty.
@@ -171,7 +220,8 @@ fn copy(old: &Database, to: &Path) -> Result<(), redb::Error> {
     Ok(new.close()?)
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+/// Makes the names in the file's folder durable.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

@@ -9,7 +9,7 @@ use std::path::Path;
 use coditect_core::Version;
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 
-use super::super::StoreError;
+use super::{super::StoreError, write::NO_ROUND};
 
 /// Every key and value of the registry.
 pub(super) const DATA: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("data");
@@ -17,6 +17,8 @@ pub(super) const DATA: TableDefinition<'static, &[u8], &[u8]> = TableDefinition:
 pub(super) const ABOUT: TableDefinition<'static, &str, u64> = TableDefinition::new("about");
 /// In [`ABOUT`]: the newest version.
 pub(super) const VERSION: &str = "version";
+/// In [`ABOUT`]: of which round the log beside continues the newest version; 0 if none does (since format 3).
+pub(super) const ROUND: &str = "log";
 /// In [`ABOUT`]: which store this is, drawn at random when it was made (since format 2).
 const ID: &str = "id";
 /// In [`ABOUT`]: how the tables are laid out.
@@ -27,7 +29,7 @@ type About<'a> = Table<'a, &'static str, u64>;
 type Step = for<'a> fn(&mut About<'a>) -> Result<(), redb::StorageError>;
 
 /// The way from the first format to the one that this program writes and reads.
-const STEPS: [Step; 1] = [name];
+const STEPS: [Step; 2] = [name, no_log];
 /// The format this program writes and reads.
 pub(super) const OURS: u64 = 1 + STEPS.len() as u64;
 
@@ -37,11 +39,19 @@ fn name(about: &mut About<'_>) -> Result<(), redb::StorageError> {
     Ok(())
 }
 
+/// From 2 to 3: a log lies before the database, and there is none yet.
+fn no_log(about: &mut About<'_>) -> Result<(), redb::StorageError> {
+    about.insert(ROUND, NO_ROUND)?;
+    Ok(())
+}
+
 /// What an open store says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) id: u64,
     pub(super) version: Version,
+    /// Of the log that belongs to it.
+    pub(super) round: u64,
 }
 
 /// Makes the tables of an empty store. One that was made half keeps what it has.
@@ -54,6 +64,7 @@ pub(super) fn found(database: &Database) -> Result<(), redb::Error> {
             about.insert(FORMAT, OURS)?;
             about.insert(VERSION, 0)?;
             name(&mut about)?;
+            no_log(&mut about)?;
         }
     }
     Ok(write.commit()?)
@@ -96,6 +107,7 @@ pub(super) fn identify(database: &Database, path: &Path) -> Result<Identity, Sto
     Ok(Identity {
         id: number(ID)?,
         version: Version(number(VERSION)?),
+        round: number(ROUND)?,
     })
 }
 

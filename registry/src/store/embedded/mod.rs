@@ -1,15 +1,18 @@
-//! The store of one machine: one file, durable, many commits to one fsync.
+//! The store of one machine: one file and its log, durable, many commits to one fsync.
 //!
 //! One thread writes ([`committer`]). Everyone else reads the version that it published last and never
 //! waits for it. The file is redb's: copy-on-write B-trees with checksums, so that a kill or a power cut
-//! leaves the last commit that was acknowledged, or a later one.
+//! leaves the last checkpoint, or the one before; what was acknowledged since stands in the [`log`].
 
+mod behind;
 mod committer;
 #[cfg(test)]
 mod disk;
+mod durable;
 mod file;
 mod format;
 mod holder;
+mod log;
 mod room;
 mod snapshot;
 #[cfg(test)]
@@ -70,6 +73,24 @@ pub struct Figures {
     pub unused_bytes: u64,
     /// How many keys there are.
     pub keys: u64,
+}
+
+/// What a store takes on disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskUse {
+    /// Its file, without the hole at the file's end.
+    pub file: u64,
+    /// The log beside it, with the room made ahead; none while the store is closed.
+    pub log: u64,
+}
+
+/// What the store at `path` takes on disk, whoever has it open. Files that cannot be asked count nothing.
+#[must_use]
+pub fn disk_use(path: &Path) -> DiskUse {
+    DiskUse {
+        file: file::size(path),
+        log: log::size(path),
+    }
 }
 
 /// What the committer shares with everyone.
@@ -256,15 +277,6 @@ fn size(request: &CommitRequest) -> usize {
         .iter()
         .map(|range| range.begin.len() + range.end.len())
         .sum();
-    let writes: usize = request
-        .mutations
-        .iter()
-        .map(|mutation| match mutation {
-            Mutation::Set(key, value) | Mutation::Append(key, value) => key.len() + value.len(),
-            Mutation::Clear(key) => key.len(),
-            Mutation::ClearRange(range) => range.begin.len() + range.end.len(),
-            Mutation::Add(key, _) => key.len() + 8,
-        })
-        .sum();
+    let writes: usize = request.mutations.iter().map(Mutation::bytes).sum();
     COMMIT_OVERHEAD + reads + writes
 }

@@ -88,9 +88,18 @@ async fn the_file_is_its_owners_alone() {
     names.sort();
     assert_eq!(
         names,
-        ["registry", "registry.watermark"],
+        [
+            "registry",
+            "registry.log.0",
+            "registry.log.1",
+            "registry.watermark"
+        ],
         "nothing is left of making it"
     );
+    for log in log::beside(&path) {
+        let mode = fs::metadata(log).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }
 
 #[test]
@@ -211,10 +220,14 @@ fn another_format_of_the_library_is_refused_by_name() {
 #[tokio::test]
 async fn a_store_says_how_its_file_is_used() {
     let folder = folder();
-    let store = EmbeddedStore::open(folder.path().join("registry")).unwrap();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
     for n in 0..100_u8 {
         put(&store, &[n], &vec![n; 10_000]).await.unwrap();
     }
+    // Until then they are in the log alone.
+    drop(store);
+    let store = EmbeddedStore::open(&path).unwrap();
     let mut clears = store.begin().await.unwrap();
     clears.clear_range(&KeyRange {
         begin: vec![10],
@@ -229,6 +242,11 @@ async fn a_store_says_how_its_file_is_used() {
     assert_eq!((after.keys, after.stored_bytes), (10, 10 * 10_001));
     assert!(after.unused_bytes < before.unused_bytes / 4, "{after:?}");
     assert!(after.file_bytes >= after.stored_bytes + after.overhead_bytes);
+    assert_eq!(
+        super::disk_use(&path).log,
+        2 << 20,
+        "room for what is to come"
+    );
     assert!(
         store.description().starts_with("embedded, "),
         "{}",
@@ -239,10 +257,13 @@ async fn a_store_says_how_its_file_is_used() {
 #[tokio::test]
 async fn compaction_gives_space_back_and_keeps_everything() {
     let folder = folder();
-    let store = EmbeddedStore::open(folder.path().join("registry")).unwrap();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
     for n in 0..100_u8 {
         put(&store, &[n], &vec![n; 90_000]).await.unwrap();
     }
+    drop(store);
+    let store = EmbeddedStore::open(&path).unwrap();
     let mut clears = store.begin().await.unwrap();
     clears.clear_range(&KeyRange {
         begin: vec![1],
@@ -265,14 +286,16 @@ async fn compaction_gives_space_back_and_keeps_everything() {
     put(&store, &[1], b"on").await.unwrap();
 }
 
-/// An erased person's bytes lie in unused pages until these are given back.
+/// An erased person's bytes lie in unused pages, and in the log, until these are given back.
 #[tokio::test]
 async fn compaction_leaves_nothing_of_what_was_cleared() {
     let folder = folder();
     let path = folder.path().join("registry");
     let holds = |what: &[u8]| {
-        let bytes = std::fs::read(&path).unwrap();
-        bytes.windows(what.len()).any(|window| window == what)
+        fs::read_dir(folder.path()).unwrap().any(|entry| {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            bytes.windows(what.len()).any(|window| window == what)
+        })
     };
     let store = EmbeddedStore::open(&path).unwrap();
     for n in 0..200_u8 {
@@ -294,6 +317,141 @@ async fn compaction_leaves_nothing_of_what_was_cleared() {
     drop(store);
     let store = EmbeddedStore::open(&path).unwrap();
     assert_eq!(get(&store, &[17]).await, Some(b"on".to_vec()));
+}
+
+/// The store's files as they lie there now, under another name.
+fn copied(path: &Path) -> std::path::PathBuf {
+    let copy = path.with_file_name("copy");
+    let [first, second] = log::beside(path);
+    let [first_copy, second_copy] = log::beside(&copy);
+    for (from, to) in [
+        (path.to_owned(), copy.clone()),
+        (first, first_copy),
+        (second, second_copy),
+        (watermark::beside(path), watermark::beside(&copy)),
+    ] {
+        fs::copy(from, to).unwrap();
+    }
+    copy
+}
+
+fn refused(path: &Path) -> String {
+    let refused = EmbeddedStore::open(path).map(drop).unwrap_err();
+    assert!(matches!(refused, StoreError::Corrupt(_)), "{refused}");
+    refused.to_string()
+}
+
+#[tokio::test]
+async fn what_is_in_the_log_alone_is_taken_in() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
+    for n in 0..10_u8 {
+        put(&store, &[n], &[n; 1_000]).await.unwrap();
+    }
+    let copy = copied(&path);
+    for _ in 0..2 {
+        let store = EmbeddedStore::open(&copy).unwrap();
+        for n in 0..10_u8 {
+            assert_eq!(get(&store, &[n]).await, Some(vec![n; 1_000]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_closed_in_order_needs_its_file_alone() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
+    let version = put(&store, b"a", b"1").await.unwrap();
+    drop(store);
+    for log in log::beside(&path) {
+        assert!(!log.exists());
+    }
+    let copy = path.with_file_name("copy");
+    fs::copy(&path, &copy).unwrap();
+    let store = EmbeddedStore::open(&copy).unwrap();
+    assert_eq!(get(&store, b"a").await, Some(b"1".to_vec()));
+    assert_eq!(
+        store.begin().await.unwrap().read_version().await.unwrap(),
+        version
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_is_missing_is_damage_until_somebody_decides() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
+    put(&store, b"a", b"1").await.unwrap();
+    let copy = copied(&path);
+    let log = log::beside(&copy);
+    let whole = fs::read(&log[0]).unwrap();
+    fs::remove_file(&log[0]).unwrap();
+    // Asking again changes nothing, and neither does that there is no watermark.
+    let watermark = fs::read(watermark::beside(&copy)).unwrap();
+    for _ in 0..2 {
+        let why = refused(&copy);
+        for part in [&copy, &log[0], &log[1], &watermark::beside(&copy)] {
+            assert!(why.contains(part.to_str().unwrap()), "{why}");
+        }
+        let _ = fs::remove_file(watermark::beside(&copy));
+    }
+    fs::write(watermark::beside(&copy), watermark).unwrap();
+    // An empty log is no decision by itself: more was acknowledged.
+    fs::write(&log[0], b"").unwrap();
+    assert!(refused(&copy).contains("acknowledged"));
+    // What is put back is taken in: nothing was changed by refusing.
+    fs::remove_file(watermark::beside(&copy)).unwrap();
+    fs::write(&log[0], whole).unwrap();
+    let store = EmbeddedStore::open(&copy).unwrap();
+    assert_eq!(get(&store, b"a").await, Some(b"1".to_vec()));
+}
+
+#[tokio::test]
+async fn a_log_whose_middle_is_damaged_is_refused_until_somebody_decides() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
+    for n in 0..5_u8 {
+        put(&store, &[n], &[n; 100]).await.unwrap();
+    }
+    let copy = copied(&path);
+    let log = log::beside(&copy);
+    let mut bytes = fs::read(&log[0]).unwrap();
+    bytes[2 * 4096 + 50] ^= 1;
+    fs::write(&log[0], bytes).unwrap();
+    // A watermark that a power cut has left behind says less than the log proves.
+    let promised = fs::read_to_string(watermark::beside(&copy)).unwrap();
+    let promised = promised.replace("00005 kept", "00001 kept");
+    fs::write(watermark::beside(&copy), promised).unwrap();
+    for _ in 0..2 {
+        let why = refused(&copy);
+        assert!(
+            why.contains("version 2") && why.contains("4 was acknowledged"),
+            "{why}"
+        );
+    }
+    fs::remove_file(watermark::beside(&copy)).unwrap();
+    let store = EmbeddedStore::open(&copy).unwrap();
+    assert_eq!(get(&store, &[1]).await, Some(vec![1; 100]));
+    assert_eq!(get(&store, &[2]).await, None);
+}
+
+#[tokio::test]
+async fn an_older_copy_is_not_continued_by_the_log_of_a_newer_one() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
+    put(&store, b"a", b"1").await.unwrap();
+    drop(store);
+    let older = fs::read(&path).unwrap();
+    let store = EmbeddedStore::open(&path).unwrap();
+    put(&store, b"a", b"2").await.unwrap();
+    let copy = copied(&path);
+    fs::write(&copy, older).unwrap();
+    let store = EmbeddedStore::open(&copy).unwrap();
+    assert_eq!(get(&store, b"a").await, Some(b"1".to_vec()));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! How far the store has promised: a line in a small file beside the store's, written after each commit is on
-//! disk and before it is acknowledged.
+//! disk and before it is acknowledged. Once there, only a person removes it, who has decided to go on with what the
+//! files hold.
 //!
 //! After a crash the library below goes back to its last whole commit. If only a commit that was being written
 //! is not whole, nobody was told of it, and that is right. If the disk has lost what was there before, it looks
@@ -67,7 +68,8 @@ pub(super) fn beside(path: &Path) -> PathBuf {
 }
 
 impl Watermark {
-    /// Checks what was found in the store's file against what was promised of it, and promises on from there.
+    /// Checks what was found in the store's files against what was promised of them, and promises on from there.
+    /// `held` is up to where they are known to have held everything once, if that is more than what was found.
     ///
     /// A file that was closed in order holds all that it ever did: if that is less than was promised, it is an
     /// older copy that somebody has put in its place, and what was promised of the newer one is void.
@@ -78,6 +80,7 @@ impl Watermark {
         path: &Path,
         found: Identity,
         closed_in_order: bool,
+        held: Option<Version>,
     ) -> Result<Self, StoreError> {
         let place = beside(path);
         let file = OpenOptions::new()
@@ -93,7 +96,12 @@ impl Watermark {
         };
         let promised = watermark
             .read()
-            .filter(|mark| mark.id == found.id && mark.version > found.version);
+            .filter(|mark| mark.id == found.id)
+            .map(|mark| Mark {
+                version: mark.version.max(held.unwrap_or_default()),
+                ..mark
+            })
+            .filter(|mark| mark.version > found.version);
         if let Some(promised) = promised
             && (promised.lost || !closed_in_order)
         {
@@ -102,8 +110,8 @@ impl Watermark {
                 ..promised
             });
             return Err(StoreError::Corrupt(format!(
-                "{} holds everything up to version {}, and up to {} was acknowledged: the disk has lost the \
-                 rest. Restore the newest backup, or decide to go on with what is there; in both cases remove \
+                "{} and its log hold everything up to version {}, and up to {} was acknowledged: the disk has lost \
+                 the rest. Restore the newest backup, or decide to go on with what is there; in both cases remove \
                  {} and begin a new epoch",
                 path.display(),
                 found.version,
@@ -154,6 +162,7 @@ mod tests {
         Identity {
             id,
             version: Version(version),
+            round: 0,
         }
     }
 
@@ -179,7 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registry");
         let check = |id, version, in_order| {
-            Watermark::check(&path, identity(id, version), in_order).map(drop)
+            Watermark::check(&path, identity(id, version), in_order, None).map(drop)
         };
         check(1, 5, false).unwrap();
         check(1, 7, false).unwrap();
@@ -198,19 +207,33 @@ mod tests {
     }
 
     #[test]
+    fn what_the_files_held_once_and_hold_no_longer_is_missed_like_what_was_promised() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry");
+        let check =
+            |version, held| Watermark::check(&path, identity(1, version), false, held).map(drop);
+        check(5, None).unwrap();
+        check(6, Some(Version(9))).unwrap_err();
+        check(8, None).unwrap_err();
+        std::fs::remove_file(beside(&path)).unwrap();
+        // Somebody has decided.
+        check(6, Some(Version(9))).unwrap();
+    }
+
+    #[test]
     fn an_older_copy_or_another_store_in_its_place_is_no_loss() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registry");
         for (id, version, in_order) in [(1, 9, false), (1, 4, true), (2, 3, false), (2, 3, false)] {
-            Watermark::check(&path, identity(id, version), in_order).unwrap();
+            Watermark::check(&path, identity(id, version), in_order, None).unwrap();
         }
         std::fs::write(
             beside(&path),
             "nonsense of any length, and then some more of it",
         )
         .unwrap();
-        Watermark::check(&path, identity(2, 3), false).unwrap();
-        Watermark::check(&path, identity(2, 2), false)
+        Watermark::check(&path, identity(2, 3), false, None).unwrap();
+        Watermark::check(&path, identity(2, 2), false, None)
             .map(drop)
             .unwrap_err();
     }

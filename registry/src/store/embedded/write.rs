@@ -1,14 +1,15 @@
 //! What a group of commits does to the file.
 
 use coditect_core::Version;
-use redb::{Database, ReadableTable, StorageError, Table};
+use redb::{Database, Durability, ReadableTable, StorageError, Table, WriteTransaction};
 
 use super::{
     super::{
         conflicts::Written,
         optimistic::{Mutation, add, stamped},
     },
-    format::{ABOUT, DATA, VERSION},
+    durable::Group,
+    format::{ABOUT, DATA, ROUND, VERSION},
 };
 
 /// The keys that a transaction writes at `version`.
@@ -30,21 +31,41 @@ pub(super) fn written(mutations: &[Mutation], version: Version) -> Written {
     written
 }
 
-/// Writes the transactions in their order, and returns when they and `newest` are on disk.
-pub(super) fn durably(
+/// What stands in the database in place of a round's number while no log belongs to it.
+pub(super) const NO_ROUND: u64 = 0;
+
+/// Writes the transactions in their order into the database's memory, where all that follow see them.
+pub(super) fn into_memory(database: &Database, group: &Group<'_>) -> Result<(), redb::Error> {
+    let mut write = database.begin_write()?;
+    write.set_durability(Durability::None)?;
+    apply_all(&write, group)?;
+    Ok(write.commit()?)
+}
+
+/// Writes the transactions in their order and everything that is in memory to the file, behind which a queue brings
+/// it onto the disk, and that the log's records of `round` go on from `newest`.
+pub(super) fn onto_disk(
     database: &Database,
-    group: &[(Version, &[Mutation])],
+    group: &Group<'_>,
     newest: Version,
+    round: u64,
 ) -> Result<(), redb::Error> {
     let write = database.begin_write()?;
+    apply_all(&write, group)?;
     {
-        let mut data = write.open_table(DATA)?;
-        for (version, mutations) in group {
-            apply(&mut data, mutations, *version)?;
-        }
-        write.open_table(ABOUT)?.insert(VERSION, newest.0)?;
+        let mut about = write.open_table(ABOUT)?;
+        about.insert(VERSION, newest.0)?;
+        about.insert(ROUND, round)?;
     }
     Ok(write.commit()?)
+}
+
+fn apply_all(write: &WriteTransaction, group: &Group<'_>) -> Result<(), redb::Error> {
+    let mut data = write.open_table(DATA)?;
+    for (version, mutations) in group {
+        apply(&mut data, mutations, *version)?;
+    }
+    Ok(())
 }
 
 fn apply(

@@ -90,6 +90,18 @@ pub enum Mutation {
     Append(Key, Value),
 }
 
+impl Mutation {
+    /// How many bytes of keys and values it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Set(key, value) | Self::Append(key, value) => key.len() + value.len(),
+            Self::Clear(key) => key.len(),
+            Self::ClearRange(range) => range.begin.len() + range.end.len(),
+            Self::Add(key, _) => key.len() + size_of::<i64>(),
+        }
+    }
+}
+
 /// The number at a key after adding `delta`, as FoundationDB's `ADD` computes it: missing bytes count as
 /// zero, bytes behind the eighth are dropped, overflow wraps.
 #[must_use]

@@ -4,12 +4,10 @@ use std::io;
 
 use coditect_core::Version;
 
-use super::{
-    super::{
-        Key, KeyRange, Page, StoreError, Value,
-        optimistic::{CommitRequest, Mutation},
-    },
-    wire::{Reader, Writer, malformed},
+use super::super::{
+    Key, KeyRange, Page, StoreError, Value,
+    encoding::{Reader, Writer, decode_mutation, decode_range, encode_mutations, malformed},
+    optimistic::CommitRequest,
 };
 
 /// What a client asks. Every question has a number of the client's choosing, and its answer the same.
@@ -81,11 +79,7 @@ impl Request {
                 for read in &request.reads {
                     frame.bytes(&read.begin).bytes(&read.end);
                 }
-                frame.count(request.mutations.len());
-                request
-                    .mutations
-                    .iter()
-                    .for_each(|mutation| encode_mutation(&mut frame, mutation));
+                encode_mutations(&mut frame, &request.mutations);
                 &mut frame
             }
             Self::Changed { key, seen } => frame.byte(5).bytes(key).optional(seen.as_deref()),
@@ -128,34 +122,6 @@ impl Request {
         };
         frame.finish((question, request))
     }
-}
-
-fn decode_range(frame: &mut Reader<'_>) -> io::Result<KeyRange> {
-    Ok(KeyRange {
-        begin: frame.bytes()?,
-        end: frame.bytes()?,
-    })
-}
-
-fn encode_mutation(frame: &mut Writer, mutation: &Mutation) {
-    match mutation {
-        Mutation::Set(key, value) => frame.byte(0).bytes(key).bytes(value),
-        Mutation::Clear(key) => frame.byte(1).bytes(key),
-        Mutation::ClearRange(range) => frame.byte(2).bytes(&range.begin).bytes(&range.end),
-        Mutation::Add(key, delta) => frame.byte(3).bytes(key).number(delta.cast_unsigned()),
-        Mutation::Append(prefix, value) => frame.byte(4).bytes(prefix).bytes(value),
-    };
-}
-
-fn decode_mutation(frame: &mut Reader<'_>) -> io::Result<Mutation> {
-    Ok(match frame.byte()? {
-        0 => Mutation::Set(frame.bytes()?, frame.bytes()?),
-        1 => Mutation::Clear(frame.bytes()?),
-        2 => Mutation::ClearRange(decode_range(frame)?),
-        3 => Mutation::Add(frame.bytes()?, frame.number()?.cast_signed()),
-        4 => Mutation::Append(frame.bytes()?, frame.bytes()?),
-        _ => return Err(malformed()),
-    })
 }
 
 impl Response {
@@ -230,7 +196,7 @@ impl Response {
 mod tests {
     use proptest::{collection::vec, option, prelude::*};
 
-    use super::*;
+    use super::{super::super::optimistic::Mutation, *};
 
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         vec(any::<u8>(), 0..20)

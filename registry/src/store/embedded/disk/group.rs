@@ -9,7 +9,7 @@ use super::{
         COMMIT_OVERHEAD, EmbeddedStore, QUEUE_BYTES, Store, StoreError,
         tests::{folder, put},
     },
-    below,
+    log_of,
     tests::all_of,
 };
 use crate::store::{Isolation::Serializable, KeyRange, Transaction, memory::MemoryStore};
@@ -87,7 +87,7 @@ async fn agree(members: Vec<Vec<Step>>) -> Result<(), TestCaseError> {
     let model = MemoryStore::new();
     let together = prepared(&*store, &members).await;
     let alone = prepared(&*model, &members).await;
-    let disk = below(&path);
+    let disk = log_of(&path);
 
     // The first commit waits for the disk, so all others are one group.
     let (first, group) = {

@@ -17,7 +17,7 @@ use std::{
 
 use redb::{BackendError, StorageBackend};
 
-use super::room::Room;
+use super::log;
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ enum Part {
 /// One file's disk: what of it breaks after how many good operations, and what a power cut would leave.
 #[derive(Debug, Default)]
 struct State {
-    trouble: Mutex<Option<(Part, u32)>>,
+    trouble: Mutex<Option<(Part, u32, io::ErrorKind)>>,
     unsynced: Mutex<Option<Unsynced>>,
     /// While true, every sync waits.
     stuck: Mutex<bool>,
@@ -47,9 +47,45 @@ struct Unsynced {
     writes: Vec<(u64, Vec<u8>)>,
 }
 
+impl Unsynced {
+    /// The file as a power cut might leave it: of what is not synced, `stays` says for each sector whether it got
+    /// there. A sector of 512 bytes is written whole or not at all.
+    fn after_power_cut(&self, stays: &mut impl FnMut() -> bool) -> Vec<u8> {
+        let mut image = self.durable.clone();
+        if stays() {
+            image.resize(usize::try_from(self.length).unwrap(), 0);
+        }
+        for (offset, data) in &self.writes {
+            let mut at = usize::try_from(*offset).unwrap();
+            let mut rest = data.as_slice();
+            while !rest.is_empty() {
+                let (sector, behind) = rest.split_at(rest.len().min(512 - at % 512));
+                if stays() {
+                    put(&mut image, at, sector);
+                }
+                at += sector.len();
+                rest = behind;
+            }
+        }
+        image
+    }
+}
+
+/// The files as a power cut at this moment, one for all of them, might leave them.
+fn after_power_cut(disks: &[Arc<State>], mut stays: impl FnMut() -> bool) -> Vec<Vec<u8>> {
+    let still: Vec<_> = disks
+        .iter()
+        .map(|disk| disk.unsynced.lock().unwrap())
+        .collect();
+    still
+        .iter()
+        .map(|unsynced| unsynced.as_ref().unwrap().after_power_cut(&mut stays))
+        .collect()
+}
+
 impl State {
-    fn breaks(&self, part: Part, after: u32) {
-        *self.trouble.lock().unwrap() = Some((part, after));
+    fn breaks(&self, part: Part, after: u32, says: io::ErrorKind) {
+        *self.trouble.lock().unwrap() = Some((part, after, says));
     }
 
     fn heals(&self) {
@@ -58,8 +94,8 @@ impl State {
 
     fn check(&self, part: Part) -> Result<(), io::Error> {
         match &mut *self.trouble.lock().unwrap() {
-            Some((broken, 0)) if *broken == part => Err(io::ErrorKind::StorageFull.into()),
-            Some((broken, after)) if *broken == part => {
+            Some((broken, 0, says)) if *broken == part => Err((*says).into()),
+            Some((broken, after, _)) if *broken == part => {
                 *after -= 1;
                 Ok(())
             }
@@ -73,39 +109,15 @@ impl State {
         Stuck(self)
     }
 
-    /// Keeps account of what is not yet synced, from now on, of a file that is.
+    /// Keeps account of what is not yet synced, from now on, of a file that is, or is yet to be.
     fn keeps_account(&self, path: &Path) {
-        let durable = std::fs::read(path).unwrap();
+        let durable = std::fs::read(path).unwrap_or_default();
         let length = durable.len() as u64;
         *self.unsynced.lock().unwrap() = Some(Unsynced {
             durable,
             length,
             writes: Vec::new(),
         });
-    }
-
-    /// The file as a power cut at this moment might leave it: of what is not synced, `stays` says for each
-    /// sector whether it got there. A sector of 512 bytes is written whole or not at all.
-    fn after_power_cut(&self, mut stays: impl FnMut() -> bool) -> Vec<u8> {
-        let unsynced = self.unsynced.lock().unwrap();
-        let unsynced = unsynced.as_ref().unwrap();
-        let mut image = unsynced.durable.clone();
-        if stays() {
-            image.resize(usize::try_from(unsynced.length).unwrap(), 0);
-        }
-        for (offset, data) in &unsynced.writes {
-            let mut at = usize::try_from(*offset).unwrap();
-            let mut rest = data.as_slice();
-            while !rest.is_empty() {
-                let (sector, behind) = rest.split_at(rest.len().min(512 - at % 512));
-                if stays() {
-                    put(&mut image, at, sector);
-                }
-                at += sector.len();
-                rest = behind;
-            }
-        }
-        image
     }
 
     fn account(&self, change: impl FnOnce(&mut Unsynced)) {
@@ -138,17 +150,29 @@ fn below(path: &Path) -> Arc<State> {
     Arc::clone(DISKS.lock().unwrap().entry(path.to_owned()).or_default())
 }
 
-/// The file below redb, with its state.
+/// The disks below a store: of its file, and of its log's two.
+fn disks(path: &Path) -> [Arc<State>; 3] {
+    let [first, second] = log::beside(path);
+    [below(path), below(&first), below(&second)]
+}
+
+/// The disk below the log's file that is written first.
+fn log_of(path: &Path) -> Arc<State> {
+    let [_, first, _] = disks(path);
+    first
+}
+
+/// A file of the store, with its state.
 #[derive(Debug)]
 pub(super) struct Disk {
-    file: Room,
+    file: Box<dyn StorageBackend>,
     state: Arc<State>,
 }
 
 impl Disk {
-    pub(super) fn new(file: Room, path: &Path) -> Self {
+    pub(super) fn new(file: impl StorageBackend, path: &Path) -> Self {
         Self {
-            file,
+            file: Box::new(file),
             state: below(path),
         }
     }

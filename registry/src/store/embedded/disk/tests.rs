@@ -1,8 +1,8 @@
 //! A disk that is slow, full, broken, or loses its power.
 
 use std::{
-    fs,
-    path::PathBuf,
+    fs, io,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -11,11 +11,11 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        COMMIT_OVERHEAD, EmbeddedStore, QUEUE_BYTES, Store, StoreError,
+        COMMIT_OVERHEAD, EmbeddedStore, QUEUE_BYTES, Store, StoreError, log,
         tests::{about, folder, get, of_format_1, put},
         watermark::beside,
     },
-    Part, State, below,
+    Part, State, after_power_cut, below, disks, log_of,
 };
 use crate::store::{Isolation::Snapshot, Key, KeyRange, Transaction, Value};
 
@@ -42,7 +42,7 @@ async fn nobody_sees_a_version_before_it_is_on_disk() {
     let path = folder.path().join("registry");
     let store = EmbeddedStore::open(&path).unwrap();
     let before = put(&store, b"a", b"1").await.unwrap();
-    let disk = below(&path);
+    let disk = log_of(&path);
     let syncs = disk.syncs.load(Ordering::SeqCst);
     let writes = {
         let _stuck = disk.sticks();
@@ -50,7 +50,7 @@ async fn nobody_sees_a_version_before_it_is_on_disk() {
             let store = Arc::clone(&store);
             async move { put(&store, b"a", b"2").await }
         });
-        // The file is written, and the committer waits for the disk.
+        // The log is written, and the committer waits for the disk.
         while disk.syncs.load(Ordering::SeqCst) == syncs {
             tokio::task::yield_now().await;
         }
@@ -72,7 +72,7 @@ async fn commits_that_wait_share_a_sync() {
     let folder = folder();
     let path = folder.path().join("registry");
     let store = EmbeddedStore::open(&path).unwrap();
-    let disk = below(&path);
+    let disk = log_of(&path);
     let syncs = disk.syncs.load(Ordering::SeqCst);
     let commits = {
         let _stuck = disk.sticks();
@@ -100,39 +100,98 @@ async fn commits_that_wait_share_a_sync() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_holds_up_no_commit() {
+    let folder = folder();
+    let path = folder.path().join("registry");
+    let store = EmbeddedStore::open(&path).unwrap();
+    let disk = below(&path);
+    let syncs = disk.syncs.load(Ordering::SeqCst);
+    {
+        let _stuck = disk.sticks();
+        let mut n = 0_u8;
+        // The checkpoint waits for the disk.
+        while disk.syncs.load(Ordering::SeqCst) == syncs {
+            put(&store, &[n % 200], &[n; 5_000]).await.unwrap();
+            n = n.wrapping_add(1);
+        }
+        for n in 200..250 {
+            put(&store, &[n], &[n; 5_000]).await.unwrap();
+        }
+        assert_eq!(disk.syncs.load(Ordering::SeqCst), syncs + 1);
+    }
+    drop(store);
+    let store = EmbeddedStore::open(&path).unwrap();
+    for n in 200..250 {
+        assert_eq!(get(&store, &[n]).await, Some(vec![n; 5_000]));
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_commits_and_serves_reads_until_there_is_room() {
+    for part in [Part::Grow, Part::Write] {
+        let folder = folder();
+        let path = folder.path().join("registry");
+        let store = EmbeddedStore::open(&path).unwrap();
+        put(&store, b"kept", b"1").await.unwrap();
+        let disk = below(&path);
+        disk.breaks(part, 0, io::ErrorKind::StorageFull);
+        let mut taken = [false; 200];
+        for n in 0..200_u8 {
+            match put(&store, &[n], &vec![n; 90_000]).await {
+                Ok(_) => taken[usize::from(n)] = true,
+                Err(StoreError::Unavailable(_)) => {}
+                Err(other) => panic!("{other}"),
+            }
+            assert_eq!(get(&store, b"kept").await, Some(b"1".to_vec()));
+        }
+        assert!(!taken[199], "the disk was never full");
+        disk.heals();
+        put_at_last(&store, b"after", b"2").await;
+        drop(store);
+        let store = EmbeddedStore::open(&path).unwrap();
+        assert_eq!(get(&store, b"after").await, Some(b"2".to_vec()));
+        for n in 0..200_u8 {
+            let expected = taken[usize::from(n)].then(|| vec![n; 90_000]);
+            assert_eq!(get(&store, &[n]).await, expected, "{n}, {part:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disk_without_room_for_the_log_refuses_commits_and_serves_reads() {
     let folder = folder();
     let path = folder.path().join("registry");
     let store = EmbeddedStore::open(&path).unwrap();
     put(&store, b"kept", b"1").await.unwrap();
-    let disk = below(&path);
-    disk.breaks(Part::Grow, 0);
-    let mut refused = 0;
-    for n in 0..200_u8 {
-        match put(&store, &[n], &vec![n; 90_000]).await {
-            Ok(_) => assert_eq!(refused, 0, "a write was taken without room"),
-            Err(StoreError::Unavailable(_)) => refused += 1,
-            Err(other) => panic!("{other}"),
+    log_of(&path).breaks(Part::Grow, 0, io::ErrorKind::StorageFull);
+    let many = || async {
+        let mut transaction = store.begin().await.unwrap();
+        for n in 0..20_u8 {
+            transaction.set(&[n], &[n; 90_000]);
         }
-        assert_eq!(get(&store, b"kept").await, Some(b"1".to_vec()));
-    }
-    assert!(refused > 0, "the disk was never full");
-    disk.heals();
-    put_at_last(&store, b"after", b"2").await;
+        transaction.commit().await
+    };
+    assert!(matches!(many().await, Err(StoreError::Unavailable(_))));
+    assert_eq!(get(&store, b"kept").await, Some(b"1".to_vec()));
+    assert_eq!(get(&store, &[0]).await, None);
+    put(&store, b"small", b"2").await.unwrap();
+    log_of(&path).heals();
+    many().await.unwrap();
     drop(store);
     let store = EmbeddedStore::open(&path).unwrap();
-    assert_eq!(get(&store, b"after").await, Some(b"2".to_vec()));
-    assert_eq!(get(&store, &[0]).await, Some(vec![0; 90_000]));
-    assert_eq!(get(&store, &[199]).await, None, "a refused write happened");
+    assert_eq!(get(&store, &[19]).await, Some(vec![19; 90_000]));
+    assert_eq!(get(&store, b"small").await, Some(b"2".to_vec()));
 }
 
 /// Breaks the disk at the given place of its work under a stream of commits, heals it, and compares.
-async fn survives(part: Part, after: u32) {
+async fn survives(which: usize, part: Part, after: u32, says: io::ErrorKind) {
     let folder = folder();
     let path = folder.path().join("registry");
     let store = EmbeddedStore::open(&path).unwrap();
-    let disk = below(&path);
-    disk.breaks(part, after);
+    let [disk, ..] = &disks(&path)[which..] else {
+        panic!("{which}");
+    };
+    disk.breaks(part, after, says);
     let mut answers = Vec::new();
     for n in 0..40_u8 {
         let mut transaction = store.begin().await;
@@ -183,11 +242,19 @@ async fn survives(part: Part, after: u32) {
     }
 }
 
-/// The file as a crash at this moment would leave it.
+/// The files as a crash at this moment would leave them.
 fn copied(folder: &tempfile::TempDir) -> PathBuf {
-    let copy = folder.path().join("copy");
-    fs::copy(folder.path().join("registry"), &copy).unwrap();
+    let (path, copy) = (folder.path().join("registry"), folder.path().join("copy"));
+    for (from, to) in files(&path).iter().zip(files(&copy)) {
+        fs::copy(from, to).unwrap();
+    }
     copy
+}
+
+/// The store's file and its log's two.
+fn files(path: &Path) -> [PathBuf; 3] {
+    let [first, second] = log::beside(path);
+    [path.to_owned(), first, second]
 }
 
 /// Everything that a transaction sees.
@@ -211,12 +278,17 @@ pub(super) async fn all_of(transaction: &mut dyn Transaction) -> Vec<(Key, Value
 }
 
 /// Cuts the power under eight writers once `until` commits have been acknowledged.
-async fn power_cut(until: usize, choices: u64) {
+async fn power_cut(until: usize, slow: bool, choices: u64) {
     let folder = folder();
     let path = folder.path().join("registry");
     drop(EmbeddedStore::open(&path).unwrap());
-    below(&path).keeps_account(&path);
+    let disks = disks(&path);
+    for (disk, path) in disks.iter().zip(files(&path)) {
+        disk.keeps_account(&path);
+    }
     let store = EmbeddedStore::open(&path).unwrap();
+    // No checkpoint gets through.
+    let stuck = slow.then(|| disks[0].sticks());
     let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
     for writer in 0..8_u8 {
         let (store, says) = (Arc::clone(&store), says.clone());
@@ -243,12 +315,15 @@ async fn power_cut(until: usize, choices: u64) {
     fs::copy(beside(&path), beside(&left)).unwrap();
     // splitmix64: the same choices give the same disk.
     let mut seed = choices;
-    let image = below(&path).after_power_cut(|| {
+    let images = after_power_cut(&disks, || {
         seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (mixed ^ (mixed >> 27)) & 1 == 0
     });
-    fs::write(&left, image).unwrap();
+    for (path, image) in files(&left).iter().zip(images) {
+        fs::write(path, image).unwrap();
+    }
+    drop(stuck);
     let store = EmbeddedStore::open(&left).unwrap();
     let mut transaction = store.begin().await.unwrap();
     let kept = all_of(&mut *transaction).await;
@@ -289,7 +364,7 @@ async fn an_upgrade_that_is_interrupted_is_begun_anew() {
             let folder = folder();
             let path = folder.path().join("registry");
             of_format_1(&path);
-            below(&path).breaks(part, after);
+            below(&path).breaks(part, after, io::ErrorKind::StorageFull);
             match EmbeddedStore::open(&path) {
                 Ok(_) => {}
                 Err(StoreError::NotOpened(_) | StoreError::Unavailable(_)) => refused += 1,
@@ -310,28 +385,36 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_power_cut_loses_no_acknowledged_commit_and_halves_none(until in 1_usize..60, choices: u64) {
+    fn a_power_cut_loses_no_acknowledged_commit_and_halves_none(
+        until in 1_usize..300,
+        slow in prop::bool::weighted(0.3),
+        choices: u64,
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(power_cut(until, choices));
+        runtime.block_on(power_cut(until, slow, choices));
     }
 
     #[test]
     fn wherever_the_disk_breaks_no_acknowledged_commit_is_lost_and_none_is_halved(
-        (part, after) in prop_oneof![
-            (Just(Part::Grow), 0_u32..3),
-            (Just(Part::Write), 0_u32..600),
-            (Just(Part::Sync), 0_u32..40),
+        (which, part, after) in prop_oneof![
+            (Just(0_usize), Just(Part::Grow), 0_u32..3),
+            (Just(0), Just(Part::Write), 0_u32..600),
+            (Just(0), Just(Part::Sync), 0_u32..20),
+            (1_usize..3, Just(Part::Write), 0_u32..20),
+            (1_usize..3, Just(Part::Sync), 0_u32..20),
         ],
+        full: bool,
     ) {
+        let says = if full { io::ErrorKind::StorageFull } else { io::ErrorKind::Other };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(survives(part, after));
+        runtime.block_on(survives(which, part, after, says));
     }
 }
 
 #[test]
 fn a_broken_disk_breaks() {
     let disk = State::default();
-    disk.breaks(Part::Write, 1);
+    disk.breaks(Part::Write, 1, io::ErrorKind::Other);
     assert!(disk.check(Part::Sync).is_ok() && disk.check(Part::Write).is_ok());
     assert!(disk.check(Part::Write).is_err());
 }

@@ -1,0 +1,214 @@
+//! How `coditect_core::sidecar` looks in the document. A test holds each to the type that is sent.
+
+use std::collections::BTreeMap;
+
+use coditect_core::{LoginId, sidecar::Use};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What a gateway may call the API with.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarCredential)]
+pub(super) struct CredentialBody {
+    /// The bearer token.
+    credential: String,
+    /// Not valid from then on.
+    expires_at: Timestamp,
+    /// Who issues the tokens of people.
+    issuer: String,
+    /// Origin of the web app: the only one whose pages may frame the workspace or hand it a code.
+    web_app: String,
+}
+
+/// A one-time code.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarRedeem)]
+pub(super) struct RedeemBody {
+    #[schema(min_length = 20, max_length = 128)]
+    code: String,
+}
+
+/// What a code was worth.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarEntry)]
+pub(super) struct EntryBody {
+    /// A JWT of the type `workspace+jwt`.
+    token: String,
+}
+
+/// Who may be in a workspace.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarAccess)]
+pub(super) struct AccessBody {
+    /// Names this state; opaque.
+    version: String,
+    /// Ids of the keys that verify now.
+    keys: Vec<String>,
+    /// Ids of keys that were revoked: whoever came in by them is shut out.
+    revoked_keys: Vec<String>,
+    /// Logins that ended lately, of the account that may be in.
+    #[schema(value_type = Vec<Uuid>)]
+    ended_logins: Vec<LoginId>,
+}
+
+/// What a gateway says of itself.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarHeartbeat)]
+pub(super) struct HeartbeatBody {
+    /// `unknown`, `idle` or `active`.
+    #[schema(value_type = String)]
+    used: Use,
+    /// When a person last typed or clicked.
+    input_at: Option<Timestamp>,
+    /// When a terminal last printed something, or a task last ran.
+    output_at: Option<Timestamp>,
+    /// Open sockets of people.
+    sockets: u32,
+    /// What the volume holds; null until it has been measured.
+    volume: Option<VolumeBody>,
+    /// File events that wait to be taken.
+    waiting: u64,
+}
+
+/// What a volume holds.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarVolume)]
+struct VolumeBody {
+    used_bytes: u64,
+    size_bytes: u64,
+}
+
+/// What happened to files, in order.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarFileBatch)]
+pub(super) struct FileBatchBody {
+    /// Names the queue that it comes from: a new pod begins a new one.
+    queue: Uuid,
+    /// Grows with every batch of a queue.
+    number: u64,
+    /// Oldest first; at most 200.
+    events: Vec<FileEventBody>,
+}
+
+/// What happened to one file.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = SidecarFileEvent)]
+enum FileEventBody {
+    /// It was written, or found to differ from what was known.
+    Written {
+        path: String,
+        at: Timestamp,
+        size: u64,
+        /// SHA-256 of its content in lower-case hexadecimal; null if it is too large to be read.
+        sha256: Option<String>,
+        /// Its content in base64, if it is small enough for a snapshot.
+        content: Option<String>,
+    },
+    /// It is gone, and everything below it if it was a folder.
+    Removed { path: String, at: Timestamp },
+    /// More happened than the queue could hold. Always first.
+    Lost { events: u64 },
+}
+
+/// What the tabs of a workspace share.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarState)]
+pub(super) struct SharedStateBody {
+    /// Grows with every change.
+    revision: u64,
+    values: BTreeMap<String, SharedValueBody>,
+}
+
+/// One value of it.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarStateValue)]
+struct SharedValueBody {
+    /// Grows with every change of this key.
+    version: u64,
+    /// JSON text.
+    value: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use coditect_core::sidecar::{
+        Access, Credential, Entry, FileBatch, FileEvent, Heartbeat, Redeem, SharedState,
+        SharedValue, VolumeUse,
+    };
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    /// Nothing is missing in the document's form, nothing is too much.
+    #[track_caller]
+    fn same<Sent: Serialize, Shown: Serialize + DeserializeOwned>(sent: &Sent) {
+        let sent = serde_json::to_value(sent).unwrap();
+        let shown: Shown = serde_json::from_value(sent.clone()).unwrap();
+        assert_eq!(serde_json::to_value(shown).unwrap(), sent);
+    }
+
+    #[test]
+    fn the_document_shows_what_is_sent() {
+        let (at, text) = (Timestamp::UNIX_EPOCH, || "x".to_owned());
+        same::<_, CredentialBody>(&Credential {
+            credential: text(),
+            expires_at: at,
+            issuer: text(),
+            web_app: text(),
+        });
+        same::<_, RedeemBody>(&Redeem { code: text() });
+        same::<_, EntryBody>(&Entry { token: text() });
+        same::<_, AccessBody>(&Access {
+            version: text(),
+            keys: vec![text()],
+            revoked_keys: vec![text()],
+            ended_logins: vec![LoginId::random()],
+        });
+        same::<_, HeartbeatBody>(&Heartbeat {
+            used: Use::Active,
+            input_at: Some(at),
+            output_at: None,
+            sockets: 1,
+            volume: Some(VolumeUse {
+                used_bytes: 1,
+                size_bytes: 2,
+            }),
+            waiting: 3,
+        });
+        same::<_, FileBatchBody>(&FileBatch {
+            queue: Uuid::new_v4(),
+            number: 1,
+            events: vec![
+                FileEvent::Lost { events: 1 },
+                FileEvent::Removed { path: text(), at },
+                FileEvent::Written {
+                    path: text(),
+                    at,
+                    size: 1,
+                    sha256: Some(text()),
+                    content: None,
+                },
+            ],
+        });
+        let value = SharedValue {
+            version: 1,
+            value: text(),
+        };
+        same::<_, SharedStateBody>(&SharedState {
+            revision: 1,
+            values: [(text(), value)].into(),
+        });
+    }
+}

@@ -1,0 +1,90 @@
+//! What is known of a workspace's files.
+
+use axum::{Json, extract::State};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use coditect_core::{Error, FilePath, Result, WorkspaceId};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::workspaces::page_size;
+use crate::{
+    caller::SignedIn,
+    extract::{PathId, Query},
+    problem::Answer,
+    state::ApiState,
+};
+
+/// Files on a page if nobody says how many.
+const USUAL_PAGE: usize = 100;
+
+/// A page of files.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FilePage)]
+pub(super) struct FilesBody {
+    /// By path. May be fewer than asked for although there are more.
+    items: Vec<FileBody>,
+    /// The `cursor` of the next page, if there is one.
+    next_cursor: Option<String>,
+}
+
+/// A file as its workspace last reported it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = File)]
+struct FileBody {
+    /// From the volume's root, with `/` between the parts.
+    #[schema(value_type = String, example = "src/main.rs")]
+    path: FilePath,
+    /// In bytes.
+    size: u64,
+    changed_at: Timestamp,
+    /// How many earlier contents of it are kept.
+    snapshots: usize,
+}
+
+/// The files of a workspace that are there, as its gateway reported them.
+#[utoipa::path(
+    get, path = "/api/v5/workspaces/{id}/files", tag = "workspaces",
+    params(
+        ("id" = Uuid, Path, description = "The workspace"),
+        ("limit" = Option<u32>, Query, description = "How many on a page, 1 to 100", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page", body = FilesBody)),
+)]
+pub(super) async fn files(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    PathId(id): PathId<WorkspaceId>,
+    query: Query,
+) -> Answer<Json<FilesBody>> {
+    let [limit, cursor] = query.take(["limit", "cursor"])?;
+    let limit = limit.map_or(Ok(USUAL_PAGE), |text| page_size(&text))?;
+    let after = cursor.map(|text| parse_cursor(&text)).transpose()?;
+    let mut view = state.registry.view().await?;
+    let place = view.workspace(caller.account, id).await?.place;
+    let (found, more) = view.files_after(&place, id, after.as_ref(), limit).await?;
+    let next_cursor = found
+        .last()
+        .filter(|_| more)
+        .map(|(path, _)| BASE64_URL_SAFE_NO_PAD.encode(path.as_str()));
+    let mut items = Vec::with_capacity(found.len());
+    for (path, file) in found.into_iter().filter(|(_, file)| !file.deleted) {
+        items.push(FileBody {
+            snapshots: view.snapshots(&place, id, &path).await?.len(),
+            size: file.size,
+            changed_at: file.modified_at,
+            path,
+        });
+    }
+    Ok(Json(FilesBody { items, next_cursor }))
+}
+
+fn parse_cursor(text: &str) -> Result<FilePath> {
+    let path = BASE64_URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|path| path.parse().ok());
+    path.ok_or_else(|| Error::invalid("cursor", "is not one that a page has given"))
+}

@@ -1,0 +1,18 @@
+import { Navigate, useNavigate, useSearchParams } from "react-router";
+import { Link } from "@/shared/components/ui";
+import { useSession } from "@/shared/session/session";
+import { destination } from "./actions";
+import { Door } from "./door";
+import { LoginForm } from "./login-form";
+
+export function Page() {
+  const navigate = useNavigate();
+  const to = destination(useSearchParams()[0].get("to"));
+  const inside = useSession(({ status }) => status === "in");
+  if (inside) return <Navigate to={to} replace />;
+  return (
+    <Door title="Sign in" below={<>No account yet? <Link to="/register">Sign up</Link></>}>
+      <LoginForm onDone={() => { void navigate(to, { replace: true }); }} />
+    </Door>
+  );
+}

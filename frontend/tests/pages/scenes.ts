@@ -1,0 +1,134 @@
+import type { Page } from "playwright-core";
+import { type World, ago, asleep, ok, problem, someone, underway, workspace } from "./world";
+
+/** A page in a certain state. */
+export interface Scene {
+  name: string;
+  path: string;
+  /** How the world is; a stranger's if `stranger`. */
+  world?: (world: World) => void;
+  stranger?: boolean;
+  /** What a person does before one looks. */
+  act?: (page: Page) => Promise<void>;
+  /** It goes on loading: nothing is waited for. */
+  unsettled?: boolean;
+}
+
+const LONG = "Masterarbeit Wärmeübertragung in porösen";
+const one = (world: World) => { world.workspaces = [workspace("w1"), asleep("w2")]; };
+const at = (path: string, answer: unknown) => (world: World) => { one(world); world.answers[`GET ${path}`] = ok(answer); };
+const press = (name: string | RegExp) => (page: Page) => page.getByRole("button", { name }).first().click();
+const submit = async (page: Page, name: string) => { await page.getByRole("button", { name, exact: true }).click(); await page.getByRole("alert").first().waitFor(); };
+const broken = problem(500, "internal", "the store did not answer in time");
+const yaml = (kind: string, count: number) => `apiVersion: v1\nkind: ${kind}\nmetadata:\n  name: workspace-w1\n${Array.from({ length: count }, (_, line) => `  label-${line}: "a value that stands on line ${line} and is rather long so that the block scrolls sideways"`).join("\n")}\n`;
+const usage = { hours: 81.4, llm_requests: 10_000, storage_bytes: 429_496_730, resets_at: ago(-9 * 86_400) };
+const change = (commit: string, seconds: number, sentence: string) => ({ commit, at: ago(seconds), sentences: [sentence], diff: "--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n kind: PersistentVolumeClaim\n-  storage: 1Gi\n+  storage: 10Gi\n" });
+const menu = async (page: Page, entry: string) => { await press("More for default")(page); await page.getByRole("menuitem", { name: entry }).click(); };
+
+const door: Scene[] = [
+  { name: "landing", path: "/", stranger: true },
+  { name: "landing-inside", path: "/" },
+  { name: "landing-no-plans", path: "/", stranger: true, world: (world) => { world.answers["GET /api/v5/plans"] = problem(422, "invalid-input", "the plans cannot be read"); } },
+  { name: "landing-door", path: "/", stranger: true, act: async (page) => { await press("Start free")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "terms", path: "/terms", stranger: true },
+  { name: "privacy", path: "/privacy", stranger: true },
+  { name: "login", path: "/login", stranger: true },
+  { name: "login-error", path: "/login", stranger: true, act: async (page) => { await page.getByLabel("E-mail").fill("ada@example.com"); await page.getByLabel("Password").fill("no"); await submit(page, "Sign in"); } },
+  { name: "register", path: "/register", stranger: true },
+  {
+    name: "register-errors", path: "/register", stranger: true,
+    world: (world) => { world.answers["POST /api/v5/auth/register"] = problem(422, "invalid-input", "two fields are not acceptable", { errors: [{ field: "email", detail: "must hold an @" }, { field: "password", detail: "must have 12 characters or more" }] }); },
+    act: async (page) => { await page.getByRole("checkbox").check(); await page.getByRole("button", { name: "Sign up", exact: true }).click(); await page.getByText("must hold an @").waitFor(); },
+  },
+  { name: "verify", path: "/verify", stranger: true },
+  { name: "verify-failed", path: "/verify#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/verify-email"] = problem(422, "invalid-input", "the link was used, or is older than a day"); } },
+  { name: "forgot", path: "/forgot", stranger: true },
+  { name: "forgot-sent", path: "/forgot", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/forgot-password"] = ok({}); }, act: async (page) => { await page.getByLabel("E-mail").fill("ada@example.com"); await press("Send me a mail")(page); await page.getByRole("status").first().waitFor(); } },
+  { name: "forgot-link", path: "/forgot#code=one", stranger: true },
+  { name: "not-found", path: "/nowhere", stranger: true },
+  { name: "crashed", path: "/terms", stranger: true, world: (world) => { world.missing = /assets.terms/; } },
+];
+
+const dashboard: Scene[] = [
+  { name: "dashboard", path: "/dashboard", world: at("/api/v5/me/usage", usage) },
+  { name: "dashboard-empty", path: "/dashboard" },
+  { name: "dashboard-loading", path: "/dashboard", unsettled: true, world: (world) => { world.answers["GET /api/v5/workspaces"] = "silence"; world.answers["GET /api/v5/me"] = "silence"; } },
+  { name: "dashboard-session-error", path: "/dashboard", world: (world) => { world.answers["POST /api/v5/auth/refresh"] = problem(503, "unavailable", "the store is not reached"); } },
+  { name: "dashboard-error", path: "/dashboard", world: (world) => { for (const path of ["/api/v5/workspaces", "/api/v5/me"]) world.answers[`GET ${path}`] = problem(403, "forbidden", "your membership has ended"); } },
+  { name: "dashboard-many", path: "/dashboard", world: (world) => { world.me.tenant = { ...(someone.tenant ?? { id: "", role: "owner" as const }), plan: "pro", limits: null }; world.workspaces = Array.from({ length: 40 }, (_, i) => (i % 3 ? asleep(`w${i}`, { name: `project ${i}` }) : workspace(`w${i}`, { name: `service ${i}` }))); } },
+  { name: "dashboard-none-found", path: "/dashboard", world: (world) => { world.workspaces = Array.from({ length: 8 }, (_, i) => asleep(`w${i}`)); }, act: async (page) => { await page.getByRole("searchbox").fill("nothing like it"); } },
+  {
+    name: "dashboard-states", path: "/dashboard",
+    world: (world) => {
+      world.workspaces = [
+        underway("w1", "requested", 9, { name: LONG }), underway("w2", "committed", 3, { name: "committed" }), underway("w3", "starting", 90, { name: "starting slowly" }),
+        underway("w4", "starting", 30, { name: "failed", phase: "failed", reason: { cause: "volume" as const, detail: "the cluster has no volume of class premium-rwo left", remedy: "an operator has been told; nothing need be done" } }),
+        workspace("w5", { name: "about to sleep", notices: [{ kind: "idle", at: ago(60), until: ago(-240), detail: "" }] }),
+        workspace("w6", { name: "unknown", notices: [{ kind: "activity_unknown", at: ago(60), detail: "the IDE has said nothing for 90 s" }, { kind: "restart_pending", at: ago(60), detail: "" }] }),
+        asleep("w7", { name: "leaving", phase: "deleting", deletes_at: ago(-5 * 86_400) }), asleep("w8", { name: "stopping", phase: "suspending" }),
+        asleep("w9", { name: "out of hours", power: { wanted: "off", cause: "hours", since: ago(3600) } }),
+      ];
+    },
+  },
+  { name: "dashboard-create", path: "/dashboard", world: one, act: async (page) => { await press("New workspace")(page); await page.getByLabel("Name").fill("thesis"); } },
+  { name: "dashboard-create-full", path: "/dashboard", world: (world) => { one(world); world.answers["POST /api/v5/workspaces"] = problem(409, "limit-reached", "your plan has 3 workspaces, and you have 3", { limit: "workspaces" }); }, act: async (page) => { await press("New workspace")(page); await submit(page, "Create"); } },
+  { name: "dashboard-menu", path: "/dashboard", world: one, act: press("More for default") },
+  { name: "dashboard-user-menu", path: "/dashboard", world: one, act: press(/^Account of/) },
+  { name: "dashboard-rename", path: "/dashboard", world: one, act: (page) => menu(page, "Rename") },
+  { name: "dashboard-delete", path: "/dashboard", world: one, act: (page) => menu(page, "Delete") },
+  { name: "dashboard-delete-now", path: "/dashboard", world: one, act: async (page) => { await menu(page, "Delete"); await press(/Erase at once/)(page); } },
+  { name: "dashboard-refused", path: "/dashboard", world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w2/start"] = problem(409, "limit-reached", "the hours of this month are used up"); }, act: async (page) => { await press("Wake thesis")(page); await page.getByText("The hours of this month are used up.").waitFor(); } },
+  { name: "dashboard-offline", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { Object.defineProperty(navigator, "onLine", { get: () => false }); dispatchEvent(new Event("offline")); }); } },
+  { name: "dashboard-leaving", path: "/dashboard", world: (world) => { one(world); world.me.deletes_at = ago(-6 * 86_400); } },
+  { name: "keys", path: "/dashboard", world: one, act: async (page) => { await page.keyboard.press("?"); } },
+  { name: "signed-out-elsewhere", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { new BroadcastChannel("coditect.session").postMessage({ over: true }); }); await page.getByRole("dialog").waitFor(); } },
+  { name: "wake", path: "/wake/quiet-otter-w2", world: one },
+  { name: "wake-unknown", path: "/wake/loud-otter", world: one },
+];
+
+const settings: Scene[] = [
+  ...["profile", "password", "sign-ins", "api-keys", "connections", "theme", "files", "account"].map((part): Scene => ({ name: `settings-${part}`, path: `/settings/${part}`, world: one })),
+  { name: "settings-sign-ins-list", path: "/settings/sign-ins", world: at("/api/v5/me/logins", { items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }, { id: "2", began_at: ago(900_000), used_at: ago(86_400), agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", present: false }] }) },
+  { name: "settings-api-keys-list", path: "/settings/api-keys", world: (world) => { at("/api/v5/me/api-keys", { items: [{ id: "1", name: "laptop", created_at: ago(90_000), used_at: null }] })(world); world.answers["POST /api/v5/me/api-keys"] = ok({ id: "2", name: "ci", created_at: ago(0), used_at: null, secret: "ck_2fJ8s0dKx9QmWv7yTzR4bN6hLpE3aGcU1iOoYqXw" }); }, act: async (page) => { await page.getByLabel("Name").fill("ci"); await page.locator("main form button[type=submit]").click(); await page.getByText("ck_2f").waitFor(); } },
+  { name: "settings-connections-list", path: "/settings/connections", world: at("/api/v5/me/connections", { items: [{ provider: "google", connected_at: ago(900_000) }, { provider: "github", connected_at: null }] }) },
+  { name: "settings-files-list", path: "/settings/files", world: (world) => { at("/api/v5/workspaces/w1/files", { items: [{ path: "src/chapters/introduction-to-everything/notes.md", size: 2048, changed_at: ago(70), snapshots: 2 }, { path: "main.rs", size: 300, changed_at: ago(700), snapshots: 1 }] })(world); world.answers["GET /api/v5/workspaces/w1/files/snapshots"] = ok({ items: [{ id: "b", at: ago(70), size: 20, content: "one\ntwo\nthree" }, { id: "a", at: ago(7000), size: 8, content: "one\n2\nthree" }] }); }, act: async (page) => { await press("2 versions")(page); await page.getByRole("button", { name: "Restore" }).waitFor(); } },
+  { name: "settings-account-marked", path: "/settings/account", world: (world) => { one(world); world.me.deletes_at = ago(-6 * 86_400); } },
+  { name: "settings-password-wrong", path: "/settings/password", world: (world) => { one(world); world.answers["PUT /api/v5/me/password"] = problem(422, "invalid-input", "not acceptable", { errors: [{ field: "current_password", detail: "is not your password" }] }); }, act: async (page) => { await press("Change password")(page); await page.getByText("This is not your password.").waitFor(); } },
+];
+
+const rest: Scene[] = [
+  { name: "billing", path: "/billing", world: at("/api/v5/me/usage", usage) },
+  { name: "billing-invoices", path: "/billing", world: at("/api/v5/billing/invoices", { items: [{ id: "1", at: ago(86_400), cents: 2900, status: "paid", url: "https://pay.test/1" }, { id: "2", at: ago(31 * 86_400), cents: 2950, status: "open", url: "https://pay.test/2" }] }) },
+  { name: "billing-required", path: "/billing", world: (world) => { one(world); world.answers["PUT /api/v5/tenant/plan"] = problem(402, "billing-required", "this plan has to be paid for"); }, act: async (page) => { await press("Choose Pro")(page); await page.getByRole("alert").waitFor(); } },
+  { name: "manifests-not-here", path: "/workspaces/w1/manifests", world: one },
+  { name: "manifests-gone", path: "/workspaces/w9/manifests", world: one },
+  {
+    name: "manifests", path: "/workspaces/w1/manifests",
+    world: (world) => {
+      one(world);
+      world.answers["GET /api/v5/workspaces/w1/manifests"] = ok({ commit: world.workspaces[0]?.commit, at: ago(120), path: "shards/07/x.yaml", objects: ["Namespace", "ResourceQuota", "NetworkPolicy", "PersistentVolumeClaim", "StatefulSet", "Service", "Ingress"].map((kind, i) => ({ kind, name: "workspace-0193a1f0-0000-7000-8000-0000000000d1", yaml: yaml(kind, i * 3) })) });
+      world.answers["GET /api/v5/workspaces/w1/history"] = ok({ items: [change("3f9c2ab0387550fdab836ed7e6dc881de23001b0", 120, "Storage 1 Gi → 10 Gi; no restart."), change("a1b2c3d0387550fdab836ed7e6dc881de23001b0", 9000, "Workspace default was made.")] });
+    },
+    act: async (page) => { await page.getByText("PersistentVolumeClaim workspace").click(); await page.getByText("Difference as YAML").first().click(); },
+  },
+  { name: "manifests-error", path: "/workspaces/w1/manifests", world: (world) => { one(world); world.answers["GET /api/v5/workspaces/w1/manifests"] = problem(403, "forbidden", "this is not yours to read"); world.answers["GET /api/v5/workspaces/w1/history"] = broken; }, unsettled: true },
+];
+
+const inside = async (page: Page) => { await page.getByText("connected", { exact: true }).waitFor(); };
+const ide: Scene[] = [
+  { name: "ide", path: "/ide/w1", world: one, act: inside },
+  { name: "ide-many", path: "/ide/w1", world: (world) => { world.workspaces = [workspace("w1", { name: LONG }), ...Array.from({ length: 5 }, (_, i) => asleep(`w${i + 2}`, { name: `project number ${i}` }))]; }, act: async (page) => { await inside(page); for (let i = 0; i < 3; i += 1) { await press("Open another workspace")(page); await page.getByRole("menuitem").first().click(); } } },
+  { name: "ide-first", path: "/ide/w1", world: (world) => { one(world); world.firstTime = true; }, act: inside },
+  ...["Files", "Chat", "Workspace"].map((part): Scene => ({ name: `ide-${part.toLowerCase()}`, path: "/ide/w1", world: one, act: async (page) => { await inside(page); const tab = page.getByRole("tab", { name: part }); if (await tab.isVisible()) await tab.click(); } })),
+  { name: "ide-asleep", path: "/ide/w2", world: one },
+  { name: "ide-starting", path: "/ide/w1", world: (world) => { world.workspaces = [underway("w1", "starting", 10)]; } },
+  { name: "ide-failed", path: "/ide/w1", world: (world) => { world.workspaces = [underway("w1", "starting", 30, { phase: "failed", reason: { cause: "image" as const, detail: "its image cannot be fetched", remedy: "an operator has been told; nothing need be done" } })]; } },
+  { name: "ide-warned", path: "/ide/w1", world: (world) => { world.workspaces = [workspace("w1", { notices: [{ kind: "idle", at: ago(60), until: ago(-240), detail: "" }] })]; }, act: inside },
+  { name: "ide-refused", path: "/ide/w1", world: (world) => { one(world); world.door = { type: "coditect:refused", status: 404 }; }, act: async (page) => { await page.getByText("did not let you in").waitFor(); } },
+  { name: "ide-no-cookie", path: "/ide/w1", world: (world) => { one(world); world.door = { type: "coditect:no-cookie" }; }, act: async (page) => { await page.getByText("keeps no cookie").waitFor(); } },
+  { name: "ide-opening", path: "/ide/w1", unsettled: true, world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w1/connect"] = "silence"; }, act: async (page) => { await page.getByText("Opening default").waitFor(); } },
+  { name: "ide-not-here", path: "/ide/w1", world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w1/connect"] = problem(404, "not-found", "there is nothing at this address"); }, act: async (page) => { await page.getByText("cannot be entered here").waitFor(); } },
+  { name: "ide-empty", path: "/ide" },
+];
+
+export const scenes: Scene[] = [...door, ...dashboard, ...settings, ...rest, ...ide];

@@ -1,0 +1,108 @@
+//! The gateway of a workspace's pod: its only door.
+//!
+//! Outside are browsers, whose pages may be anybody's; inside is the IDE, in which a person runs what they like. Neither
+//! is trusted. What holds: nobody is handed on who is not in, no page of another origin acts for whoever is, and neither
+//! side learns or sets what is between us and the other.
+
+mod access;
+mod activity;
+mod answer;
+mod app;
+mod beat;
+mod config;
+mod entry;
+#[doc(hidden)]
+pub mod hostile;
+mod inside;
+mod page;
+mod platform;
+mod program;
+mod proxy;
+mod route;
+mod server;
+pub mod site;
+pub mod socket;
+mod stop;
+mod volume;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use coditect_core::{Error, Result};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::app::App;
+pub use crate::{config::Config, program::run};
+
+/// A gateway that runs until it is dropped.
+#[derive(Debug)]
+pub struct Sidecar {
+    address: SocketAddr,
+    inside: SocketAddr,
+    app: Arc<App>,
+    _tasks: JoinSet<()>,
+}
+
+impl Sidecar {
+    /// Starts it. It listens when this returns; whether the API answers does not matter for that.
+    ///
+    /// # Errors
+    /// `Invalid` if the configuration cannot work; `Unavailable` if it cannot listen.
+    pub async fn start(config: &Config) -> Result<Self> {
+        let (app, following) = App::new(config)?;
+        let app = Arc::new(app);
+        let (outside, address) = listen(config.listen).await?;
+        let (inside, inside_address) = listen(config.inside).await?;
+        let mut tasks = JoinSet::new();
+        let shared = Arc::clone(&app);
+        tasks.spawn(server::serve(outside, move |request| {
+            route::answer(Arc::clone(&shared), request)
+        }));
+        let shared = Arc::clone(&app);
+        tasks.spawn(server::serve(inside, move |request| {
+            inside::answer(Arc::clone(&shared), request)
+        }));
+        tasks.spawn(platform::follow(
+            Arc::clone(&app.platform),
+            Arc::clone(&app.door),
+        ));
+        tasks.spawn(socket::keep(Arc::clone(&app)));
+        tasks.spawn(volume::follow(Arc::clone(&app), following));
+        tasks.spawn(volume::hand_over(Arc::clone(&app)));
+        tasks.spawn(beat::run(Arc::clone(&app)));
+        Ok(Self {
+            address,
+            inside: inside_address,
+            app,
+            _tasks: tasks,
+        })
+    }
+
+    /// Hands over what is not handed over yet, for a few seconds at most: the last thing before the end.
+    pub async fn finish(&self) {
+        stop::finish(&self.app).await;
+    }
+
+    /// Where people come in.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the pod's other containers speak.
+    #[must_use]
+    pub fn inside(&self) -> SocketAddr {
+        self.inside
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let failed = |error| {
+        Error::unavailable(format!(
+            "cannot listen on {address}; is something else there?"
+        ))
+        .because(error)
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,37 @@
+//! Answers of the IDE on their way out: what it may not say in our place.
+
+use coditect_core::{Error, Result};
+use hyper::{
+    HeaderMap,
+    header::{self, HeaderName, HeaderValue},
+};
+
+use super::request::strip_hop_by_hop;
+use crate::access::cookie;
+
+/// What the IDE may not say: who may frame it, what the browser forgets (our cookie), how and where this host is
+/// reached, and where the browser reports what people do.
+const OURS: [HeaderName; 9] = [
+    header::CONTENT_SECURITY_POLICY,
+    header::CONTENT_SECURITY_POLICY_REPORT_ONLY,
+    header::X_FRAME_OPTIONS,
+    HeaderName::from_static("clear-site-data"),
+    header::STRICT_TRANSPORT_SECURITY,
+    header::ALT_SVC,
+    HeaderName::from_static("report-to"),
+    HeaderName::from_static("reporting-endpoints"),
+    HeaderName::from_static("nel"),
+];
+
+/// Cleans an answer's head. `ancestors` are the origins that may show it in a frame.
+pub(super) fn clean(headers: &mut HeaderMap, ancestors: &str) -> Result<()> {
+    strip_hop_by_hop(headers);
+    for name in &OURS {
+        headers.remove(name);
+    }
+    cookie::strip_set(headers);
+    let policy = HeaderValue::from_str(&format!("frame-ancestors {ancestors}"))
+        .map_err(|error| Error::internal("a policy cannot be written").because(error))?;
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(())
+}
