@@ -2,10 +2,10 @@
 // licences.txt and with what may be shipped; `licences.mjs --write` writes that file anew.
 import { readFile, writeFile } from 'node:fs/promises';
 
-/** What may be shipped in a commercial product; LGPL and MPL as separate, unchanged files. */
+/** What may be shipped in a commercial product; MPL as separate, unchanged files. */
 const ALLOWED = new Set([
   '0BSD', 'Apache-2.0', 'Artistic-2.0', 'BSD', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'CC-BY-3.0', 'CC-BY-4.0', 'CC0-1.0',
-  'EPL-2.0', 'ISC', 'LGPL-2.1+', 'MIT', 'MIT-0', 'MPL-2.0', 'OFL-1.1', 'PSF-2.0', 'Python-2.0', 'Unlicense', 'WTFPL', 'Zlib',
+  'EPL-2.0', 'ISC', 'MIT', 'MIT-0', 'MPL-2.0', 'OFL-1.1', 'PSF-2.0', 'Python-2.0', 'Unlicense', 'WTFPL', 'Zlib',
 ]);
 const here = name => new URL(name, import.meta.url);
 

@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,6 +47,11 @@ pub(crate) struct Dev {
         env = "CODITECT_RUN_AT_MOST"
     )]
     run_at_most: usize,
+
+    /// Folder of the built IDE (`make theia`). Where nothing is built, a small page of the workspace's files takes its
+    /// place.
+    #[arg(long, value_name = "DIR", env = "CODITECT_IDE_FOLDER")]
+    ide: Option<PathBuf>,
 }
 
 /// What runs workspaces.
@@ -109,7 +115,7 @@ impl Dev {
         running.beside.spawn(renderers.run(stop.clone()));
         if let Some(Local { doors, tokens }) = local {
             let origins = self.server.workspaces_beside(&running.url);
-            let processes = Processes::new(running.url.clone(), origins, tokens)?;
+            let processes = Processes::new(running.url.clone(), origins, self.ide, tokens)?;
             let local = LocalRuntime {
                 data: self.data.clone(),
                 registry: running.registry.clone(),

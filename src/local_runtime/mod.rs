@@ -14,6 +14,7 @@ mod doors;
 mod forward;
 mod front;
 mod head;
+pub(crate) mod ide;
 mod manifest;
 mod processes;
 mod runner;
@@ -40,7 +41,11 @@ use self::{
     volumes::Volumes,
 };
 pub(crate) use self::{
-    doors::Doors, front::before, processes::Processes, runner::Runner, tokens::Tokens,
+    doors::Doors,
+    front::before,
+    processes::{Processes, READY},
+    runner::Runner,
+    tokens::Tokens,
 };
 use crate::data::Data;
 

@@ -1,5 +1,5 @@
 //! Pods as processes of this machine: each is this program's own hidden subcommand, which has the gateway and, in the
-//! IDE image's place, a small server of the workspace's files.
+//! IDE image's place, the built IDE or a small server of the workspace's files.
 
 use std::{
     net::SocketAddr,
@@ -22,12 +22,14 @@ use tokio::{
 };
 
 use super::{
-    forward,
+    forward, ide,
     manifest::Pod,
     runner::{Identity, Runner, Running, Volume},
-    stand_in::INPUT,
     tokens::Tokens,
 };
+
+/// What a pod prints once its IDE answers.
+pub(crate) const READY: &str = "ready";
 
 /// How long it may take to say where it listens: the volume may be held by one that is still ending.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,15 +44,22 @@ pub(crate) struct Processes {
     program: PathBuf,
     api: String,
     origins: String,
+    ide: Option<PathBuf>,
     tokens: Arc<Tokens>,
 }
 
 impl Processes {
     /// Pods that call the API at `api`, and whose workspaces people find at `origins`, in which `{host}` is theirs.
+    /// `ide` is where the IDE is built, or will be.
     ///
     /// # Errors
     /// `Unavailable` if the running program cannot be found.
-    pub(crate) fn new(api: String, origins: String, tokens: Arc<Tokens>) -> Result<Self> {
+    pub(crate) fn new(
+        api: String,
+        origins: String,
+        ide: Option<PathBuf>,
+        tokens: Arc<Tokens>,
+    ) -> Result<Self> {
         let program = std::env::current_exe().map_err(|error| {
             Error::unavailable("the running program's own file cannot be found").because(error)
         })?;
@@ -58,6 +67,7 @@ impl Processes {
             program,
             api,
             origins,
+            ide,
             tokens,
         })
     }
@@ -99,6 +109,12 @@ impl Runner for Processes {
             .arg(&volume.folder)
             .arg("--lock")
             .arg(&volume.lock)
+            .arg("--ide-log")
+            .arg(volume.beside.join("ide.log"))
+            .args(self.ide.iter().flat_map(|ide| ["--ide".as_ref(), ide.as_os_str()]))
+            // The pod gets what it is told here: nothing that is in our environment is its business.
+            .env_clear()
+            .env("PATH", ide::search_path())
             // Its end of this pipe closes when we end, however that happens: it watches for that.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -120,25 +136,25 @@ impl Runner for Processes {
             let how = child.wait().await.map(describe).unwrap_or_default();
             return Err(failed(&format!("ended before it listened: {how}")));
         };
-        let (told, input) = watch::channel(None);
+        let (told, ready) = watch::channel(false);
         let mut beside = JoinSet::new();
         beside.spawn(listen(lines, told));
         beside.spawn(replace(Arc::clone(&self.tokens), identity.clone(), token));
         Ok(Box::new(Process {
             child,
             address,
-            input,
+            ready,
             _stdin: stdin,
             _beside: beside,
         }))
     }
 }
 
-/// Notes the time of each input until the process ends.
-async fn listen(mut lines: Lines<BufReader<ChildStdout>>, told: watch::Sender<Option<Timestamp>>) {
+/// Notes that the IDE answers.
+async fn listen(mut lines: Lines<BufReader<ChildStdout>>, told: watch::Sender<bool>) {
     while let Ok(Some(line)) = lines.next_line().await {
-        if line == INPUT {
-            told.send_replace(Some(Timestamp::now()));
+        if line == READY {
+            told.send_replace(true);
         }
     }
 }
@@ -157,7 +173,7 @@ async fn replace(tokens: Arc<Tokens>, identity: Identity, file: PathBuf) {
 struct Process {
     child: Child,
     address: SocketAddr,
-    input: watch::Receiver<Option<Timestamp>>,
+    ready: watch::Receiver<bool>,
     /// Held open: it ends when this closes.
     _stdin: ChildStdin,
     /// What is done for it while it runs.
@@ -170,8 +186,8 @@ impl Running for Process {
         self.address
     }
 
-    fn input(&self) -> watch::Receiver<Option<Timestamp>> {
-        self.input.clone()
+    fn is_ready(&self) -> watch::Receiver<bool> {
+        self.ready.clone()
     }
 
     async fn is_healthy(&self) -> bool {

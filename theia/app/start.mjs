@@ -27,7 +27,21 @@ export function folderOf(args) {
   return folder === undefined ? undefined : path.resolve(folder);
 }
 
+/**
+ * Ends this process and all that it started when standard input does: whoever holds the other end is gone, however
+ * that happened. For whoever starts us as a process group of our own.
+ */
+function endWithStandardInput() {
+  const end = () => process.kill(-process.pid, 'SIGKILL');
+  process.stdin.on('end', end).on('error', end).resume();
+}
+
 async function main() {
+  if (process.env.CODITECT_ENDS_WITH_INPUT) {
+    // Not for the programs that a person starts here.
+    delete process.env.CODITECT_ENDS_WITH_INPUT;
+    endWithStandardInput();
+  }
   const here = path.dirname(fileURLToPath(import.meta.url));
   const folder = folderOf(process.argv.slice(2));
   const home = process.env.HOME || path.join(folder ?? process.cwd(), '.home');

@@ -8,6 +8,7 @@ import { WorkspaceTrustService } from '@theia/workspace/lib/browser/workspace-tr
 import { UNSAVED_PATH, UnsavedServer } from '../common/unsaved';
 import { FirstLook } from './first-look';
 import { SharedLayout } from './layout';
+import { Leaving } from './leaving';
 import { MarkdownPreview, MarkdownPreviewContribution, previewFactory } from './markdown-preview';
 import { Session } from './session';
 import { Stopping } from './stopping';
@@ -17,7 +18,7 @@ import { UnsavedText } from './unsaved-text';
 import '../../src/browser/style/preview.css';
 
 export default new ContainerModule((bind, _unbind, _isBound, rebind) => {
-    for (const contribution of [Session, Themes, UnsavedText, SharedLayout, FirstLook, Stopping]) {
+    for (const contribution of [Session, Themes, UnsavedText, SharedLayout, FirstLook, Stopping, Leaving]) {
         bind<FrontendApplicationContribution>(contribution as never).toSelf().inSingletonScope();
         bind(FrontendApplicationContribution).toService(contribution);
     }
