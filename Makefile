@@ -11,13 +11,13 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run frontend frontend-check frontend-test theia theia-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run frontend frontend-check frontend-test theia theia-test journey test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Starts the product on $(LISTEN) with its data in $(DATA).
-	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN)
+	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN) --ide "$$(scripts/theia --where)"
 
 frontend: ## Builds the web app into the cache.
 	scripts/frontend
@@ -33,6 +33,9 @@ theia: ## Builds the IDE into the cache; `make run` then has it.
 
 theia-test: ## The tests of the IDE's extension, its image's programs and its licences.
 	scripts/theia --test
+
+journey: ## A person's whole day with the product, in a real browser: sign-up to erasure (2 minutes once all is built).
+	scripts/journey
 
 # After the tests their own build is gone on with (`--tests`): one of other targets has other features of the libraries,
 # and nearly everything would be compiled once more.

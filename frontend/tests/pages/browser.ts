@@ -15,7 +15,7 @@ function program(): string {
 }
 
 let browser: Promise<Browser> | undefined;
-const launched = () => (browser ??= chromium.launch({ executablePath: program(), args: ["--disable-gpu"] }));
+export const launched = () => (browser ??= chromium.launch({ executablePath: program(), args: ["--disable-gpu"] }));
 
 export async function closeBrowser(): Promise<void> {
   await (await browser)?.close();
