@@ -132,8 +132,7 @@ async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
             (Method::GET, "session") => {
                 let now = jiff::Timestamp::now().as_second();
                 let left = admitted.claims.exp.saturating_sub(now);
-                let session =
-                    serde_json::json!({ "expires_in": left, "web_app": rules.web_app });
+                let session = serde_json::json!({ "expires_in": left, "web_app": rules.web_app });
                 json(StatusCode::OK, &session)
             }
             (Method::GET, "ide") => {

@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     exit::Exit,
     local_runtime::{
-        READY,
+        FAILED, READY,
         ide::{self, Ide},
         stand_in,
     },
@@ -96,6 +96,11 @@ enum End {
 
 impl WorkspacePod {
     pub(crate) async fn run(self) -> Result<Exit> {
+        let ended = self.until_end().await;
+        ended.inspect_err(|error| output::line(&format!("{FAILED}{}", error.chain())))
+    }
+
+    async fn until_end(&self) -> Result<Exit> {
         let lock = File::create(&self.lock).map_err(|error| self.failed("no lock", error))?;
         tokio::time::timeout(PATIENCE, locked(&lock))
             .await

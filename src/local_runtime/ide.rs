@@ -12,7 +12,7 @@ use std::{
 use coditect_core::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::{
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     time::{sleep, timeout},
 };
 
@@ -58,6 +58,8 @@ pub(crate) struct Settings<'a> {
 #[derive(Debug)]
 pub(crate) struct Ide {
     child: Child,
+    /// Held open: it ends when this closes. Waiting for a child would close what is left with it.
+    _stdin: Option<ChildStdin>,
     group: Pid,
     address: SocketAddr,
     volume: PathBuf,
@@ -120,7 +122,7 @@ impl Ide {
             .stderr(errors)
             .process_group(0)
             .kill_on_drop(true);
-        let child = command.spawn().map_err(failed(
+        let mut child = command.spawn().map_err(failed(
             "node, which runs the IDE, cannot be started; is it installed?".to_owned(),
         ))?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
@@ -128,6 +130,7 @@ impl Ide {
             .and_then(Pid::from_raw)
             .ok_or_else(|| Error::internal("a process without an id"))?;
         Ok(Self {
+            _stdin: child.stdin.take(),
             child,
             group,
             address: settings.address,

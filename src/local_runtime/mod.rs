@@ -43,7 +43,7 @@ use self::{
 pub(crate) use self::{
     doors::Doors,
     front::before,
-    processes::{Processes, READY},
+    processes::{FAILED, Processes, READY},
     runner::Runner,
     tokens::Tokens,
 };

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{ExitStatus, Stdio},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -30,6 +30,8 @@ use super::{
 
 /// What a pod prints once its IDE answers.
 pub(crate) const READY: &str = "ready";
+/// What a pod prints before why it fails.
+pub(crate) const FAILED: &str = "failed: ";
 
 /// How long it may take to say where it listens: the volume may be held by one that is still ending.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -111,7 +113,11 @@ impl Runner for Processes {
             .arg(&volume.lock)
             .arg("--ide-log")
             .arg(volume.beside.join("ide.log"))
-            .args(self.ide.iter().flat_map(|ide| ["--ide".as_ref(), ide.as_os_str()]))
+            .args(
+                self.ide
+                    .iter()
+                    .flat_map(|ide| ["--ide".as_ref(), ide.as_os_str()]),
+            )
             // The pod gets what it is told here: nothing that is in our environment is its business.
             .env_clear()
             .env("PATH", ide::search_path())
@@ -138,23 +144,31 @@ impl Runner for Processes {
         };
         let (told, ready) = watch::channel(false);
         let mut beside = JoinSet::new();
-        beside.spawn(listen(lines, told));
+        let why = Arc::default();
+        beside.spawn(listen(lines, told, Arc::clone(&why)));
         beside.spawn(replace(Arc::clone(&self.tokens), identity.clone(), token));
         Ok(Box::new(Process {
             child,
             address,
             ready,
+            why,
             _stdin: stdin,
             _beside: beside,
         }))
     }
 }
 
-/// Notes that the IDE answers.
-async fn listen(mut lines: Lines<BufReader<ChildStdout>>, told: watch::Sender<bool>) {
+/// Notes that the IDE answers, and why the pod fails.
+async fn listen(
+    mut lines: Lines<BufReader<ChildStdout>>,
+    told: watch::Sender<bool>,
+    failed: Arc<OnceLock<String>>,
+) {
     while let Ok(Some(line)) = lines.next_line().await {
         if line == READY {
             told.send_replace(true);
+        } else if let Some(why) = line.strip_prefix(FAILED) {
+            let _ = failed.set(why.to_owned());
         }
     }
 }
@@ -174,6 +188,7 @@ struct Process {
     child: Child,
     address: SocketAddr,
     ready: watch::Receiver<bool>,
+    why: Arc<OnceLock<String>>,
     /// Held open: it ends when this closes.
     _stdin: ChildStdin,
     /// What is done for it while it runs.
@@ -198,10 +213,14 @@ impl Running for Process {
     }
 
     async fn ended(&mut self) -> String {
-        match self.child.wait().await {
+        let how = match self.child.wait().await {
             Ok(status) => describe(status),
             Err(error) => error.to_string(),
-        }
+        };
+        // What it said last may still be on its way; whoever listens has ended when it has all been heard.
+        let heard = async { while self.ready.changed().await.is_ok() {} };
+        let _ = timeout(HEALTH, heard).await;
+        self.why.get().cloned().unwrap_or(how)
     }
 
     async fn stop(&mut self, grace: Duration) {

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { program as chromium } from "../pages/browser";
 
 /** What `scripts/journey` hands over. */
 function setting(name: string): string {
@@ -21,6 +22,8 @@ export interface Product {
   volumes: () => string[];
   /** Changes how long a workspace of the free plan may be idle, as an operator does: in the policy's file. */
   idleAfter: (minutes: number) => void;
+  /** A program that starts Chromium as people have it: playwright switches off that a page within a page has storage of its own. */
+  browser: string;
   stop: () => Promise<void>;
 }
 
@@ -33,8 +36,12 @@ export async function start(): Promise<Product> {
   const users = () => subfolders(join(data, "volumes"));
   const of = (user: string) => subfolders(join(data, "volumes", user)).filter((name) => !name.endsWith(".pod")).map((name) => join(data, "volumes", user, name));
   const volumes = () => users().flatMap(of);
+  const browser = join(folder, "chromium");
+  writeFileSync(browser, `#!/bin/bash\nexec ${chromium()} "\${@//,ThirdPartyStoragePartitioning/}"\n`);
+  chmodSync(browser, 0o700);
   return {
     url,
+    browser,
     volumes,
     volume: () => {
       const [only, ...others] = volumes();

@@ -1,6 +1,6 @@
 use coditect_core::{
-    AccountId, Activity, CellSummary, Limits, NoticeKind, Plan, PodSize, Power, Readiness, TenantId,
-    UserIntent, WorkspaceIntent,
+    AccountId, Activity, CellSummary, Limits, NoticeKind, Plan, PodSize, Power, Readiness,
+    TenantId, UserIntent, WorkspaceIntent,
 };
 use coditect_registry::{
     operation::{AdoptUser, NoteActivity, SetPower},
