@@ -65,9 +65,13 @@ export class Ide {
 
   /** Opens a terminal and says something in it. */
   async terminal(command: string): Promise<void> {
+    const panel = this.frame.locator("#theia-bottom-content-panel");
+    const tabs = panel.locator(".lm-TabBar-tab").filter({ hasText: "bash" });
+    const before = await tabs.count();
     await this.menu("Terminal", "New Terminal");
-    // The shell is there once it has drawn its prompt.
-    await this.frame.locator(".terminal-container .xterm-cursor").first().waitFor();
+    await tabs.nth(before).and(panel.locator(".lm-mod-current")).waitFor();
+    // What is typed before the shell has drawn its prompt waits for it.
+    await panel.locator(".terminal-container:not(.lm-mod-hidden) .xterm-helper-textarea:focus").waitFor({ state: "attached" });
     await this.page.keyboard.type(`${command}\n`);
   }
 

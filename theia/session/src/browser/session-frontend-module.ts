@@ -4,8 +4,10 @@ import { ServiceConnectionProvider } from '@theia/core/lib/browser/messaging/ser
 import { TabBarToolbarContribution } from '@theia/core/lib/browser/shell/tab-bar-toolbar';
 import { CommandContribution, MenuContribution } from '@theia/core/lib/common';
 import { ContainerModule } from '@theia/core/shared/inversify';
+import { FileDownloadService } from '@theia/filesystem/lib/common/download/file-download';
 import { WorkspaceTrustService } from '@theia/workspace/lib/browser/workspace-trust-service';
 import { UNSAVED_PATH, UnsavedServer } from '../common/unsaved';
+import { FramedDownload } from './download';
 import { FirstLook } from './first-look';
 import { SharedLayout } from './layout';
 import { Leaving } from './leaving';
@@ -24,6 +26,8 @@ export default new ContainerModule((bind, _unbind, _isBound, rebind) => {
     }
     bind(UnsavedServer).toDynamicValue(({ container }) =>
         ServiceConnectionProvider.createProxy<UnsavedServer>(container, UNSAVED_PATH)).inSingletonScope();
+    bind(FramedDownload).toSelf().inSingletonScope();
+    rebind(FileDownloadService).toService(FramedDownload);
     rebind(ShellLayoutRestorer).toService(SharedLayout);
     bind(MarkdownPreview).toSelf();
     bind(WidgetFactory).toDynamicValue(({ container }) => previewFactory(() => container.get(MarkdownPreview))).inSingletonScope();
