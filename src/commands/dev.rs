@@ -11,6 +11,7 @@ use coditect_core::{
     health::{Health, State},
 };
 use serde::Serialize;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::api::{Local, Running, Server};
@@ -75,7 +76,17 @@ struct Ready {
 
 impl Dev {
     pub(crate) async fn run(self, output: Output) -> Result<Exit> {
-        let stop = stop::on_signal();
+        let asked = stop::on_signal();
+        // Workspaces end before the API: what people typed last goes to the volume through their tabs, and what happened
+        // to files is handed over.
+        let stop = CancellationToken::new();
+        let (workspaces, runtime) = (stop.child_token(), TaskTracker::new());
+        tokio::spawn(in_order(
+            asked,
+            workspaces.clone(),
+            runtime.clone(),
+            stop.clone(),
+        ));
         let local = match self.runtime {
             Runtime::None => None,
             Runtime::Local => {
@@ -125,7 +136,7 @@ impl Dev {
                 most: self.run_at_most,
                 runner: Arc::new(processes),
             };
-            running.beside.spawn(local.run(stop.clone()));
+            runtime.spawn(local.run(workspaces));
         }
         let cells = running.inputs.borrow().policy.catalogue().cells;
         leading(&running.health, &cells).await;
@@ -152,8 +163,25 @@ impl Dev {
                 output::line("Stop with Ctrl-C.");
             }
         }
-        running.until_stopped().await
+        let stopped = running.until_stopped().await;
+        runtime.close();
+        runtime.wait().await;
+        stopped
     }
+}
+
+/// Once it is asked for, ends workspaces, and everything else when they have ended.
+async fn in_order(
+    asked: CancellationToken,
+    workspaces: CancellationToken,
+    runtime: TaskTracker,
+    stop: CancellationToken,
+) {
+    asked.cancelled().await;
+    workspaces.cancel();
+    runtime.close();
+    runtime.wait().await;
+    stop.cancel();
 }
 
 impl Dev {
