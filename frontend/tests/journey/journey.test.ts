@@ -132,6 +132,7 @@ describe("a person's first day", () => {
 
 describe("who goes away", () => {
   it("is warned before the workspace sleeps, and may keep it", async () => {
+    await ide.open("hello.py");
     await ide.append("hello.py", "# the last line\n");
     product.idleAfter(1);
     const keep = page.getByRole("button", { name: "Keep", exact: true });

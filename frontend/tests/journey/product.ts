@@ -49,7 +49,7 @@ export async function start(): Promise<Product> {
       return only;
     },
     idleAfter: (minutes) => {
-      const plan = join(data, "policy/plans/free.yaml");
+      const plan = join(data, "policy/tenants/plans/free.yaml");
       writeFileSync(plan, readFileSync(plan, "utf8").replace(/idleMinutes: \d+/, `idleMinutes: ${minutes}`));
     },
     stop: async () => {
