@@ -11,13 +11,14 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run frontend frontend-check frontend-test hostile-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run frontend frontend-check frontend-test theia theia-test journey hostile-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: frontend ## Starts the product on $(LISTEN) with its data in $(DATA).
-	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN) --web-app-folder "$$(scripts/frontend --where)"
+	cargo run --quiet --bin coditect -- dev --data $(DATA) --listen $(LISTEN) \
+	  --web-app-folder "$$(scripts/frontend --where)" --ide "$$(scripts/theia --where)"
 
 frontend: ## Builds the web app into the cache.
 	scripts/frontend
@@ -30,6 +31,15 @@ frontend-test: ## Types, lints, tests, size and every page of the web app, in a 
 
 hostile-test: ## Hostile workspaces against people who use them, over HTTPS in a real browser.
 	scripts/hostile-test
+
+theia: ## Builds the IDE into the cache; `make run` then has it.
+	scripts/theia
+
+theia-test: ## The tests of the IDE's extension, its image's programs and its licences.
+	scripts/theia --test
+
+journey: ## A person's whole day with the product, in a real browser: sign-up to erasure (2 minutes once all is built).
+	scripts/journey
 
 # After the tests their own build is gone on with (`--tests`): one of other targets has other features of the libraries,
 # and nearly everything would be compiled once more.

@@ -77,6 +77,12 @@ impl Sidecar {
         })
     }
 
+    /// Has tabs save and what happened to files handed over, before the IDE ends: what the IDE's container asks for
+    /// itself where it has a `preStop`. Whatever does not answer in time is not waited for; 45 seconds at most.
+    pub async fn prepare(&self) {
+        stop::prepare(&self.app).await;
+    }
+
     /// Hands over what is not handed over yet, for a few seconds at most: the last thing before the end.
     pub async fn finish(&self) {
         stop::finish(&self.app).await;

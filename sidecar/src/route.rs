@@ -132,7 +132,8 @@ async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
             (Method::GET, "session") => {
                 let now = jiff::Timestamp::now().as_second();
                 let left = admitted.claims.exp.saturating_sub(now);
-                json(StatusCode::OK, &serde_json::json!({ "expires_in": left }))
+                let session = serde_json::json!({ "expires_in": left, "web_app": rules.web_app });
+                json(StatusCode::OK, &session)
             }
             (Method::GET, "ide") => {
                 let state = if app.proxy.is_there().await {

@@ -31,6 +31,14 @@
       return undefined;
     }
   };
+  // Without it no IDE starts. Browsers that keep no cookie here may keep no storage either, and the other way round.
+  const hasStorage = () => {
+    try {
+      return localStorage !== null;
+    } catch {
+      return false;
+    }
+  };
   const enter = async (code, renew) => {
     const answer = await ask("POST", "/coditect/enter", JSON.stringify({ code }));
     if (!answer?.ok) {
@@ -40,7 +48,7 @@
     }
     const { expires_in } = await answer.json();
     const kept = await ask("GET", "/coditect/session");
-    if (!kept?.ok) {
+    if (!kept?.ok || !hasStorage()) {
       tell({ type: "coditect:no-cookie" });
       show("Your browser keeps no cookie for a page within a page", "Open the workspace in a tab of its own from the web app.");
       return;

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use coditect_core::{
     health::{Health, State},
 };
 use serde::Serialize;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::api::{Local, Running, Server};
@@ -61,6 +63,11 @@ pub(crate) struct Dev {
         env = "CODITECT_RUN_AT_MOST"
     )]
     run_at_most: usize,
+
+    /// Folder of the built IDE (`make theia`). Where nothing is built, a small page of the workspace's files takes its
+    /// place.
+    #[arg(long, value_name = "DIR", env = "CODITECT_IDE_FOLDER")]
+    ide: Option<PathBuf>,
 }
 
 /// What runs workspaces.
@@ -93,7 +100,17 @@ impl Dev {
             self.data.create()?;
             sample::plant_below(&self.data.policy(), domain)?;
         }
-        let stop = stop::on_signal();
+        let asked = stop::on_signal();
+        // Workspaces end before the API: what people typed last goes to the volume through their tabs, and what happened
+        // to files is handed over.
+        let stop = CancellationToken::new();
+        let (workspaces, runtime) = (stop.child_token(), TaskTracker::new());
+        tokio::spawn(in_order(
+            asked,
+            workspaces.clone(),
+            runtime.clone(),
+            stop.clone(),
+        ));
         let local = match self.runtime {
             Runtime::None => None,
             Runtime::Local => {
@@ -137,6 +154,7 @@ impl Dev {
                 api: running.url.clone(),
                 api_ca: running.authority.clone().map(|(file, _)| file),
                 origins,
+                ide: self.ide,
                 ide_address: self.ide_address,
             };
             let processes = Processes::new(pods, tokens)?;
@@ -149,7 +167,7 @@ impl Dev {
                 most: self.run_at_most,
                 runner: Arc::new(processes),
             };
-            running.beside.spawn(local.run(stop.clone()));
+            runtime.spawn(local.run(workspaces));
         }
         let cells = running.inputs.borrow().policy.catalogue().cells;
         leading(&running.health, &cells).await;
@@ -190,12 +208,28 @@ impl Dev {
                 output::line("Stop with Ctrl-C.");
             }
         }
-        running.until_stopped().await
+        let stopped = running.until_stopped().await;
+        runtime.close();
+        runtime.wait().await;
+        stopped
     }
 }
 
 /// How Chromium is told on Linux whom to trust; `certutil` is of the package libnss3-tools.
 const TRUST: &str = "certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n coditect-dev -i";
+/// Once it is asked for, ends workspaces, and everything else when they have ended.
+async fn in_order(
+    asked: CancellationToken,
+    workspaces: CancellationToken,
+    runtime: TaskTracker,
+    stop: CancellationToken,
+) {
+    asked.cancelled().await;
+    workspaces.cancel();
+    runtime.close();
+    runtime.wait().await;
+    stop.cancel();
+}
 
 impl Dev {
     /// A name that outlives this process is safe where nobody else can have it: where the folder's store is this

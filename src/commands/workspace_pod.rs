@@ -12,14 +12,24 @@ use coditect_core::{Error, Result, Slug, WorkspaceId};
 use coditect_sidecar::Sidecar;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
+    task::JoinSet,
 };
 
-use crate::{exit::Exit, local_runtime::stand_in, output};
+use crate::{
+    exit::Exit,
+    local_runtime::{
+        FAILED, READY,
+        ide::{self, Ide},
+        stand_in,
+    },
+    output,
+};
 
-/// A workspace's pod as one process: its gateway, and a small server of its files in the IDE's place. `coditect dev`
-/// starts and ends it: its first line says where the gateway listens, and it ends when its standard input does.
+/// A workspace's pod as one process: its gateway, and before it the IDE as its child, or a small server of its files
+/// where no IDE is built. `coditect dev` starts and ends it: its first line says where the gateway listens, the next one
+/// that the IDE answers, and it ends when its standard input does.
 #[derive(Debug, Args)]
 pub(crate) struct WorkspacePod {
     /// Whose pod it is.
@@ -69,6 +79,14 @@ pub(crate) struct WorkspacePod {
     /// The pod that it is.
     #[arg(long)]
     pod: String,
+
+    /// Folder of the built IDE, if there is one.
+    #[arg(long, value_name = "DIR")]
+    ide: Option<PathBuf>,
+
+    /// Where what the IDE says is kept.
+    #[arg(long, value_name = "FILE")]
+    ide_log: PathBuf,
 }
 
 /// How long another process that still has the files may take to end.
@@ -76,36 +94,96 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How often the lock is tried.
 const BETWEEN: Duration = Duration::from_millis(20);
 
+/// Why the pod ends.
+enum End {
+    /// It is asked to. The API is still there, and people may be too.
+    Asked,
+    /// Whoever started it is gone.
+    Alone,
+}
+
 impl WorkspacePod {
     pub(crate) async fn run(self) -> Result<Exit> {
-        let failed = |what: &str, error: io::Error| {
-            Error::unavailable(format!("pod {}: {what}", self.pod)).because(error)
-        };
-        let lock = File::create(&self.lock).map_err(|error| failed("no lock", error))?;
+        let ended = self.until_end().await;
+        ended.inspect_err(|error| output::line(&format!("{FAILED}{}", error.chain())))
+    }
+
+    async fn until_end(&self) -> Result<Exit> {
+        let lock = File::create(&self.lock).map_err(|error| self.failed("no lock", error))?;
         tokio::time::timeout(PATIENCE, locked(&lock))
             .await
             .map_err(|_| Error::unavailable("another process has the workspace's files"))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(|error| failed("cannot listen", error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| failed("no address", error))?;
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(|error| failed("no signals", error))?;
-        let gateway = Sidecar::start(&self.gateway(self.ide_address.unwrap_or(address))?).await?;
-        let routes = stand_in::routes(self.volume, self.slug, || output::line(stand_in::INPUT));
-        output::line(&gateway.address().to_string());
-        tokio::select! {
-            served = axum::serve(listener, routes).into_future() => {
-                served.map_err(|error| failed("cannot serve", error))?;
-            }
-            // The API is still there, and is told what it does not know yet.
-            _ = terminate.recv() => gateway.finish().await,
-            () = parent_gone() => {}
+        let terminate =
+            signal(SignalKind::terminate()).map_err(|error| self.failed("no signals", error))?;
+        let built = self.ide.as_deref().filter(|build| ide::is_built(build));
+        match built.filter(|_| self.ide_address.is_none()) {
+            Some(build) => self.with_ide(build, terminate).await?,
+            None => self.with_stand_in(terminate).await?,
         }
         drop(lock);
         Ok(Exit::Done)
+    }
+
+    async fn with_ide(&self, build: &std::path::Path, mut terminate: Signal) -> Result<()> {
+        let address = ide::free_address()?;
+        let gateway = Sidecar::start(&self.gateway(address)?).await?;
+        let host = self.origin.split_once("://").map_or("", |(_, host)| host);
+        let mut ide = Ide::start(&ide::Settings {
+            build,
+            volume: &self.volume,
+            log: &self.ide_log,
+            address,
+            inside: gateway.inside(),
+            host,
+        })?;
+        output::line(&gateway.address().to_string());
+        let work = async {
+            ide.answers().await?;
+            output::line(READY);
+            Err(ide.failed().await)
+        };
+        let end = tokio::select! {
+            failed = work => return failed,
+            end = asked_to_end(&mut terminate) => end,
+        };
+        if matches!(end, End::Asked) {
+            // In the order of a pod: what its IDE's container does before it ends, its end, and the gateway's last.
+            gateway.prepare().await;
+        }
+        ide.stop().await;
+        if matches!(end, End::Asked) {
+            gateway.finish().await;
+        }
+        Ok(())
+    }
+
+    async fn with_stand_in(&self, mut terminate: Signal) -> Result<()> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(|error| self.failed("cannot listen", error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| self.failed("no address", error))?;
+        let gateway = Sidecar::start(&self.gateway(self.ide_address.unwrap_or(address))?).await?;
+        let routes = stand_in::routes(self.volume.clone(), self.slug.clone());
+        let mut beside = JoinSet::new();
+        beside.spawn(stand_in::speak(gateway.inside()));
+        output::line(&gateway.address().to_string());
+        output::line(READY);
+        let end = tokio::select! {
+            served = axum::serve(listener, routes).into_future() => {
+                return served.map_err(|error| self.failed("cannot serve", error));
+            }
+            end = asked_to_end(&mut terminate) => end,
+        };
+        if matches!(end, End::Asked) {
+            gateway.finish().await;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, what: &str, error: io::Error) -> Error {
+        Error::unavailable(format!("pod {}: {what}", self.pod)).because(error)
     }
 
     /// How the gateway is started before an IDE at this address.
@@ -142,6 +220,13 @@ impl WorkspacePod {
 async fn locked(lock: &File) {
     while lock.try_lock().is_err() {
         tokio::time::sleep(BETWEEN).await;
+    }
+}
+
+async fn asked_to_end(terminate: &mut Signal) -> End {
+    tokio::select! {
+        _ = terminate.recv() => End::Asked,
+        () = parent_gone() => End::Alone,
     }
 }
 

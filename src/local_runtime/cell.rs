@@ -28,7 +28,7 @@ use super::{
     manifest::{Pod, UserFile},
     runner::Runner,
     said,
-    usage::{Inputs, Usage},
+    usage::Usage,
     volumes::Volumes,
     worker::{Life, Wish, Worker},
 };
@@ -333,10 +333,10 @@ impl Cell {
             .iter()
             .map(|(id, hired)| (*id, hired.life.borrow()));
         let answers = lives.filter(|(_, life)| life.gateway == Gateway::Answers);
-        let inputs: Inputs = answers.map(|(id, life)| (id, life.input)).collect();
+        let running: BTreeSet<WorkspaceId> = answers.map(|(id, _)| id).collect();
         let policy = Arc::clone(&self.parts.catalogue.borrow());
         self.usage
-            .step(users, &inputs, &policy, Timestamp::now())
+            .step(users, &running, &policy, Timestamp::now())
             .await
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::Response,
 };
 use hyper::{client::conn::http1, upgrade::OnUpgrade};
@@ -59,17 +59,39 @@ pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<Connection> 
 /// # Errors
 /// If it does not speak HTTP.
 pub(crate) async fn is_healthy(address: SocketAddr) -> Result<bool, std::io::Error> {
+    let status = ask(address, Method::GET, "/health", Body::empty()).await?;
+    Ok(status == StatusCode::OK)
+}
+
+/// Tells a gateway, on its port within the pod, that neither terminals nor tasks do anything.
+///
+/// # Errors
+/// If it does not take it.
+pub(crate) async fn say_idle(inside: SocketAddr) -> Result<(), std::io::Error> {
+    match ask(inside, Method::PUT, "/activity", Body::from("{}")).await? {
+        StatusCode::NO_CONTENT => Ok(()),
+        status => Err(std::io::Error::other(format!("it answers {status}"))),
+    }
+}
+
+async fn ask(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    body: Body,
+) -> Result<StatusCode, std::io::Error> {
     let Connection(mut sender) = connect(address).await?;
     let request = Request::builder()
-        .uri("/health")
+        .method(method)
+        .uri(path)
         .header(header::HOST, address.to_string())
-        .body(Body::empty())
+        .body(body)
         .map_err(std::io::Error::other)?;
     let answer = sender
         .send_request(request)
         .await
         .map_err(std::io::Error::other)?;
-    Ok(answer.status() == StatusCode::OK)
+    Ok(answer.status())
 }
 
 /// Hands the request on and gives the answer back as it comes, piece by piece; both ways if it changes protocol.

@@ -14,6 +14,7 @@ mod doors;
 mod forward;
 mod front;
 mod head;
+pub(crate) mod ide;
 mod manifest;
 mod processes;
 mod runner;
@@ -42,7 +43,7 @@ use self::{
 pub(crate) use self::{
     doors::Doors,
     front::before,
-    processes::{Pods, Processes},
+    processes::{FAILED, Pods, Processes, READY},
     runner::Runner,
     tokens::Tokens,
 };

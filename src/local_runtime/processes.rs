@@ -1,11 +1,11 @@
 //! Pods as processes of this machine: each is this program's own hidden subcommand, which has the gateway and, in the
-//! IDE image's place, a small server of the workspace's files.
+//! IDE image's place, the built IDE or a small server of the workspace's files.
 
 use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{ExitStatus, Stdio},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -22,12 +22,16 @@ use tokio::{
 };
 
 use super::{
-    forward,
+    forward, ide,
     manifest::Pod,
     runner::{Identity, Runner, Running, Volume},
-    stand_in::INPUT,
     tokens::Tokens,
 };
+
+/// What a pod prints once its IDE answers.
+pub(crate) const READY: &str = "ready";
+/// What a pod prints before why it fails.
+pub(crate) const FAILED: &str = "failed: ";
 
 /// How long it may take to say where it listens: the volume may be held by one that is still ending.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,7 +49,9 @@ pub(crate) struct Pods {
     pub(crate) api_ca: Option<PathBuf>,
     /// Where people find workspaces; `{host}` stands for a workspace's.
     pub(crate) origins: String,
-    /// An IDE in the place of the small server of files.
+    /// Where the IDE is built, or will be.
+    pub(crate) ide: Option<PathBuf>,
+    /// Where an IDE listens that all pods show in its place.
     pub(crate) ide_address: Option<SocketAddr>,
 }
 
@@ -109,6 +115,11 @@ impl Runner for Processes {
             .arg(&volume.folder)
             .arg("--lock")
             .arg(&volume.lock)
+            .arg("--ide-log")
+            .arg(volume.beside.join("ide.log"))
+            // The pod gets what it is told here: nothing that is in our environment is its business.
+            .env_clear()
+            .env("PATH", ide::search_path())
             // Its end of this pipe closes when we end, however that happens: it watches for that.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -117,6 +128,9 @@ impl Runner for Processes {
             .kill_on_drop(true);
         if let Some(file) = &self.pods.api_ca {
             command.arg("--api-ca").arg(file);
+        }
+        if let Some(folder) = &self.pods.ide {
+            command.arg("--ide").arg(folder);
         }
         if let Some(ide) = self.pods.ide_address {
             command.args(["--ide-address", &ide.to_string()]);
@@ -136,25 +150,33 @@ impl Runner for Processes {
             let how = child.wait().await.map(describe).unwrap_or_default();
             return Err(failed(&format!("ended before it listened: {how}")));
         };
-        let (told, input) = watch::channel(None);
+        let (told, ready) = watch::channel(false);
         let mut beside = JoinSet::new();
-        beside.spawn(listen(lines, told));
+        let why = Arc::default();
+        beside.spawn(listen(lines, told, Arc::clone(&why)));
         beside.spawn(replace(Arc::clone(&self.tokens), identity.clone(), token));
         Ok(Box::new(Process {
             child,
             address,
-            input,
+            ready,
+            why,
             _stdin: stdin,
             _beside: beside,
         }))
     }
 }
 
-/// Notes the time of each input until the process ends.
-async fn listen(mut lines: Lines<BufReader<ChildStdout>>, told: watch::Sender<Option<Timestamp>>) {
+/// Notes that the IDE answers, and why the pod fails.
+async fn listen(
+    mut lines: Lines<BufReader<ChildStdout>>,
+    told: watch::Sender<bool>,
+    failed: Arc<OnceLock<String>>,
+) {
     while let Ok(Some(line)) = lines.next_line().await {
-        if line == INPUT {
-            told.send_replace(Some(Timestamp::now()));
+        if line == READY {
+            told.send_replace(true);
+        } else if let Some(why) = line.strip_prefix(FAILED) {
+            let _ = failed.set(why.to_owned());
         }
     }
 }
@@ -173,7 +195,8 @@ async fn replace(tokens: Arc<Tokens>, identity: Identity, file: PathBuf) {
 struct Process {
     child: Child,
     address: SocketAddr,
-    input: watch::Receiver<Option<Timestamp>>,
+    ready: watch::Receiver<bool>,
+    why: Arc<OnceLock<String>>,
     /// Held open: it ends when this closes.
     _stdin: ChildStdin,
     /// What is done for it while it runs.
@@ -186,8 +209,8 @@ impl Running for Process {
         self.address
     }
 
-    fn input(&self) -> watch::Receiver<Option<Timestamp>> {
-        self.input.clone()
+    fn is_ready(&self) -> watch::Receiver<bool> {
+        self.ready.clone()
     }
 
     async fn is_healthy(&self) -> bool {
@@ -198,10 +221,14 @@ impl Running for Process {
     }
 
     async fn ended(&mut self) -> String {
-        match self.child.wait().await {
+        let how = match self.child.wait().await {
             Ok(status) => describe(status),
             Err(error) => error.to_string(),
-        }
+        };
+        // What it said last may still be on its way; whoever listens has ended when it has all been heard.
+        let heard = async { while self.ready.changed().await.is_ok() {} };
+        let _ = timeout(HEALTH, heard).await;
+        self.why.get().cloned().unwrap_or(how)
     }
 
     async fn stop(&mut self, grace: Duration) {

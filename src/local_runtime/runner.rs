@@ -4,7 +4,6 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use coditect_core::{CellName, Result};
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::manifest::Pod;
@@ -65,8 +64,8 @@ pub(crate) trait Running: Send {
     /// Where its gateway listens.
     fn address(&self) -> SocketAddr;
 
-    /// When a person last did something in it; none until somebody does.
-    fn input(&self) -> watch::Receiver<Option<Timestamp>>;
+    /// Whether its IDE answers, as it says itself.
+    fn is_ready(&self) -> watch::Receiver<bool>;
 
     /// Whether its gateway answers.
     async fn is_healthy(&self) -> bool;

@@ -1,34 +1,25 @@
-//! How the workspaces of this machine are used, and what follows from it: the observer's own rules.
+//! What follows from how the workspaces of this machine are used, as their gateways say: the observer's own rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use coditect_core::{
-    Activity, Catalogue, CellName, Notice, RequestId, Result, UserId, WorkspaceId,
-};
+use coditect_core::{Catalogue, CellName, Notice, RequestId, Result, UserId, WorkspaceId};
 use coditect_observer::decide::{Use, decide};
 use coditect_registry::{
     Registry,
-    operation::{Meter, NoteActivity, Suspend, month_of},
+    operation::{Meter, Suspend, month_of},
     query::UserRuntime,
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// How often the use of what runs is reported, as a gateway does.
-const REPORT: SignedDuration = SignedDuration::from_secs(30);
 /// How often running time is counted.
 const METER: SignedDuration = SignedDuration::from_secs(60);
 /// Most workspaces that are metered in one transaction.
 const METERED_AT_ONCE: usize = 200;
 
-/// When a person last did something in each workspace that runs and answers.
-pub(crate) type Inputs = BTreeMap<WorkspaceId, Option<Timestamp>>;
-
 /// What is known of use.
 pub(crate) struct Usage {
     cell: CellName,
     registry: Registry,
-    /// What was reported last of what runs.
-    reported: BTreeMap<WorkspaceId, Activity>,
     /// Seconds used this month, as of the newest metering.
     used: BTreeMap<UserId, u64>,
     counted_at: Timestamp,
@@ -39,26 +30,25 @@ impl Usage {
         Self {
             cell,
             registry,
-            reported: BTreeMap::new(),
             used: BTreeMap::new(),
             counted_at: Timestamp::UNIX_EPOCH,
         }
     }
 
-    /// Reports use, counts time, suspends whom the rules say. Gives what the others are to be told.
+    /// Counts time and suspends whom the rules say, among those that run and answer. Gives what the others are to be
+    /// told.
     ///
     /// # Errors
     /// As the registry; what was not done is done the next time.
     pub(crate) async fn step(
         &mut self,
         users: &[UserRuntime],
-        inputs: &Inputs,
+        running: &BTreeSet<WorkspaceId>,
         policy: &Catalogue,
         now: Timestamp,
     ) -> Result<BTreeMap<WorkspaceId, Vec<Notice>>> {
-        self.report(inputs, now).await?;
         if now.duration_since(self.counted_at) >= METER {
-            self.meter(users, inputs, now).await?;
+            self.meter(users, running, now).await?;
         }
         let activities = {
             let mut view = self.registry.view().await?;
@@ -71,7 +61,7 @@ impl Usage {
                 continue;
             };
             for workspace in &user.workspaces {
-                if !inputs.contains_key(&workspace.id) {
+                if !running.contains(&workspace.id) {
                     continue;
                 }
                 let is_used = Use {
@@ -100,40 +90,14 @@ impl Usage {
         Ok(told)
     }
 
-    async fn report(&mut self, inputs: &Inputs, now: Timestamp) -> Result<()> {
-        self.reported.retain(|id, _| inputs.contains_key(id));
-        for (workspace, input_at) in inputs {
-            let known = self.reported.get(workspace);
-            if known.is_some_and(|known| {
-                known.input_at == *input_at && now.duration_since(known.reported_at) < REPORT
-            }) {
-                continue;
-            }
-            let activity = Activity {
-                input_at: *input_at,
-                output_at: None,
-                reported_at: now,
-            };
-            let noted = NoteActivity {
-                cell: self.cell.clone(),
-                workspace: *workspace,
-                activity,
-                at: now,
-            };
-            self.registry.apply(RequestId::random(), &noted).await?;
-            self.reported.insert(*workspace, activity);
-        }
-        Ok(())
-    }
-
     async fn meter(
         &mut self,
         users: &[UserRuntime],
-        inputs: &Inputs,
+        running: &BTreeSet<WorkspaceId>,
         now: Timestamp,
     ) -> Result<()> {
-        let running: Vec<WorkspaceId> = inputs.keys().copied().collect();
-        for part in running.chunks(METERED_AT_ONCE) {
+        let all: Vec<WorkspaceId> = running.iter().copied().collect();
+        for part in all.chunks(METERED_AT_ONCE) {
             let meter = Meter {
                 cell: self.cell.clone(),
                 workspaces: part.to_vec(),
@@ -144,7 +108,7 @@ impl Usage {
         }
         let runs = |user: &&UserRuntime| {
             let mut workspaces = user.workspaces.iter();
-            workspaces.any(|workspace| inputs.contains_key(&workspace.id))
+            workspaces.any(|workspace| running.contains(&workspace.id))
         };
         let mut view = self.registry.view().await?;
         let mut used = BTreeMap::new();

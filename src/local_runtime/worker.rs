@@ -48,8 +48,6 @@ pub(crate) struct Life {
     pub(crate) pod: Option<PodSeen>,
     /// Whether it answers.
     pub(crate) gateway: Gateway,
-    /// When a person last did something in it.
-    pub(crate) input: Option<Timestamp>,
 }
 
 impl Life {
@@ -168,14 +166,9 @@ impl Worker {
 
     /// Watches over a pod that was started until it is wished away (none) or has failed (how).
     async fn watch(&mut self, pod: &Pod, running: &mut dyn Running) -> Option<String> {
-        self.change(|seen| seen.ready = true);
-        let since = Timestamp::now();
-        self.answer(Gateway::Silent { since });
         let mut door = None;
         let mut failures = 0;
-        // Until nobody is left who could tell.
-        let mut told = true;
-        let mut input = running.input();
+        let mut ready = running.is_ready();
         loop {
             if self.is_over() || !self.wishes.borrow_and_update().on {
                 return None;
@@ -183,8 +176,15 @@ impl Worker {
             if running.is_healthy().await {
                 failures = 0;
                 if door.is_none() {
+                    // Until there is an IDE its gateway says so to whoever comes.
                     door = Some(self.doors.open(pod.slug.clone(), running.address()));
-                    self.change(|seen| seen.condition = Condition::Fine);
+                }
+                let is_ready = *ready.borrow_and_update();
+                if is_ready && !self.answers() {
+                    self.change(|seen| {
+                        seen.ready = true;
+                        seen.condition = Condition::Fine;
+                    });
                     self.answer(Gateway::Answers);
                 }
             } else if door.is_some() {
@@ -194,16 +194,12 @@ impl Worker {
                 }
             }
             let again = if door.is_some() { RUNNING } else { STARTING };
+            // Before there is a door nothing follows from it, and it is said once.
+            let waits = door.is_some() && !self.answers();
             tokio::select! {
                 how = running.ended() => return Some(how),
                 () = self.changed() => {}
-                changed = input.changed(), if told => match changed {
-                    Ok(()) => {
-                        let at = *input.borrow_and_update();
-                        self.life.send_modify(|life| life.input = at);
-                    }
-                    Err(_) => told = false,
-                },
+                () = said(&mut ready), if waits => {}
                 () = tokio::time::sleep(again) => {}
             }
         }
@@ -230,6 +226,10 @@ impl Worker {
     fn change(&self, change: impl Fn(&mut PodSeen)) {
         self.life
             .send_modify(|life| life.pod.iter_mut().for_each(&change));
+    }
+
+    fn answers(&self) -> bool {
+        self.life.borrow().gateway == Gateway::Answers
     }
 
     fn answer(&self, gateway: Gateway) {
@@ -260,6 +260,13 @@ impl Worker {
             _ = places.acquire() => {}
             () = self.changed() => {}
         }
+    }
+}
+
+/// Waits until the pod says that it is ready; for ever if it ends before.
+async fn said(ready: &mut watch::Receiver<bool>) {
+    if ready.wait_for(|is_ready| *is_ready).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -7,7 +7,7 @@ import { NOW, World } from "./world";
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /** Chromium of this machine: `CHROMIUM`, or what the path has. */
-function program(): string {
+export function program(): string {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   const found = process.env["CHROMIUM"] ?? folders.flatMap((folder) => names.map((name) => `${folder}/${name}`)).find((file) => existsSync(file));
   if (!found) throw new Error(`none of ${names.join(", ")} is on the path: install Chromium, or say by CHROMIUM where it is`);

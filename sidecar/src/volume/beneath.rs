@@ -76,12 +76,20 @@ impl Root {
         Ok(names.collect())
     }
 
-    /// Bytes in use and bytes that there are, as its file system counts them.
-    pub(crate) fn measure(&self) -> io::Result<(u64, u64)> {
+    /// Bytes in use and bytes that there are, as its file system counts them. None where it has no file system of its
+    /// own, as in a folder of a developer's machine: what else lies there is nobody's use of it.
+    pub(crate) fn measure(&self) -> io::Result<Option<(u64, u64)>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let around = fstat(openat(&self.0, "..", flags, Mode::empty())?)?;
+        let own = fstat(&self.0)?;
+        // The root of all lies around itself.
+        if own.st_dev == around.st_dev && own.st_ino != around.st_ino {
+            return Ok(None);
+        }
         let stat = fstatvfs(&self.0)?;
         let used = stat.f_blocks.saturating_sub(stat.f_bfree);
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-        Ok((bytes(used), bytes(stat.f_blocks)))
+        Ok(Some((bytes(used), bytes(stat.f_blocks))))
     }
 
     fn at(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
@@ -176,7 +184,9 @@ mod tests {
         );
         assert!(root.names(Path::new("around"), 100).is_err());
         assert!(root.names(Path::new(""), 3).unwrap().len() <= 3);
-        let (used, size) = root.measure().unwrap();
+        assert_eq!(root.measure().unwrap(), None, "a folder among others");
+        let whole = Root::open(Path::new("/")).unwrap();
+        let (used, size) = whole.measure().unwrap().unwrap();
         assert!(used <= size && size > 0);
     }
 }

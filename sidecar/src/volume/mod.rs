@@ -92,7 +92,7 @@ impl Volume {
             .root
             .measure()
             .map_err(|error| tracing::warn!(%error, "the volume cannot be measured"))
-            .ok()?;
+            .ok()??;
         Some(VolumeUse {
             used_bytes,
             size_bytes,

@@ -58,6 +58,8 @@ async fn a_code_becomes_a_cookie_that_opens_the_ide() {
     };
     let session = world.get("/coditect/session", &own(pair)).await;
     assert_eq!(session.status, StatusCode::OK);
+    // Whom the IDE's page may speak to around it.
+    assert_eq!(session.json()["web_app"], crate::api::WEB_APP);
     let ide = world.get("/some/file", &own(pair)).await;
     assert_eq!(ide.status, StatusCode::OK);
     // The IDE saw its own cookie and nothing of ours.

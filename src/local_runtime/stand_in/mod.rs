@@ -1,9 +1,11 @@
-//! What stands in for the IDE: the workspace's files, one of which can be made or changed at a time.
+//! What stands in for the IDE where none is built: the workspace's files, one of which can be made or changed at a time.
 
 use std::{
     fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -18,16 +20,17 @@ use coditect_core::Slug;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
-/// What a pod prints whenever a person does something here.
-pub(crate) const INPUT: &str = "input";
+use super::forward;
 
 /// Largest text, in bytes.
 const LARGEST: u64 = 256 * 1024;
 /// Longest name of a file.
 const LONGEST_NAME: usize = 100;
 
+/// How often the gateway is told that no terminal prints and no task runs here, as the IDE tells it.
+const SPEAK: Duration = Duration::from_secs(30);
+
 const FRAME: &str = include_str!("page.html");
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(Clone)]
 struct Desk(Arc<Inner>);
@@ -35,21 +38,11 @@ struct Desk(Arc<Inner>);
 struct Inner {
     volume: PathBuf,
     slug: Slug,
-    /// Told whenever a person does something.
-    input: Box<dyn Fn() + Send + Sync>,
 }
 
 /// The routes of a workspace whose files are in `volume`.
-pub(crate) fn routes(
-    volume: PathBuf,
-    slug: Slug,
-    input: impl Fn() + Send + Sync + 'static,
-) -> Router {
-    let desk = Desk(Arc::new(Inner {
-        volume,
-        slug,
-        input: Box::new(input),
-    }));
+pub(crate) fn routes(volume: PathBuf, slug: Slug) -> Router {
+    let desk = Desk(Arc::new(Inner { volume, slug }));
     Router::new()
         .route("/", get(list))
         .route("/files", get(list).post(write))
@@ -59,6 +52,17 @@ pub(crate) fn routes(
         .layer(DefaultBodyLimit::max(4 * LARGEST as usize))
         .layer(from_fn(headers))
         .with_state(desk)
+}
+
+/// Tells the gateway that there is somebody who would tell it of use, for as long as it is polled. That a person is here
+/// is the page's to say.
+pub(crate) async fn speak(inside: SocketAddr) {
+    loop {
+        if let Err(error) = forward::say_idle(inside).await {
+            tracing::debug!(%error, "the gateway does not hear of use");
+        }
+        tokio::time::sleep(SPEAK).await;
+    }
 }
 
 /// Only the workspace's own pages reach its files: no page of another host, under whatever name it finds us.
@@ -77,9 +81,6 @@ async fn own_host(State(desk): State<Desk>, request: Request, next: Next) -> Res
     if !ours || (!safe && origin == Some(false)) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    if !safe || text(request.headers(), "sec-fetch-mode") == "navigate" {
-        (desk.0.input)();
-    }
     next.run(request).await
 }
 
@@ -87,7 +88,6 @@ async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),

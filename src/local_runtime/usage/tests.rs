@@ -1,9 +1,9 @@
 use coditect_core::{
-    AccountId, CellSummary, Limits, NoticeKind, Plan, PodSize, Power, Readiness, TenantId,
-    UserIntent, WorkspaceIntent,
+    AccountId, Activity, CellSummary, Limits, NoticeKind, Plan, PodSize, Power, Readiness,
+    TenantId, UserIntent, WorkspaceIntent,
 };
 use coditect_registry::{
-    operation::{AdoptUser, SetPower},
+    operation::{AdoptUser, NoteActivity, SetPower},
     record::{PowerCause, PowerState},
     store::memory::MemoryStore,
 };
@@ -126,13 +126,25 @@ impl Desk {
         self.users().await[0].workspaces[0].power.clone()
     }
 
-    /// What is told at a minute, to a workspace whose person last did something at `input`.
+    /// What is told at a minute, to a workspace of which its gateway says that its person last did something at `input`.
     async fn step(&mut self, minute: i64, input: Option<i64>) -> Vec<NoticeKind> {
+        let beat = NoteActivity {
+            cell: cell(),
+            workspace: self.workspace,
+            activity: Activity {
+                input_at: input.map(at),
+                output_at: None,
+                reported_at: at(minute),
+            },
+            at: at(minute),
+        };
+        let noted = self.registry.apply(RequestId::random(), &beat).await;
+        assert!(noted.unwrap());
         let users = self.users().await;
-        let inputs = [(self.workspace, input.map(at))].into();
+        let running = [self.workspace].into();
         let told = self
             .usage
-            .step(&users, &inputs, &self.policy, at(minute))
+            .step(&users, &running, &self.policy, at(minute))
             .await
             .unwrap();
         let told = &told[&self.workspace];
@@ -179,17 +191,16 @@ async fn the_hours_of_the_plan_are_counted_and_end_what_runs() {
 }
 
 #[tokio::test]
-async fn what_does_not_run_is_neither_reported_nor_counted() {
+async fn what_does_not_run_is_not_counted() {
     let mut desk = Desk::new().await;
     let users = desk.users().await;
     let told = desk
         .usage
-        .step(&users, &Inputs::new(), &desk.policy, at(5))
+        .step(&users, &BTreeSet::new(), &desk.policy, at(5))
         .await
         .unwrap();
     assert!(told.is_empty());
     let mut view = desk.registry.view().await.unwrap();
-    assert!(view.activities(&cell()).await.unwrap().is_empty());
     let month = month_of(at(5));
     assert_eq!(view.usage_seconds(desk.user, &month).await.unwrap(), 0);
 }
