@@ -122,11 +122,7 @@ async fn webview(api: &Api, person: &Person, path: &str) -> StatusCode {
 }
 
 async fn page(tab: &Tab) -> (StatusCode, String) {
-    let request = tab
-        .request(Method::GET, "/")
-        .header("sec-fetch-mode", "navigate")
-        .header("sec-fetch-dest", "document");
-    let answer = request.send().await.unwrap();
+    let answer = tab.request(Method::GET, "/").send().await.unwrap();
     (answer.status(), answer.text().await.unwrap())
 }
 
@@ -139,7 +135,7 @@ async fn a_workspace_is_ready_when_its_ide_answers_and_its_gateway_says_so_until
     let tab = Tab::open(&ada, &api.url).await;
     let (status, waiting) = page(&tab).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{waiting}");
-    assert!(waiting.contains("Your workspace is starting"), "{waiting}");
+    assert!(waiting.contains("IDE does not answer yet"), "{waiting}");
     assert_eq!(phase(&ada).await, "starting");
 
     fs::write(volume.join("go"), "").unwrap();
