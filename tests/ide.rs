@@ -110,12 +110,19 @@ fn processes(words: &[&str]) -> Vec<String> {
     found
 }
 
+/// A request for a webview's host of the workspace, without a cookie.
+async fn webview(api: &Api, person: &Person, path: &str) -> StatusCode {
+    let shown = format!("/api/v5/workspaces/{}", person.workspace);
+    let shown = person.get(&shown).await.unwrap();
+    let host = shown["url"].as_str().unwrap().trim_end_matches('/');
+    let host = host.strip_prefix("http://").unwrap();
+    let host = format!("w-00001013-3d41-4b7a-8c55-19e06fa2b713-{host}");
+    let request = api.request(Method::GET, path).header("host", host);
+    request.send().await.unwrap().status()
+}
+
 async fn page(tab: &Tab) -> (StatusCode, String) {
-    let request = tab
-        .request(Method::GET, "/")
-        .header("sec-fetch-mode", "navigate")
-        .header("sec-fetch-dest", "document");
-    let answer = request.send().await.unwrap();
+    let answer = tab.request(Method::GET, "/").send().await.unwrap();
     (answer.status(), answer.text().await.unwrap())
 }
 
@@ -128,12 +135,15 @@ async fn a_workspace_is_ready_when_its_ide_answers_and_its_gateway_says_so_until
     let tab = Tab::open(&ada, &api.url).await;
     let (status, waiting) = page(&tab).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{waiting}");
-    assert!(waiting.contains("Your workspace is starting"), "{waiting}");
+    assert!(waiting.contains("IDE does not answer yet"), "{waiting}");
     assert_eq!(phase(&ada).await, "starting");
 
     fs::write(volume.join("go"), "").unwrap();
     until_ready(&ada).await;
     assert_eq!(page(&tab).await, (StatusCode::OK, "the editor".to_owned()));
+    // Webviews have hosts of their own, on which there is the program's own and nothing else.
+    assert_eq!(webview(&api, &ada, "/webview/x").await, StatusCode::OK);
+    assert_eq!(webview(&api, &ada, "/x").await, StatusCode::NOT_FOUND);
     for process in processes(&["start.mjs", volume.to_str().unwrap()]) {
         let environment = fs::read(format!("/proc/{process}/environ")).unwrap();
         assert!(!support::holds(&environment, "SOMEBODYS_SECRET"));

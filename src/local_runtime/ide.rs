@@ -342,7 +342,10 @@ mod tests {
             error.contains(folder.path().join("log").to_str().unwrap()),
             "{error}"
         );
-        let Started { ide: mut other, .. } = start(PROGRAM);
+        let Started {
+            folder: _kept,
+            ide: mut other,
+        } = start(PROGRAM);
         other.answers().await.unwrap();
         kill_process(other.group, Signal::KILL).unwrap();
         let error = other.failed().await.chain();

@@ -136,7 +136,7 @@ describe("who goes away", () => {
     await ide.append("hello.py", "# the last line\n");
     product.idleAfter(1);
     const keep = page.getByRole("button", { name: "Keep", exact: true });
-    await keep.waitFor();
+    await keep.waitFor({ timeout: 2 * PATIENCE });
     await keep.click();
     await keep.waitFor({ state: "detached" });
   });
