@@ -57,6 +57,12 @@ export const EVENTS = "GET /api/v5/workspaces/events";
 
 const token = (account: string, number: number) => `h.${Buffer.from(JSON.stringify({ sub: account, number })).toString("base64url")}.s`;
 
+/** Which of them a request was sent with; 0 is none. */
+function numberOf(authorization: string): number {
+  const claims = authorization.split(".")[1];
+  return claims ? (JSON.parse(Buffer.from(claims, "base64url").toString()) as { number: number }).number : 0;
+}
+
 /** A stand-in for the API: what it knows, what was asked of it, and what it answers instead where a test says so. */
 export class World {
   me: Me = structuredClone(someone);
@@ -78,6 +84,7 @@ export class World {
   /** Files of the app that are not there. */
   missing: RegExp | undefined;
   private tokens = 0;
+  private expired = 0;
   private streams: { write: (piece: string) => void; end: () => void }[] = [];
 
   count(request: string): number {
@@ -95,7 +102,12 @@ export class World {
     for (const { end } of this.streams.splice(0)) end();
   }
 
-  hear(method: string, path: string, body: string): Said {
+  /** No token that was handed out so far is good any more. */
+  expire(): void {
+    this.expired = this.tokens;
+  }
+
+  hear(method: string, path: string, body: string, authorization = ""): Said {
     const request = `${method} ${path}`;
     this.asked.push(request);
     const other = this.answers[request];
@@ -109,7 +121,7 @@ export class World {
       return this.signIn();
     }
     if (request === "POST /api/v5/auth/logout") { this.signedIn = false; return { status: 204, body: null }; }
-    if (!this.signedIn) return problem(401, "unauthenticated", "nobody is signed in");
+    if (!this.signedIn || numberOf(authorization) <= this.expired) return problem(401, "unauthenticated", "nobody is signed in");
     if (request === "GET /api/v5/me") return ok(this.me);
     if (request === "GET /api/v5/workspaces") return ok({ items: this.workspaces.map((one) => this.shown(one)), next_cursor: null });
     if (request === EVENTS) return { stream: (write, end) => { this.streams.push({ write, end }); for (const one of this.workspaces) write(event(this.shown(one))); } };
