@@ -90,6 +90,11 @@ impl Data {
         self.folder.join("volumes")
     }
 
+    /// The folder of the contents of files' versions.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.folder.join("objects")
+    }
+
     /// The folder of the signing keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.folder.join("keys")

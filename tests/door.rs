@@ -11,6 +11,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -215,6 +216,8 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
     fs::write(volume.join("first.txt"), "one").unwrap();
     until_known(&person, "first.txt").await;
 
+    bring_back(&person, &volume).await;
+
     // The API dies, and comes back where it was: what happened meanwhile arrives.
     let listen = process.ready["url"].as_str().unwrap();
     let listen = listen.trim_start_matches("http://").to_owned();
@@ -238,4 +241,51 @@ async fn a_person_comes_in_with_a_code_their_files_are_known_and_who_leaves_is_o
     assert_eq!(status, StatusCode::NO_CONTENT, "{said}");
     door.until(StatusCode::UNAUTHORIZED, &cookie).await;
     process.stop();
+}
+
+/// The newest version of `chapter/notes.txt` that the API keeps, once there is one.
+async fn version(person: &Person) -> Value {
+    let path = format!(
+        "/api/v5/workspaces/{}/files/chapter%2Fnotes.txt/snapshots",
+        person.workspace
+    );
+    until("a version", async || {
+        person.get(&path).await.ok()?["items"].get(0).cloned()
+    })
+    .await
+}
+
+/// What a person wrote over comes back, and what stood there is not lost: what the API has not seen stays beside.
+async fn bring_back(person: &Person, volume: &Path) {
+    let file = volume.join("chapter/notes.txt");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "the first thought").unwrap();
+    let first = version(person).await;
+    // No text: nobody but the volume has it.
+    fs::write(&file, [0, 1, 2]).unwrap();
+    let files = format!("/api/v5/workspaces/{}/files", person.workspace);
+    until("the change", async || {
+        let files = person.get(&files).await.ok()?;
+        let known = files["items"]
+            .as_array()?
+            .iter()
+            .any(|file| file["size"] == 3);
+        known.then_some(())
+    })
+    .await;
+    let id = first["id"].as_str().unwrap();
+    let restore = format!("{files}/chapter%2Fnotes.txt/snapshots/{id}/restore");
+    let (status, asked) = person.send(Method::POST, &restore, None).await.unwrap();
+    assert_eq!(status, StatusCode::ACCEPTED, "{asked}");
+    let restores = format!("/api/v5/workspaces/{}/restores", person.workspace);
+    let done = until("the restore", async || {
+        let restores = person.get(&restores).await.ok()?;
+        let one = restores["items"][0].clone();
+        (one["state"] != "waiting").then_some(one)
+    })
+    .await;
+    assert_eq!(done["state"], "done", "{done}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "the first thought");
+    let beside = file.with_file_name(done["beside"].as_str().unwrap());
+    assert_eq!(fs::read(beside).unwrap(), [0, 1, 2]);
 }

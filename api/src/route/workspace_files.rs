@@ -1,8 +1,9 @@
 //! What is known of a workspace's files.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use coditect_core::{Error, FilePath, Result, WorkspaceId};
+use coditect_core::{Error, FilePath, RequestId, Result, WorkspaceId};
+use coditect_registry::operation::ForgetFile;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +11,7 @@ use utoipa::ToSchema;
 use super::workspaces::page_size;
 use crate::{
     caller::SignedIn,
-    extract::{PathId, Query},
+    extract::{PathFile, PathId, Query},
     problem::Answer,
     state::ApiState,
 };
@@ -78,6 +79,34 @@ pub(super) async fn files(
         });
     }
     Ok(Json(FilesBody { items, next_cursor }))
+}
+
+/// Forgets a file's versions, all of them, and what is known of the file. The file itself stays; the next time it is
+/// changed it is known again.
+#[utoipa::path(
+    delete, path = "/api/v5/workspaces/{id}/files/{path}", tag = "workspaces",
+    params(
+        ("id" = Uuid, Path, description = "The workspace"),
+        ("path" = String, Path, description = "The file, from the volume's root; its `/` are encoded as `%2F`"),
+    ),
+    responses((status = 204, description = "Forgotten, or not known")),
+)]
+pub(super) async fn forget_file(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    file: PathFile,
+) -> Answer<StatusCode> {
+    let operation = ForgetFile {
+        account: caller.account,
+        workspace: file.workspace,
+        path: file.path,
+        at: state.now(),
+    };
+    state
+        .registry
+        .apply(RequestId::random(), &operation)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn parse_cursor(text: &str) -> Result<FilePath> {

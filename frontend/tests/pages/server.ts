@@ -67,6 +67,7 @@ export async function serve(world: World): Promise<Served> {
         said.stream((piece) => { response.write(piece); }, () => { response.end(); });
         return;
       }
+      if (said.text !== undefined) { send(response, said.status, "text/plain; charset=utf-8", said.text); return; }
       send(response, said.status, said.status < 400 ? "application/json" : "application/problem+json", said.status === 204 ? "" : JSON.stringify(said.body));
     });
   });

@@ -6,10 +6,12 @@ export const NOW = new Date("2026-11-22T12:00:00Z");
 /** Seconds before it, as the API writes a time. */
 export const ago = (seconds: number) => new Date(NOW.getTime() - seconds * 1000).toISOString();
 
-type Answer = { status: number; body: unknown };
+type Answer = { status: number; body: unknown; text?: string };
 export type Said = Answer | { stream: (write: (piece: string) => void, end: () => void) => void } | "silence" | "broken";
 
 export const ok = (body: unknown): Answer => ({ status: 200, body });
+/** Text as it is, which is no JSON. */
+export const plain = (text: string): Answer => ({ status: 200, body: null, text });
 export const problem = (status: number, slug: string, detail: string, more: Partial<Schemas["Problem"]> = {}): Answer =>
   ({ status, body: { type: `/problems/${slug}`, title: "It did not work", status, detail, request_id: "0193a1f0-7c1b-7d6e-9f0a-2b5f6f0c9d11", ...more } satisfies Schemas["Problem"] });
 
@@ -126,6 +128,8 @@ export class World {
     if (request === "GET /api/v5/workspaces") return ok({ items: this.workspaces.map((one) => this.shown(one)), next_cursor: null });
     if (request === EVENTS) return { stream: (write, end) => { this.streams.push({ write, end }); for (const one of this.workspaces) write(event(this.shown(one))); } };
     if (request === "POST /api/v5/workspaces") return this.make(body);
+    const listed = /^GET \/api\/v5\/workspaces\/([^/]+)\/(files|restores)$/.exec(request)?.[1];
+    if (this.workspaces.some(({ id }) => id === listed)) return ok({ items: [], next_cursor: null });
     return this.ofOne(method, path) ?? problem(404, "not-found", "there is nothing at this address");
   }
 

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useRef, useState } from "react";
-import { files } from "@/shared/api/awaited";
+import { files } from "@/shared/api/files";
 import type { Workspace } from "@/shared/api/client";
 import { NotYet, Read } from "@/shared/components/later";
 import { Box, Button, ButtonLink, Heading, Item, List, Mono, Stack, Text, Time, icons } from "@/shared/components/ui";

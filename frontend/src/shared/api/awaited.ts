@@ -60,27 +60,6 @@ export const revokeApiKey = (id: string) => probe<object>("DELETE", `/api/v5/me/
 export interface Provider { provider: string; connected_at: string | null }
 export const connections = () => probe<{ items: Provider[] }>("GET", "/api/v5/me/connections");
 
-/** `GET /api/v5/workspaces/{id}/files[?cursor=]`, by path, and `…/files/snapshots?path=`; `POST …/files/restore`. */
-export interface KnownFile { path: string; size: number; changed_at: string; snapshots: number }
-/** More than this nobody looks through on a page. */
-const MOST_FILES = 500;
-export async function files(id: string): Promise<{ items: KnownFile[]; more: boolean } | null> {
-  const items: KnownFile[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: { items: KnownFile[]; next_cursor?: string | null } | null = await probe("GET", `/api/v5/workspaces/${id}/files${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`);
-    if (!page) return null;
-    items.push(...page.items);
-    cursor = page.next_cursor ?? null;
-  } while (cursor && items.length < MOST_FILES);
-  return { items, more: cursor !== null };
-}
-export interface Snapshot { id: string; at: string; size: number; content: string | null }
-export const snapshots = (id: string, path: string) =>
-  probe<{ items: Snapshot[] }>("GET", `/api/v5/workspaces/${id}/files/snapshots?path=${encodeURIComponent(path)}`);
-export const restoreSnapshot = (id: string, path: string, snapshot: string) =>
-  probe<object>("POST", `/api/v5/workspaces/${id}/files/restore`, { path, snapshot });
-
 /** `POST /api/v5/auth/verify-email` with the code of the mail. */
 export const verifyEmail = (code: string) => probe<object>("POST", "/api/v5/auth/verify-email", { code });
 /** `POST /api/v5/auth/forgot-password`; answers alike for every address. */
