@@ -127,6 +127,9 @@ export class World {
     if (request === "GET /api/v5/me") return ok(this.me);
     if (request === "GET /api/v5/workspaces") return ok({ items: this.workspaces.map((one) => this.shown(one)), next_cursor: null });
     if (request === EVENTS) return { stream: (write, end) => { this.streams.push({ write, end }); for (const one of this.workspaces) write(event(this.shown(one))); } };
+    if (request === "GET /api/v5/me/usage") return ok({ hours: 0, llm_requests: 0, storage_bytes: null, resets_at: ago(-9 * 86_400) });
+    if (request === "GET /api/v5/me/logins") return ok({ items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }] });
+    if (request === "GET /api/v5/me/connections") return ok({ items: [{ provider: "google", connected_at: null }, { provider: "github", connected_at: null }] });
     if (request === "POST /api/v5/workspaces") return this.make(body);
     const listed = /^GET \/api\/v5\/workspaces\/([^/]+)\/(files|restores)$/.exec(request)?.[1];
     if (this.workspaces.some(({ id }) => id === listed)) return ok({ items: [], next_cursor: null });
