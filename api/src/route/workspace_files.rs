@@ -39,11 +39,15 @@ struct FileBody {
     /// In bytes.
     size: u64,
     changed_at: Timestamp,
-    /// How many earlier contents of it are kept.
+    /// How many contents of it are kept.
     snapshots: usize,
+    /// Whether it is there no more: its contents are kept, and can be brought back.
+    deleted: bool,
 }
 
-/// The files of a workspace that are there, as its gateway reported them.
+/// The files of a workspace, as its gateway reported them.
+///
+/// Those that are there, and those that are not any more and of which contents are kept.
 #[utoipa::path(
     get, path = "/api/v5/workspaces/{id}/files", tag = "workspaces",
     params(
@@ -70,11 +74,16 @@ pub(super) async fn files(
         .filter(|_| more)
         .map(|(path, _)| BASE64_URL_SAFE_NO_PAD.encode(path.as_str()));
     let mut items = Vec::with_capacity(found.len());
-    for (path, file) in found.into_iter().filter(|(_, file)| !file.deleted) {
+    for (path, file) in found {
+        let snapshots = view.snapshots(&place, id, &path).await?.len();
+        if file.deleted && snapshots == 0 {
+            continue;
+        }
         items.push(FileBody {
-            snapshots: view.snapshots(&place, id, &path).await?.len(),
+            snapshots,
             size: file.size,
             changed_at: file.modified_at,
+            deleted: file.deleted,
             path,
         });
     }

@@ -223,6 +223,18 @@ async fn bytes_go_with_whatever_they_were_of() {
     for (path, text) in [("a", b"one"), ("b", b"two")] {
         put(&cell, &pod, path, text).await;
     }
+    // What is gone from the volume can still be brought back.
+    let removed = json!({"kind": "removed", "path": "b", "at": "2026-01-02T00:00:00Z"});
+    send(&cell, &pod, vec![removed]).await.expect(204);
+    let path = format!("{}/files", pod.path);
+    let listed = app.call(&pod.person, "GET", &path, None).await.expect(200);
+    let listed = listed.json()["items"].as_array().unwrap().clone();
+    let shown: Vec<_> = listed
+        .iter()
+        .map(|file| (file["path"].as_str().unwrap(), file["deleted"] == true))
+        .collect();
+    assert_eq!(shown, [("a", false), ("b", true)]);
+    assert_eq!(texts(&cell, &pod, "b").await, ["two"]);
     let path = format!("{}/files/a", pod.path);
     app.call(&pod.person, "DELETE", &path, None)
         .await

@@ -27,7 +27,7 @@ const menu = async (page: Page, entry: string) => { await press("More for defaul
 
 const NOTES = "src/chapters/introduction-to-everything/notes.md";
 const versions = (world: World) => {
-  at("/api/v5/workspaces/w1/files", { items: [{ path: "main.rs", size: 300, changed_at: ago(700), snapshots: 1 }, { path: "movie.mp4", size: 3_000_000, changed_at: ago(700), snapshots: 0 }, { path: NOTES, size: 2048, changed_at: ago(70), snapshots: 2 }], next_cursor: null })(world);
+  at("/api/v5/workspaces/w1/files", { items: [{ path: "main.rs", size: 300, changed_at: ago(700), snapshots: 1, deleted: true }, { path: "movie.mp4", size: 3_000_000, changed_at: ago(700), snapshots: 0, deleted: false }, { path: NOTES, size: 2048, changed_at: ago(70), snapshots: 2, deleted: false }], next_cursor: null })(world);
   const path = `/api/v5/workspaces/w1/files/${encodeURIComponent(NOTES)}/snapshots`;
   const texts = { b: ["one", "two", ...Array.from({ length: 12 }, (_, line) => `a line that stays, number ${line}`), "three and a half, and so long that nobody reads it without scrolling to the side, or on a broad screen"], a: ["one", "2", ...Array.from({ length: 12 }, (_, line) => `a line that stays, number ${line}`), "three"] };
   world.answers[`GET ${path}`] = ok({ items: [{ id: "b", at: ago(70), size: 420, sha256: "b".repeat(64) }, { id: "a", at: ago(7000), size: 310, sha256: "a".repeat(64) }] });

@@ -46,9 +46,9 @@ function Files({ workspace }: { workspace: Workspace }) {
     <Stack>
       <Heading>Files</Heading>
       <Read query={query} what="The files' history.">
-        {({ items }) => items.length === 0
+        {({ items }) => items.every(({ deleted }) => deleted)
           ? <Text quiet small>No file was changed yet. What you save appears here with its history.</Text>
-          : <List display="grid" gap="2">{items.map((file) => <Item key={file.path} fontSize="sm"><Mono>{file.path}</Mono><Text quiet small><Time at={file.changed_at} /></Text></Item>)}</List>}
+          : <List display="grid" gap="2">{items.filter(({ deleted }) => !deleted).map((file) => <Item key={file.path} fontSize="sm"><Mono>{file.path}</Mono><Text quiet small><Time at={file.changed_at} /></Text></Item>)}</List>}
       </Read>
       <ButtonLink to="/settings/files">History and restore</ButtonLink>
     </Stack>

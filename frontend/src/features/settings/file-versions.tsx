@@ -12,7 +12,7 @@ import { difference } from "@/shared/lib/difference";
 import { bytes, clock } from "@/shared/lib/format";
 
 /** The versions of a file with what each changed; any of them can be brought back. */
-export function Versions({ workspace, path, onForgotten }: { workspace: Workspace; path: string; onForgotten: () => void }) {
+export function Versions({ workspace, path, deleted, onForgotten }: { workspace: Workspace; path: string; deleted: boolean; onForgotten: () => void }) {
   const { id } = workspace;
   const query = useQuery({ queryKey: ["snapshots", id, path], queryFn: () => snapshots(id, path) });
   const [wanted, setWanted] = useState<Snapshot | null>(null);
@@ -26,7 +26,7 @@ export function Versions({ workspace, path, onForgotten }: { workspace: Workspac
               <Item key={one.id} display="grid" gap="2">
                 <Row justifyContent="space-between" minHeight="9">
                   <Span fontSize="sm">{at === 0 ? "Newest, " : ""}<Time at={one.at} /> · {bytes(one.size)}</Span>
-                  {at > 0 && <Button aria-label={`Bring back the version of ${clock(one.at)}`} onClick={() => { setWanted(one); }}>Bring back</Button>}
+                  {(at > 0 || deleted) && <Button aria-label={`Bring back the version of ${clock(one.at)}`} onClick={() => { setWanted(one); }}>Bring back</Button>}
                 </Row>
                 <Change id={id} path={path} after={one} before={items[at + 1]} />
               </Item>

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { files } from "@/shared/api/files";
 import type { Workspace } from "@/shared/api/client";
 import { Read } from "@/shared/components/later";
-import { Button, Empty, Heading, Input, Item, List, Mono, Row, Select, Stack, Text } from "@/shared/components/ui";
+import { Button, Empty, Heading, Input, Item, List, Mono, Row, Select, Span, Stack, Text, Time } from "@/shared/components/ui";
 import { count } from "@/shared/lib/format";
 import { useWorkspaces } from "@/shared/workspaces/queries";
 import { Restores } from "./file-restores";
@@ -53,12 +53,12 @@ function Files({ workspace }: { workspace: Workspace }) {
               {shown.map((file) => (
                 <Item key={file.path}>
                   <Row justifyContent="space-between" gap="3">
-                    <Mono minWidth="0">{file.path}</Mono>
+                    <Span minWidth="0"><Mono>{file.path}</Mono>{file.deleted && <Span quiet fontSize="sm"> · deleted <Time at={file.changed_at} /></Span>}</Span>
                     {file.snapshots === 0
                       ? <Text quiet small flexShrink="0">no version</Text>
                       : <Button aria-expanded={open === file.path} aria-label={`${count(file.snapshots, "version")} of ${file.path}`} onClick={() => { setOpen(open === file.path ? null : file.path); }}>{count(file.snapshots, "version")}</Button>}
                   </Row>
-                  {open === file.path && <Versions workspace={workspace} path={file.path} onForgotten={() => { setOpen(null); }} />}
+                  {open === file.path && <Versions workspace={workspace} path={file.path} deleted={file.deleted} onForgotten={() => { setOpen(null); }} />}
                 </Item>
               ))}
             </List>

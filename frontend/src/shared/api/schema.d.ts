@@ -617,7 +617,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The files of a workspace that are there, as its gateway reported them. */
+        /**
+         * The files of a workspace, as its gateway reported them.
+         * @description Those that are there, and those that are not any more and of which contents are kept.
+         */
         get: operations["workspaces_files"];
         put?: never;
         post?: never;
@@ -941,6 +944,8 @@ export interface components {
         File: {
             /** Format: date-time */
             changed_at: string;
+            /** @description Whether it is there no more: its contents are kept, and can be brought back. */
+            deleted: boolean;
             /**
              * @description From the volume's root, with `/` between the parts.
              * @example src/main.rs
@@ -951,7 +956,7 @@ export interface components {
              * @description In bytes.
              */
             size: number;
-            /** @description How many earlier contents of it are kept. */
+            /** @description How many contents of it are kept. */
             snapshots: number;
         };
         /** @description A page of files. */
