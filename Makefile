@@ -45,7 +45,7 @@ journey: ## A person's whole day with the product, in a real browser: sign-up to
 # and nearly everything would be compiled once more.
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
-	$(MAKE) --no-print-directory frontend-check
+	$(MAKE) --no-print-directory frontend-test
 	$(MAKE) --no-print-directory e2e E2E_TARGETS='--bins --tests'
 
 E2E_TARGETS ?= --bins

@@ -95,6 +95,11 @@ impl Data {
         self.folder.join("cell-keys")
     }
 
+    /// The folder of the contents of files' versions.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.folder.join("objects")
+    }
+
     /// The folder of the certificate authority of `dev --tls`.
     pub(crate) fn tls(&self) -> PathBuf {
         self.folder.join("tls")

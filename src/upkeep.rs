@@ -1,8 +1,10 @@
-//! What the passing of time does to the registry: grace periods end, what has had its time is forgotten.
+//! What the passing of time does to the registry: grace periods end, what has had its time is forgotten. And to object
+//! storage: what nothing refers to any more is removed.
 
 use std::time::Duration;
 
 use clap::Args;
+use coditect_api::{Collected, Objects, collect};
 use coditect_core::health::Health;
 use coditect_registry::{
     Registry,
@@ -13,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the clock is looked at.
 const PERIOD: Duration = Duration::from_secs(10);
-/// The name under which the janitor posts its health.
+/// The names under which the janitors post their health.
 const PART: &str = "upkeep";
+const OBJECTS: &str = "objects";
 
 /// How long things are kept where an operator may decide.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -41,8 +44,14 @@ impl Keep {
 }
 
 /// Works until `stop`.
-pub(crate) async fn run(registry: Registry, keep: Keep, health: Health, stop: CancellationToken) {
-    let mut janitor = Janitor::new(registry, keep.retention());
+pub(crate) async fn run(
+    registry: Registry,
+    objects: Objects,
+    keep: Keep,
+    health: Health,
+    stop: CancellationToken,
+) {
+    let mut janitor = Janitor::new(registry.clone(), keep.retention());
     loop {
         match janitor.pass(Timestamp::now()).await {
             Ok(_) if janitor.put_off() > 0 => health.degraded(
@@ -55,6 +64,16 @@ pub(crate) async fn run(registry: Registry, keep: Keep, health: Health, stop: Ca
             Ok(_) => health.ok(PART, "grace periods and old records are looked after"),
             Err(error) => {
                 health.degraded(PART, format!("waits for the registry: {}", error.chain()))
+            }
+        }
+        match collect(&registry, &objects, Timestamp::now()).await {
+            Ok(Collected { left: 0, .. }) => health.ok(OBJECTS, "nothing is left that is to be removed"),
+            Ok(Collected { left, .. }) => health.degraded(
+                OBJECTS,
+                format!("{left} contents of files cannot be removed now: the log says why; they are tried again"),
+            ),
+            Err(error) => {
+                health.degraded(OBJECTS, format!("waits for the registry: {}", error.chain()));
             }
         }
         tokio::select! {

@@ -1,17 +1,18 @@
 //! What handlers take from a request, each refused with a problem that names the place.
 
-use std::{str::FromStr, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use coditect_core::{Error, Result};
+use coditect_core::{Error, FilePath, Result, WorkspaceId};
 use futures::StreamExt;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use uuid::Uuid;
 
 use crate::{
     problem::{
@@ -181,11 +182,50 @@ impl<T: FromStr<Err = Error>> FromRequestParts<ApiState> for PathId<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let nothing = || Problem::new(&NOT_FOUND, "There is nothing of that id.");
         let Path(text): Path<String> = Path::from_request_parts(parts, state)
             .await
             .map_err(|_| nothing())?;
         text.parse().map(Self).map_err(|_| nothing())
+    }
+}
+
+/// A file of a workspace that a path names, and one of its snapshots: `{id}`, `{path}`, `{snapshot}`. What is none of
+/// these names nothing: 404.
+pub(crate) struct PathFile {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) path: FilePath,
+    /// None if the path names none.
+    snapshot: Option<Uuid>,
+}
+
+impl PathFile {
+    /// The snapshot, on a path that has one.
+    pub(crate) fn snapshot(&self) -> Answer<Uuid> {
+        self.snapshot.ok_or_else(nothing)
+    }
+}
+
+fn nothing() -> Problem {
+    Problem::new(&NOT_FOUND, "There is nothing of that id.")
+}
+
+impl FromRequestParts<ApiState> for PathFile {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let Path(named): Path<BTreeMap<String, String>> = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|_| nothing())?;
+        let named = |name: &str| named.get(name).ok_or_else(nothing);
+        let snapshot = match named("snapshot") {
+            Ok(text) => Some(text.parse().map_err(|_| nothing())?),
+            Err(_) => None,
+        };
+        Ok(Self {
+            workspace: named("id")?.parse().map_err(|_| nothing())?,
+            path: named("path")?.parse().map_err(|_| nothing())?,
+            snapshot,
+        })
     }
 }
 

@@ -8,11 +8,11 @@ use std::{
 };
 
 use axum::http::{HeaderMap, Uri};
-use coditect_core::{AccountId, Catalogue, Error, Kind, Result, health::Health};
+use coditect_core::{AccountId, Catalogue, Error, Kind, Result, WorkspaceId, health::Health};
 use coditect_registry::Registry;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     config::ApiConfig,
     gateway_token::GatewayTokens,
     key_ring::KeyRing,
+    objects::Objects,
     password::Passwords,
     rate::Limits,
     repositories::Repositories,
@@ -28,6 +29,9 @@ use crate::{
     token::AccessTokens,
     web_app::WebApp,
 };
+
+/// How many wishes may be told before a gateway that waits has heard the first; one that missed some looks.
+const RESTORES: usize = 256;
 
 /// Everything the API needs to answer. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -47,6 +51,9 @@ pub struct Parts {
     /// Who ended their sign-in lately.
     pub(crate) revoked: Revoked,
     repositories: OnceLock<Arc<dyn Repositories>>,
+    objects: OnceLock<Objects>,
+    /// In which workspace somebody has just asked for a file back.
+    pub(crate) restores: broadcast::Sender<WorkspaceId>,
     /// The built web app, if it is served here.
     pub(crate) web: Option<WebApp>,
     /// The only origin whose pages may frame a workspace.
@@ -107,6 +114,8 @@ impl ApiState {
                 .collect(),
             origins,
             repositories: OnceLock::new(),
+            objects: OnceLock::new(),
+            restores: broadcast::Sender::new(RESTORES),
             web: match &config.web_app_folder {
                 Some(folder) => Some(WebApp::load(folder)?),
                 None => None,
@@ -142,6 +151,17 @@ impl ApiState {
     /// What reads Git, if anything does.
     pub(crate) fn repositories(&self) -> Option<Arc<dyn Repositories>> {
         self.0.repositories.get().cloned()
+    }
+
+    /// From now on the contents of files' versions are kept there. Only the first call counts; without one none are kept.
+    pub fn keep_files_in(&self, objects: Objects) {
+        // A second place would hold half of them.
+        let _ = self.0.objects.set(objects);
+    }
+
+    /// Where contents are kept, if they are.
+    pub(crate) fn objects(&self) -> Option<&Objects> {
+        self.0.objects.get()
     }
 
     /// The time that everything here goes by.

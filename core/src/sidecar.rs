@@ -6,6 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::id::{AccountId, LoginId, WorkspaceId};
 
@@ -23,6 +24,10 @@ pub const FILES_PATH: &str = "/api/v5/sidecar/files";
 pub const STATE_PATH: &str = "/api/v5/sidecar/state";
 /// `POST` a chat completion in OpenAI's form; answers a stream of server-sent events, or a problem.
 pub const LLM_PATH: &str = "/api/v5/sidecar/llm/chat/completions";
+/// `GET` the content of one of [`Access::restores`], as it is; `POST` [`Restored`] once it was dealt with.
+pub const RESTORES_PATH: &str = "/api/v5/sidecar/restores";
+/// `POST` [`Contents`]; answers [`Wanted`]. What is not wanted need not be sent: it is there already.
+pub const WANTED_PATH: &str = "/api/v5/sidecar/files/wanted";
 /// The public keys of everything that the API signs (RFC 7517).
 pub const KEYS_PATH: &str = "/.well-known/jwks.json";
 
@@ -103,6 +108,80 @@ pub struct Access {
     pub revoked_keys: Vec<String>,
     /// Logins that ended within the last [`LONGEST_ENTRY`] at least, of accounts that may enter this workspace.
     pub ended_logins: Vec<LoginId>,
+    /// What is to be brought back into the volume, the oldest first; each until it was said what became of it.
+    #[serde(default)]
+    pub restores: Vec<Restore>,
+}
+
+/// An earlier content of a file that its person wants back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// Names the wish.
+    pub id: Uuid,
+    /// Where it goes: as of [`FileEvent::Written`].
+    pub path: String,
+    /// How many bytes.
+    pub size: u64,
+    /// Their SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// The SHA-256 of what may be overwritten, because it is kept elsewhere. Whatever else stands there is the only one of
+    /// its kind, and must stay beside.
+    pub replaces: Option<String>,
+}
+
+/// What became of a [`Restore`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Restored {
+    /// The file is as it was then.
+    Done {
+        /// The name, in the same folder, of what stood there before, if nobody else had that.
+        beside: Option<String>,
+    },
+    /// It is not, and asking again changes nothing.
+    Failed {
+        /// Why.
+        why: RestoreFailure,
+    },
+}
+
+/// Why a content could not be brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreFailure {
+    /// It is not kept any more.
+    Gone,
+    /// The volume, or the folder in it, is not the gateway's to write.
+    NotWritable,
+    /// The volume is full.
+    NoRoom,
+    /// Where the file would be is something else: a folder, or a link on the way.
+    InTheWay,
+}
+
+/// The contents that a gateway would send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contents {
+    /// In the order in which they would be sent.
+    pub contents: Vec<ContentOf>,
+}
+
+/// A content of a file, by its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContentOf {
+    /// As of [`FileEvent::Written`].
+    pub path: String,
+    /// As of [`FileEvent::Written`].
+    pub sha256: String,
+}
+
+/// Which of them are wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// For each, in the same order.
+    pub wanted: Vec<bool>,
 }
 
 /// Whether a workspace is used. Unknown is not idle.
@@ -150,7 +229,7 @@ pub struct VolumeUse {
 #[serde(deny_unknown_fields)]
 pub struct FileBatch {
     /// Names the queue that it comes from: a new pod begins a new one.
-    pub queue: uuid::Uuid,
+    pub queue: Uuid,
     /// Grows with every batch of a queue. A batch whose number is not above the last one taken was taken already.
     pub number: u64,
     /// What happened, oldest first.
@@ -171,7 +250,7 @@ pub enum FileEvent {
         size: u64,
         /// SHA-256 of its content in lower-case hexadecimal; none if it is too large to be read.
         sha256: Option<String>,
-        /// Its content in base64, if it is small enough for a snapshot.
+        /// Its content in base64, if it is text and small enough for a snapshot.
         content: Option<String>,
     },
     /// It is gone, and everything below it if it was a folder; nothing if nobody knows of it.

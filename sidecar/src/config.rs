@@ -51,7 +51,7 @@ pub struct Config {
     #[arg(long, env = "CODITECT_IDE", default_value = "127.0.0.1:3000")]
     pub ide: SocketAddr,
 
-    /// The workspace's files; only read.
+    /// The workspace's files; only read, but for a file that its person wants back as it was.
     #[arg(long, env = "CODITECT_VOLUME", default_value = "/workspace")]
     pub volume: PathBuf,
 

@@ -61,13 +61,11 @@ impl Sidecar {
         tasks.spawn(server::serve(inside, move |request| {
             inside::answer(Arc::clone(&shared), request)
         }));
-        tasks.spawn(platform::follow(
-            Arc::clone(&app.platform),
-            Arc::clone(&app.door),
-        ));
+        tasks.spawn(platform::follow(Arc::clone(&app)));
         tasks.spawn(socket::keep(Arc::clone(&app)));
         tasks.spawn(volume::follow(Arc::clone(&app), following));
         tasks.spawn(volume::hand_over(Arc::clone(&app)));
+        tasks.spawn(volume::restore(Arc::clone(&app)));
         tasks.spawn(beat::run(Arc::clone(&app)));
         Ok(Self {
             address,

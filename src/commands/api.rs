@@ -2,7 +2,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use coditect_api::{
-    ApiConfig, ApiState, KeyRing, Plain, PlanChanges, Rates, SignUp, Verification, serve_behind,
+    ApiConfig, ApiState, KeyRing, Objects, Plain, PlanChanges, Rates, SignUp, Verification,
+    serve_behind,
 };
 use coditect_core::{Catalogue, Error, Result, health::Health};
 use coditect_registry::{
@@ -74,6 +75,11 @@ pub(crate) struct Server {
     /// `<cell>/jwks.json`), by which workspaces' gateways are known.
     #[arg(long, value_name = "DIR", env = "CODITECT_CELL_KEYS")]
     cell_keys: Option<PathBuf>,
+
+    /// Folder of the contents of files' versions, if it is not `objects` in the data folder. API processes on several
+    /// machines share one.
+    #[arg(long, value_name = "DIR", env = "CODITECT_OBJECTS")]
+    objects: Option<PathBuf>,
 
     /// Whether a new person must prove that the e-mail address is theirs. `none` is for development alone.
     #[arg(long, value_enum, env = "CODITECT_VERIFICATION")]
@@ -283,6 +289,13 @@ impl Server {
                 ),
             ),
             (
+                "objects",
+                self.objects.as_ref().map_or_else(
+                    || "in the data folder".into(),
+                    |folder| folder.display().to_string(),
+                ),
+            ),
+            (
                 "verification",
                 or_mode(
                     self.verification
@@ -405,6 +418,9 @@ impl Running {
         )?;
 
         state.read_git_by(Arc::new(Reader::new(data.clone())));
+        let folder = server.objects.clone().unwrap_or_else(|| data.objects());
+        let objects = Objects::folder(&folder)?;
+        state.keep_files_in(objects.clone());
 
         let mut beside = JoinSet::new();
         if let Some(socket) = socket {
@@ -418,6 +434,7 @@ impl Running {
         beside.spawn(stop::or(stop.clone(), follow));
         beside.spawn(upkeep::run(
             registry.clone(),
+            objects,
             server.keep,
             health.clone(),
             stop.clone(),

@@ -8,5 +8,6 @@ mod cluster;
 mod entering;
 mod pod;
 mod restarts;
+mod restoring;
 #[path = "../support/mod.rs"]
 mod support;

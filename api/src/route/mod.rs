@@ -21,6 +21,7 @@ mod workspace_files;
 mod workspace_history;
 mod workspace_host;
 mod workspace_road;
+mod workspace_snapshots;
 mod workspace_use;
 mod workspaces;
 
@@ -91,6 +92,8 @@ impl Groups {
                 .routes(routes!(sidecar::access))
                 .routes(routes!(sidecar::heartbeat))
                 .routes(routes!(sidecar::files))
+                .routes(routes!(sidecar::wanted))
+                .routes(routes!(sidecar::restored_content, sidecar::restored))
                 .routes(routes!(sidecar::state, sidecar::put_state))
                 .routes(routes!(sidecar::complete)),
             signed_in: OpenApiRouter::new()
@@ -116,6 +119,11 @@ impl Groups {
                 .routes(routes!(workspace_deletion::restore))
                 .routes(routes!(workspace_deletion::erase))
                 .routes(routes!(workspace_files::files))
+                .routes(routes!(workspace_files::forget_file))
+                .routes(routes!(workspace_snapshots::snapshots))
+                .routes(routes!(workspace_snapshots::snapshot_content))
+                .routes(routes!(workspace_snapshots::restore_snapshot))
+                .routes(routes!(workspace_snapshots::restores))
                 .routes(routes!(workspace_history::history))
                 .routes(routes!(workspace_history::manifests))
                 .routes(routes!(events_of_all::events_of_all))

@@ -1,8 +1,9 @@
 //! What is known of a workspace's files.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use coditect_core::{Error, FilePath, Result, WorkspaceId};
+use coditect_core::{Error, FilePath, RequestId, Result, WorkspaceId};
+use coditect_registry::operation::ForgetFile;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +11,7 @@ use utoipa::ToSchema;
 use super::workspaces::page_size;
 use crate::{
     caller::SignedIn,
-    extract::{PathId, Query},
+    extract::{PathFile, PathId, Query},
     problem::Answer,
     state::ApiState,
 };
@@ -38,11 +39,15 @@ struct FileBody {
     /// In bytes.
     size: u64,
     changed_at: Timestamp,
-    /// How many earlier contents of it are kept.
+    /// How many contents of it are kept.
     snapshots: usize,
+    /// Whether it is there no more: its contents are kept, and can be brought back.
+    deleted: bool,
 }
 
-/// The files of a workspace that are there, as its gateway reported them.
+/// The files of a workspace, as its gateway reported them.
+///
+/// Those that are there, and those that are not any more and of which contents are kept.
 #[utoipa::path(
     get, path = "/api/v5/workspaces/{id}/files", tag = "workspaces",
     params(
@@ -69,15 +74,48 @@ pub(super) async fn files(
         .filter(|_| more)
         .map(|(path, _)| BASE64_URL_SAFE_NO_PAD.encode(path.as_str()));
     let mut items = Vec::with_capacity(found.len());
-    for (path, file) in found.into_iter().filter(|(_, file)| !file.deleted) {
+    for (path, file) in found {
+        let snapshots = view.snapshots(&place, id, &path).await?.len();
+        if file.deleted && snapshots == 0 {
+            continue;
+        }
         items.push(FileBody {
-            snapshots: view.snapshots(&place, id, &path).await?.len(),
+            snapshots,
             size: file.size,
             changed_at: file.modified_at,
+            deleted: file.deleted,
             path,
         });
     }
     Ok(Json(FilesBody { items, next_cursor }))
+}
+
+/// Forgets a file's versions, all of them, and what is known of the file. The file itself stays; the next time it is
+/// changed it is known again.
+#[utoipa::path(
+    delete, path = "/api/v5/workspaces/{id}/files/{path}", tag = "workspaces",
+    params(
+        ("id" = Uuid, Path, description = "The workspace"),
+        ("path" = String, Path, description = "The file, from the volume's root; its `/` are encoded as `%2F`"),
+    ),
+    responses((status = 204, description = "Forgotten, or not known")),
+)]
+pub(super) async fn forget_file(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    file: PathFile,
+) -> Answer<StatusCode> {
+    let operation = ForgetFile {
+        account: caller.account,
+        workspace: file.workspace,
+        path: file.path,
+        at: state.now(),
+    };
+    state
+        .registry
+        .apply(RequestId::random(), &operation)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn parse_cursor(text: &str) -> Result<FilePath> {

@@ -63,6 +63,10 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("post", "/api/v5/sidecar/files") => Some(
             json!({ "queue": "00000000-0000-4000-8000-000000000000", "number": 1, "events": [] }),
         ),
+        ("post", "/api/v5/sidecar/files/wanted") => Some(json!({ "contents": [] })),
+        ("post", "/api/v5/sidecar/restores/{restore}") => {
+            Some(json!({ "outcome": "done", "beside": null }))
+        }
         ("put", "/api/v5/sidecar/state") => Some(json!({ "revision": 1, "values": {} })),
         ("put", "/api/v5/tenant/plan") => Some(json!({ "plan": "pro" })),
         ("post", "/api/v5/workspaces") | ("patch", "/api/v5/workspaces/{id}") => {

@@ -9,7 +9,8 @@ use std::{
 };
 
 use coditect_api::{
-    ApiConfig, ApiState, Hashing, KeyRing, PlanChanges, Verification, metrics_builder, serve,
+    ApiConfig, ApiState, Hashing, KeyRing, Objects, PlanChanges, Verification, metrics_builder,
+    serve,
 };
 use coditect_core::{
     Catalogue, CellSummary, Limits, Plan, PodSize, RequestId, WorkspaceId, catalogue::Override,
@@ -24,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -86,6 +88,9 @@ pub(crate) struct App {
     pub(crate) health: Health,
     pub(crate) keys: KeyRing,
     pub(crate) state: ApiState,
+    /// Where the contents of files are kept.
+    pub(crate) folder: TempDir,
+    pub(crate) objects: Objects,
     pub(crate) stop: CancellationToken,
     pub(crate) server: JoinHandle<coditect_core::Result<()>>,
     clock: Arc<Mutex<Timestamp>>,
@@ -132,6 +137,9 @@ impl App {
             now,
         )
         .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Objects::folder(folder.path()).unwrap();
+        state.keep_files_in(objects.clone());
         let stop = CancellationToken::new();
         let server = tokio::spawn(serve(listener, state.clone(), stop.clone()));
         Self {
@@ -143,6 +151,8 @@ impl App {
             health,
             keys,
             state,
+            folder,
+            objects,
             stop,
             server,
             clock,

@@ -20,6 +20,7 @@ mod serving;
 mod sidecar;
 mod sidecar_files;
 mod sign_up;
+mod snapshots;
 mod status;
 mod wake;
 mod web_app;

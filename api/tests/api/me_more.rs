@@ -158,8 +158,7 @@ async fn a_workspaces_files_are_listed_by_pages() {
         cell.app.call(&pod.person, "GET", &path, None).await
     };
     let all = list("").await.expect(200).json();
-    let file =
-        json!({"path": "a", "size": 3, "changed_at": "2026-01-01T00:00:00Z", "snapshots": 0});
+    let file = json!({"path": "a", "size": 3, "changed_at": "2026-01-01T00:00:00Z", "snapshots": 0, "deleted": false});
     assert_eq!(
         (&all["items"][0], all["items"].as_array().unwrap().len()),
         (&file, 3)

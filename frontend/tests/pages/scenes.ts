@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { type World, ago, asleep, ok, problem, someone, underway, workspace } from "./world";
+import { type World, ago, asleep, ok, plain, problem, someone, underway, workspace } from "./world";
 
 /** A page in a certain state. */
 export interface Scene {
@@ -24,6 +24,16 @@ const yaml = (kind: string, count: number) => `apiVersion: v1\nkind: ${kind}\nme
 const usage = { hours: 81.4, llm_requests: 10_000, storage_bytes: 429_496_730, resets_at: ago(-9 * 86_400) };
 const change = (commit: string, seconds: number, sentence: string) => ({ commit, at: ago(seconds), sentences: [sentence], diff: "--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n kind: PersistentVolumeClaim\n-  storage: 1Gi\n+  storage: 10Gi\n" });
 const menu = async (page: Page, entry: string) => { await press("More for default")(page); await page.getByRole("menuitem", { name: entry }).click(); };
+
+const NOTES = "src/chapters/introduction-to-everything/notes.md";
+const versions = (world: World) => {
+  at("/api/v5/workspaces/w1/files", { items: [{ path: "main.rs", size: 300, changed_at: ago(700), snapshots: 1, deleted: true }, { path: "movie.mp4", size: 3_000_000, changed_at: ago(700), snapshots: 0, deleted: false }, { path: NOTES, size: 2048, changed_at: ago(70), snapshots: 2, deleted: false }], next_cursor: null })(world);
+  const path = `/api/v5/workspaces/w1/files/${encodeURIComponent(NOTES)}/snapshots`;
+  const texts = { b: ["one", "two", ...Array.from({ length: 12 }, (_, line) => `a line that stays, number ${line}`), "three and a half, and so long that nobody reads it without scrolling to the side, or on a broad screen"], a: ["one", "2", ...Array.from({ length: 12 }, (_, line) => `a line that stays, number ${line}`), "three"] };
+  world.answers[`GET ${path}`] = ok({ items: [{ id: "b", at: ago(70), size: 420, sha256: "b".repeat(64) }, { id: "a", at: ago(7000), size: 310, sha256: "a".repeat(64) }] });
+  world.answers[`GET ${path}/b`] = plain(texts.b.join("\n"));
+  world.answers[`GET ${path}/a`] = plain(texts.a.join("\n"));
+};
 
 const door: Scene[] = [
   { name: "landing", path: "/", stranger: true },
@@ -91,7 +101,17 @@ const settings: Scene[] = [
   { name: "settings-sign-ins-list", path: "/settings/sign-ins", world: at("/api/v5/me/logins", { items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }, { id: "2", began_at: ago(900_000), used_at: ago(86_400), agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", present: false }] }) },
   { name: "settings-api-keys-list", path: "/settings/api-keys", world: (world) => { at("/api/v5/me/api-keys", { items: [{ id: "1", name: "laptop", created_at: ago(90_000), used_at: null }] })(world); world.answers["POST /api/v5/me/api-keys"] = ok({ id: "2", name: "ci", created_at: ago(0), used_at: null, secret: "ck_2fJ8s0dKx9QmWv7yTzR4bN6hLpE3aGcU1iOoYqXw" }); }, act: async (page) => { await page.getByLabel("Name").fill("ci"); await page.locator("main form button[type=submit]").click(); await page.getByText("ck_2f").waitFor(); } },
   { name: "settings-connections-list", path: "/settings/connections", world: at("/api/v5/me/connections", { items: [{ provider: "google", connected_at: ago(900_000) }, { provider: "github", connected_at: null }] }) },
-  { name: "settings-files-list", path: "/settings/files", world: (world) => { at("/api/v5/workspaces/w1/files", { items: [{ path: "src/chapters/introduction-to-everything/notes.md", size: 2048, changed_at: ago(70), snapshots: 2 }, { path: "main.rs", size: 300, changed_at: ago(700), snapshots: 1 }] })(world); world.answers["GET /api/v5/workspaces/w1/files/snapshots"] = ok({ items: [{ id: "b", at: ago(70), size: 20, content: "one\ntwo\nthree" }, { id: "a", at: ago(7000), size: 8, content: "one\n2\nthree" }] }); }, act: async (page) => { await press("2 versions")(page); await page.getByRole("button", { name: "Restore" }).waitFor(); } },
+  { name: "settings-files-list", path: "/settings/files", world: versions, act: async (page) => { await press(/^2 versions/)(page); await page.getByText("three and a half").waitFor(); } },
+  { name: "settings-files-bring-back", path: "/settings/files", world: versions, act: async (page) => { await press(/^2 versions/)(page); await press(/^Bring back/)(page); await page.getByRole("dialog").waitFor(); } },
+  {
+    name: "settings-files-restores", path: "/settings/files",
+    world: (world) => {
+      versions(world);
+      const one = { id: "1", path: NOTES, snapshot: "a", asked_at: ago(60), state: "waiting" as const, ended_at: null, beside: null };
+      world.answers["GET /api/v5/workspaces/w1/restores"] = ok({ items: [one, { ...one, id: "2", state: "done", ended_at: ago(50), beside: "notes.md.before-0193a1f0" }, { ...one, id: "3", state: "not_writable", ended_at: ago(50) }] });
+    },
+    act: async (page) => { await page.getByText("is being brought back").waitFor(); },
+  },
   { name: "settings-account-marked", path: "/settings/account", world: (world) => { one(world); world.me.deletes_at = ago(-6 * 86_400); } },
   { name: "settings-password-wrong", path: "/settings/password", world: (world) => { one(world); world.answers["PUT /api/v5/me/password"] = problem(422, "invalid-input", "not acceptable", { errors: [{ field: "current_password", detail: "is not your password" }] }); }, act: async (page) => { await press("Change password")(page); await page.getByText("This is not your password.").waitFor(); } },
 ];

@@ -59,7 +59,7 @@ export async function serve(world: World): Promise<Served> {
     const url = new URL(request.url ?? "/", "http://app");
     if (!url.pathname.startsWith("/api/")) { file(url.pathname, world, response); return; }
     void text(request).then((body) => {
-      const said = world.hear(request.method ?? "GET", url.pathname, body);
+      const said = world.hear(request.method ?? "GET", url.pathname, body, request.headers.authorization);
       if (said === "silence") return;
       if (said === "broken") { response.destroy(); return; }
       if ("stream" in said) {
@@ -67,6 +67,7 @@ export async function serve(world: World): Promise<Served> {
         said.stream((piece) => { response.write(piece); }, () => { response.end(); });
         return;
       }
+      if (said.text !== undefined) { send(response, said.status, "text/plain; charset=utf-8", said.text); return; }
       send(response, said.status, said.status < 400 ? "application/json" : "application/problem+json", said.status === 204 ? "" : JSON.stringify(said.body));
     });
   });

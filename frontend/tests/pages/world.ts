@@ -6,10 +6,12 @@ export const NOW = new Date("2026-11-22T12:00:00Z");
 /** Seconds before it, as the API writes a time. */
 export const ago = (seconds: number) => new Date(NOW.getTime() - seconds * 1000).toISOString();
 
-type Answer = { status: number; body: unknown };
+type Answer = { status: number; body: unknown; text?: string };
 export type Said = Answer | { stream: (write: (piece: string) => void, end: () => void) => void } | "silence" | "broken";
 
 export const ok = (body: unknown): Answer => ({ status: 200, body });
+/** Text as it is, which is no JSON. */
+export const plain = (text: string): Answer => ({ status: 200, body: null, text });
 export const problem = (status: number, slug: string, detail: string, more: Partial<Schemas["Problem"]> = {}): Answer =>
   ({ status, body: { type: `/problems/${slug}`, title: "It did not work", status, detail, request_id: "0193a1f0-7c1b-7d6e-9f0a-2b5f6f0c9d11", ...more } satisfies Schemas["Problem"] });
 
@@ -57,6 +59,12 @@ export const EVENTS = "GET /api/v5/workspaces/events";
 
 const token = (account: string, number: number) => `h.${Buffer.from(JSON.stringify({ sub: account, number })).toString("base64url")}.s`;
 
+/** Which of them a request was sent with; 0 is none. */
+function numberOf(authorization: string): number {
+  const claims = authorization.split(".")[1];
+  return claims ? (JSON.parse(Buffer.from(claims, "base64url").toString()) as { number: number }).number : 0;
+}
+
 /** A stand-in for the API: what it knows, what was asked of it, and what it answers instead where a test says so. */
 export class World {
   me: Me = structuredClone(someone);
@@ -78,6 +86,7 @@ export class World {
   /** Files of the app that are not there. */
   missing: RegExp | undefined;
   private tokens = 0;
+  private expired = 0;
   private streams: { write: (piece: string) => void; end: () => void }[] = [];
 
   count(request: string): number {
@@ -95,7 +104,12 @@ export class World {
     for (const { end } of this.streams.splice(0)) end();
   }
 
-  hear(method: string, path: string, body: string): Said {
+  /** No token that was handed out so far is good any more. */
+  expire(): void {
+    this.expired = this.tokens;
+  }
+
+  hear(method: string, path: string, body: string, authorization = ""): Said {
     const request = `${method} ${path}`;
     this.asked.push(request);
     const other = this.answers[request];
@@ -109,11 +123,16 @@ export class World {
       return this.signIn();
     }
     if (request === "POST /api/v5/auth/logout") { this.signedIn = false; return { status: 204, body: null }; }
-    if (!this.signedIn) return problem(401, "unauthenticated", "nobody is signed in");
+    if (!this.signedIn || numberOf(authorization) <= this.expired) return problem(401, "unauthenticated", "nobody is signed in");
     if (request === "GET /api/v5/me") return ok(this.me);
     if (request === "GET /api/v5/workspaces") return ok({ items: this.workspaces.map((one) => this.shown(one)), next_cursor: null });
     if (request === EVENTS) return { stream: (write, end) => { this.streams.push({ write, end }); for (const one of this.workspaces) write(event(this.shown(one))); } };
+    if (request === "GET /api/v5/me/usage") return ok({ hours: 0, llm_requests: 0, storage_bytes: null, resets_at: ago(-9 * 86_400) });
+    if (request === "GET /api/v5/me/logins") return ok({ items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }] });
+    if (request === "GET /api/v5/me/connections") return ok({ items: [{ provider: "google", connected_at: null }, { provider: "github", connected_at: null }] });
     if (request === "POST /api/v5/workspaces") return this.make(body);
+    const listed = /^GET \/api\/v5\/workspaces\/([^/]+)\/(files|restores)$/.exec(request)?.[1];
+    if (this.workspaces.some(({ id }) => id === listed)) return ok({ items: [], next_cursor: null });
     return this.ofOne(method, path) ?? problem(404, "not-found", "there is nothing at this address");
   }
 

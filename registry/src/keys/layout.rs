@@ -122,6 +122,8 @@ static LAYOUT: &[KeyKind] = layout! {
     "tenant/{t}/user/{u}/workspace/{w}/metering": "observer" => "observer"; "one a running workspace"; "while it runs"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/gateway": "API, for the workspace's gateway" => "API"; "one a workspace that somebody was in"; "as long as the workspace"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/file_count": "sidecar (atomic add)" => "sidecar"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
+    "tenant/{t}/user/{u}/workspace/{w}/snapshot_bytes": "sidecar (atomic add)" => "sidecar"; "one a workspace with snapshots"; "as long as the workspace"; Yes; OnErasure::Removed;
+    "tenant/{t}/user/{u}/workspace/{w}/restores": "API, sidecar" => "API, sidecar"; "one a workspace whose files somebody brought back, up to 60 kB"; "as long as the workspace"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/files/{path}/metadata": "sidecar" => "API"; "one a file, within the plan's cap"; "until the file is forgotten"; Yes; OnErasure::Removed;
     "tenant/{t}/user/{u}/workspace/{w}/files/{path}/snapshots/{ts}": "sidecar" => "API"; "the newest few a file"; "until newer ones replace it"; Yes; OnErasure::Removed;
 
@@ -150,7 +152,7 @@ static LAYOUT: &[KeyKind] = layout! {
     "grace/{second}/{id}": "deletion" => "janitor"; "one a mark"; "until the grace period ends"; Yes; OnErasure::Removed;
     "expiry/{hour}/{what}/{name}": "whatever expires" => "janitor"; "one a sign-in, session, API key with an end, invitation, pending proof and event of Stripe's"; "until it expires"; Yes; OnErasure::Removed;
     "purge/{t}/{id}": "deletion, LLM gateway" => "janitor"; "one a very long history or very many files, deleted"; "until the last slice of them is gone"; Yes; IDS_ONLY;
-    "discard/{second}/{id}": "files, deletion" => "janitor of object storage"; "one a snapshot let go, two a workspace erased"; "until the bytes are gone"; Yes; IDS_ONLY;
+    "discard/{second}/{id}": "files, deletion" => "janitor of object storage"; "one an upload under way, one a snapshot let go, two a workspace erased"; "until the bytes are gone"; Yes; IDS_ONLY;
     "txn/{request}": "every operation" => "every operation"; "one a request, 200 bytes"; "24 hours"; No; IDS_ONLY;
     "txn_age/{hour}/{request}": "every operation" => "janitor"; "one a request"; "as the request"; No; IDS_ONLY;
 

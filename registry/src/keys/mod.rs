@@ -102,6 +102,7 @@ mod tests {
             WorkspacePart::Power,
             WorkspacePart::Metering,
             WorkspacePart::Gateway,
+            WorkspacePart::Restores,
         ] {
             assert!(user_all(tenant_id, user_id).contains(&workspace(
                 tenant_id,

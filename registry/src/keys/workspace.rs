@@ -30,7 +30,8 @@ fn of(tenant: TenantId, user: UserId, workspace: WorkspaceId) -> Key {
     ))
 }
 
-/// `tenant/{t}/user/{u}/workspace/{w}/{part}`, where part is `profile`, `status`, `power`, `metering` or `gateway`.
+/// `tenant/{t}/user/{u}/workspace/{w}/{part}`, where part is `profile`, `status`, `power`, `metering`, `gateway` or
+/// `restores`.
 #[must_use]
 pub fn workspace(
     tenant: TenantId,
@@ -44,6 +45,7 @@ pub fn workspace(
         WorkspacePart::Power => "power",
         WorkspacePart::Metering => "metering",
         WorkspacePart::Gateway => "gateway",
+        WorkspacePart::Restores => "restores",
     };
     [of(tenant, user, workspace), pack(&(part,))].concat()
 }
@@ -66,12 +68,19 @@ pub enum WorkspacePart {
     Metering,
     /// What its gateway was given, and what it said last.
     Gateway,
+    /// Files that are to be brought back, and what became of it.
+    Restores,
 }
 
 /// `…/workspace/{w}/file_count`: how many files have metadata (atomic).
 #[must_use]
 pub fn file_count(tenant: TenantId, user: UserId, workspace: WorkspaceId) -> Key {
     [of(tenant, user, workspace), pack(&("file_count",))].concat()
+}
+/// `…/workspace/{w}/snapshot_bytes`: how many bytes its snapshots hold (atomic).
+#[must_use]
+pub fn snapshot_bytes(tenant: TenantId, user: UserId, workspace: WorkspaceId) -> Key {
+    [of(tenant, user, workspace), pack(&("snapshot_bytes",))].concat()
 }
 /// `…/workspace/{w}/files/{path}/metadata`. Below the workspace, because two workspaces of one user may both have
 /// a `src/main.rs`, and because its files go when it goes.

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::observer::place_in;
 use crate::{
     keys,
-    record::{Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, WorkspacePlace, object_name},
+    record::{
+        Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, Upload, WorkspacePlace, object_name,
+    },
     registry::Operation,
     store::KeyRange,
     tx::{Abort, Tx, no_such_workspace},
@@ -19,6 +21,48 @@ pub const FILES_AT_ONCE: usize = 100;
 
 /// What tells two snapshots of one file apart.
 const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
+/// An upload is late this long before its object may be removed: clocks differ, and removing takes a while.
+const LATE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Puts the objects of uploads that are about to begin on the list of what is to be removed. Whoever dies between the
+/// bytes and the snapshot that refers to them leaves nothing behind.
+pub struct BeginUploads {
+    /// Which cell; a workspace of another is unknown.
+    pub cell: CellName,
+    /// Whose files.
+    pub workspace: WorkspaceId,
+    /// At most [`FILES_AT_ONCE`].
+    pub uploads: Vec<Upload>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for BeginUploads {
+    const NAME: &'static str = "begin_uploads";
+    const IDEMPOTENT: bool = true;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let place = place_in(tx, &self.cell, self.workspace)
+            .await?
+            .ok_or_else(no_such_workspace)?;
+        for Upload { id, due } in &self.uploads {
+            let discard = Discard {
+                id: *id,
+                object: object_name(place.user, self.workspace, *id),
+                all_below: false,
+                due: *due,
+            };
+            tx.put(&keys::discard(*due, *id), &discard)?;
+        }
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
 
 /// What a workspace reports of one file.
 #[derive(Clone, Debug)]
@@ -38,14 +82,13 @@ pub struct FileContent {
     pub size: u64,
     /// Its SHA-256 in lower-case hexadecimal; empty if it was too large to be read.
     pub hash: String,
-    /// The last part of the name of the object that holds the bytes ([`object_name`]), drawn anew for each upload: an
-    /// object that is to be removed is never one that came later. None if no snapshot was taken (too large, ignored).
-    pub object: Option<Uuid>,
+    /// The upload that brought the bytes, begun by [`BeginUploads`]. None if no snapshot was taken (too large, no text).
+    pub upload: Option<Upload>,
 }
 
 /// Notes files as a workspace reports them, in the order they changed. A content that is already the newest snapshot
-/// is not kept twice; of more than `keep` snapshots the oldest goes, and its bytes are put on the list of what is to
-/// be removed from object storage.
+/// is not kept twice, nor is one for which there is no room; of more than `keep` snapshots the oldest goes. Bytes that
+/// are not kept are put on the list of what is to be removed from object storage.
 pub struct PutFiles {
     /// Which cell; a workspace of another is unknown.
     pub cell: CellName,
@@ -57,6 +100,8 @@ pub struct PutFiles {
     pub keep: usize,
     /// How many files may have metadata. Files above are refused, by name.
     pub most: u64,
+    /// How many bytes the workspace's snapshots may hold together.
+    pub most_bytes: u64,
     /// Now; also the snapshots' time.
     pub at: Timestamp,
 }
@@ -77,9 +122,15 @@ impl Operation for PutFiles {
             .ok_or_else(no_such_workspace)?;
         let count = keys::file_count(place.tenant, place.user, self.workspace);
         let have = u64::try_from(tx.exact_number(&count).await?).unwrap_or(0);
+        let bytes = keys::snapshot_bytes(place.tenant, place.user, self.workspace);
+        let held = tx.exact_number(&bytes).await?;
+        let mut room = Room {
+            left: i64::try_from(self.most_bytes).unwrap_or(i64::MAX) - held,
+            taken: 0,
+        };
         let mut new = 0_u32;
         for file in &self.files {
-            if self.put(tx, &place, file).await? {
+            if self.put(tx, &place, file, &mut room).await? {
                 new += 1;
                 if have + u64::from(new) > self.most {
                     let message = format!(
@@ -93,12 +144,26 @@ impl Operation for PutFiles {
         if new > 0 {
             tx.add(&count, new.into());
         }
+        if room.taken != 0 {
+            tx.add(&bytes, room.taken);
+        }
         Ok(())
     }
 
     fn at(&self) -> Timestamp {
         self.at
     }
+}
+
+/// Bytes that are left for snapshots, and how many more are held than before.
+struct Room {
+    left: i64,
+    taken: i64,
+}
+
+/// A size as the counter holds it.
+fn length(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 impl PutFiles {
@@ -108,6 +173,7 @@ impl PutFiles {
         tx: &mut Tx,
         place: &WorkspacePlace,
         file: &FileReport,
+        room: &mut Room,
     ) -> Result<bool, Abort> {
         let key = keys::file(place.tenant, place.user, self.workspace, &file.path);
         let known = tx.get::<FileMetadata>(&key).await?;
@@ -130,16 +196,31 @@ impl PutFiles {
         };
         tx.put(&key, &metadata)?;
         if let Some(content) = &file.content
-            && let Some(object) = content.object
+            && let Some(upload) = content.upload
         {
+            self.finish(tx, upload).await?;
             let snapshot = Snapshot {
-                object: object_name(place.user, self.workspace, object),
+                object: object_name(place.user, self.workspace, upload.id),
                 size: content.size,
                 hash: content.hash.clone(),
             };
-            self.keep_snapshot(tx, place, &file.path, &snapshot).await?;
+            self.keep_snapshot(tx, place, &file.path, &snapshot, room)
+                .await?;
         }
         Ok(known.is_none())
+    }
+
+    /// Takes an upload's object off the list of what is to be removed. One that is not there was another snapshot's, or
+    /// came too late: its bytes may be gone.
+    async fn finish(&self, tx: &mut Tx, upload: Upload) -> Result<(), Abort> {
+        let key = keys::discard(upload.due, upload.id);
+        let in_time = upload.due.duration_since(self.at) > LATE;
+        if !in_time || tx.get::<Discard>(&key).await?.is_none() {
+            let message = "a content arrived too late to be kept; send it again";
+            return Err(Error::conflict(message).into());
+        }
+        tx.clear(&key);
+        Ok(())
     }
 
     async fn keep_snapshot(
@@ -148,21 +229,24 @@ impl PutFiles {
         place: &WorkspacePlace,
         path: &FilePath,
         snapshot: &Snapshot,
+        room: &mut Room,
     ) -> Result<(), Abort> {
         let range = keys::snapshots(place.tenant, place.user, self.workspace, path);
         let have = tx.scan_all::<Snapshot>(&range).await?;
-        if have
-            .iter()
-            .any(|(_, other)| other.object == snapshot.object)
-        {
-            let message = format!("object {} is another snapshot's", snapshot.object);
-            return Err(Error::internal(message).into());
-        }
         if let Some((_, newest)) = have.last()
             && newest.hash == snapshot.hash
         {
             return discard(tx, &snapshot.object, self.at);
         }
+        let surplus = (have.len() + 1).saturating_sub(self.keep.max(1));
+        let (gone, kept) = have.split_at(surplus.min(have.len()));
+        let freed: i64 = gone.iter().map(|(_, old)| length(old.size)).sum();
+        let more = length(snapshot.size) - freed;
+        if more > room.left {
+            return discard(tx, &snapshot.object, self.at);
+        }
+        room.left -= more;
+        room.taken += more;
         // Behind the newest, whatever the clocks of those who report say.
         let newest = have.last().and_then(|(key, _)| keys::snapshot_time(key));
         let at = newest.map_or(self.at, |newest| {
@@ -171,8 +255,6 @@ impl PutFiles {
         });
         let key = keys::snapshot(place.tenant, place.user, self.workspace, path, at);
         tx.put(&key, snapshot)?;
-        let surplus = (have.len() + 1).saturating_sub(self.keep.max(1));
-        let (gone, kept) = have.split_at(surplus.min(have.len()));
         for (_, old) in gone {
             discard(tx, &old.object, self.at)?;
         }
@@ -241,9 +323,15 @@ impl Operation for ForgetFile {
             -1,
         );
         let range = keys::snapshots(place.tenant, place.user, self.workspace, &self.path);
+        let mut freed = 0;
         for (key, snapshot) in tx.scan_all::<Snapshot>(&range).await? {
             tx.clear(&key);
             discard(tx, &snapshot.object, self.at)?;
+            freed += length(snapshot.size);
+        }
+        if freed > 0 {
+            let bytes = keys::snapshot_bytes(place.tenant, place.user, self.workspace);
+            tx.add(&bytes, -freed);
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod email;
 mod erasure;
 mod expiry;
 mod file;
+mod file_restore;
 mod forget;
 mod gateway;
 mod identity;
@@ -53,7 +54,10 @@ pub use deletion::{DeleteWorkspace, MarkWorkspace, RestoreWorkspace};
 pub use email::{ConfirmEmail, RequestEmail, RequestPasswordReset, ResetPassword};
 pub use erasure::{DeleteAccount, DeleteUser, ReplayErasure};
 pub use expiry::{ForgetExpired, TrimRevocations};
-pub use file::{FILES_AT_ONCE, FileContent, FileReport, ForgetFile, NoteDiscarded, PutFiles};
+pub use file::{
+    BeginUploads, FILES_AT_ONCE, FileContent, FileReport, ForgetFile, NoteDiscarded, PutFiles,
+};
+pub use file_restore::{EndRestore, MOST_RESTORES, RestoreFile};
 pub use gateway::{Admitted, Beat, Enter, TakeBatch};
 pub use identity::{EnterByIdentity, Entered, LinkIdentity, UnlinkIdentity};
 pub use invitation::{AcceptInvitation, DeclineInvitation, Invite, Joined, RevokeInvitation};

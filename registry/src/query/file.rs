@@ -4,8 +4,8 @@ use coditect_core::{FilePath, Result, WorkspaceId};
 use jiff::Timestamp;
 
 use crate::{
-    keys::{self, KeyPart},
-    record::{Discard, FileMetadata, Snapshot, WorkspacePlace, decode},
+    keys::{self, KeyPart, WorkspacePart},
+    record::{Discard, FileMetadata, FileRestore, FileRestores, Snapshot, WorkspacePlace, decode},
     registry::View,
 };
 
@@ -94,6 +94,33 @@ impl View {
     ) -> Result<u64> {
         let key = keys::file_count(place.tenant, place.user, workspace);
         Ok(u64::try_from(self.tx.number(&key).await?).unwrap_or(0))
+    }
+
+    /// How many bytes the snapshots of a workspace's files hold.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn snapshot_bytes(
+        &mut self,
+        place: &WorkspacePlace,
+        workspace: WorkspaceId,
+    ) -> Result<u64> {
+        let key = keys::snapshot_bytes(place.tenant, place.user, workspace);
+        Ok(u64::try_from(self.tx.number(&key).await?).unwrap_or(0))
+    }
+
+    /// What somebody wants back in a workspace, the oldest first, and what became of it lately.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn restores(
+        &mut self,
+        place: &WorkspacePlace,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<FileRestore>> {
+        let key = keys::workspace(place.tenant, place.user, workspace, WorkspacePart::Restores);
+        let kept: Option<FileRestores> = self.tx.get(&key).await?;
+        Ok(kept.unwrap_or_default().asked)
     }
 
     /// At most `limit` entries of what may be removed from object storage by now.

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::{
     Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation,
-    Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, Gateway, Grace,
-    IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message, MessageChunk,
-    Metering, PasswordReset, PlanChange, PowerState, Purge, Quarantine, ReapEntry, Record,
-    Registration, Restart, Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot, Status,
-    StripeEvent, Tenant, Tombstone, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace,
-    decode,
+    Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, FileRestores,
+    Gateway, Grace, IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message,
+    MessageChunk, Metering, PasswordReset, PlanChange, PowerState, Purge, Quarantine, ReapEntry,
+    Record, Registration, Restart, Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot,
+    Status, StripeEvent, Tenant, Tombstone, TransactionRecord, User, UserPlace, Workspace,
+    WorkspacePlace, decode,
 };
 use crate::store::StoreError;
 
@@ -77,6 +77,7 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "tenant/{t}/user/{u}/profile" => record::<User>,
         "tenant/{t}/user/{u}/usage/{month}/{kind}"
         | "tenant/{t}/user/{u}/workspace/{w}/file_count"
+        | "tenant/{t}/user/{u}/workspace/{w}/snapshot_bytes"
         | "cell/{cell}/load"
         | "change_signal/{cell}"
         | "power_signal/{cell}"
@@ -93,6 +94,7 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "tenant/{t}/user/{u}/workspace/{w}/power" => record::<PowerState>,
         "tenant/{t}/user/{u}/workspace/{w}/metering" => record::<Metering>,
         "tenant/{t}/user/{u}/workspace/{w}/gateway" => record::<Gateway>,
+        "tenant/{t}/user/{u}/workspace/{w}/restores" => record::<FileRestores>,
         "tenant/{t}/user/{u}/workspace/{w}/files/{path}/metadata" => record::<FileMetadata>,
         "tenant/{t}/user/{u}/workspace/{w}/files/{path}/snapshots/{ts}" => record::<Snapshot>,
         "cell/{cell}/user/{u}" => record::<IntentRow>,

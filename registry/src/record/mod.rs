@@ -29,7 +29,10 @@ pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind}
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
 pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};
 pub use expiring::Expiring;
-pub use file::{Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, object_name, object_prefix};
+pub use file::{
+    Discard, FileMetadata, FileRestore, FileRestores, LONGEST_UPLOAD, Snapshot, Upload,
+    object_name, object_prefix,
+};
 pub use gateway::{Gateway, TakenBatch};
 pub use identity::{EmailChange, LinkedIdentity, PasswordReset, SecondFactor, SignIn};
 pub use identity_hash::{IdentityHash, IdentityKey};
@@ -116,6 +119,7 @@ records!(
     StripeEvent,
     FileMetadata,
     Snapshot,
+    FileRestores,
     Discard,
     Purge,
     Conversation,

@@ -5,12 +5,12 @@ use coditect_core::{
 };
 use coditect_registry::{
     operation::{
-        AppendMessage, ApplyStripeEvent, Enter, FileContent, FileReport, Invite, IssueApiKey,
-        LinkCustomer, LinkIdentity, OfferSecondFactor, OpenLogin, OpenSession, Provisioned,
-        PutFiles, RecordUsage, Register, RequestEmail, RequestPasswordReset, Subscription,
-        Verification,
+        AppendMessage, ApplyStripeEvent, BeginUploads, Enter, FileContent, FileReport, Invite,
+        IssueApiKey, LinkCustomer, LinkIdentity, OfferSecondFactor, OpenLogin, OpenSession,
+        Provisioned, PutFiles, RecordUsage, Register, RequestEmail, RequestPasswordReset,
+        RestoreFile, Subscription, Verification,
     },
-    record::{Author, Invoice, Role, UsageKind},
+    record::{Author, Invoice, Role, Upload, UsageKind},
 };
 use uuid::Uuid;
 
@@ -182,6 +182,15 @@ pub(crate) async fn ada(world: &World) -> Cast {
 /// Two contents of one file, of which one snapshot is kept.
 async fn files(world: &World, person: &Provisioned) {
     for content in ["a", "b"] {
+        let upload = Upload::begun(at(49));
+        world
+            .done(&BeginUploads {
+                cell: local(),
+                workspace: person.workspace,
+                uploads: vec![upload],
+                at: at(49),
+            })
+            .await;
         world
             .done(&PutFiles {
                 cell: local(),
@@ -191,13 +200,24 @@ async fn files(world: &World, person: &Provisioned) {
                     content: Some(FileContent {
                         size: 1,
                         hash: content.repeat(64),
-                        object: Some(Uuid::new_v4()),
+                        upload: Some(upload),
                     }),
                     modified_at: at(49),
                 }],
                 keep: 1,
                 most: 10,
+                most_bytes: 10,
                 at: at(49),
+            })
+            .await;
+        world
+            .done(&RestoreFile {
+                account: person.account,
+                workspace: person.workspace,
+                path: "src/path-of-ada.rs".parse().unwrap(),
+                snapshot: upload.id,
+                id: Uuid::new_v4(),
+                at: at(50),
             })
             .await;
     }

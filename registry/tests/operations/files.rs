@@ -1,12 +1,15 @@
 //! Files: what is reported, the newest snapshots, and bytes that nothing refers to any more.
 
-use coditect_core::{FilePath, Kind};
+use coditect_core::{
+    FilePath, Kind,
+    sidecar::{RestoreFailure, Restored},
+};
 use coditect_registry::{
     operation::{
-        DeleteWorkspace, FILES_AT_ONCE, FileContent, FileReport, ForgetFile, NoteDiscarded,
-        Provisioned, PutFiles,
+        BeginUploads, DeleteWorkspace, EndRestore, FILES_AT_ONCE, FileContent, FileReport,
+        ForgetFile, MOST_RESTORES, NoteDiscarded, Provisioned, PutFiles, RestoreFile,
     },
-    record::{Discard, LONGEST_UPLOAD, WorkspacePlace, object_prefix},
+    record::{Discard, FileRestore, LONGEST_UPLOAD, Upload, WorkspacePlace, object_prefix},
 };
 use uuid::Uuid;
 
@@ -35,6 +38,11 @@ fn object(name: &str, path: &str) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// When the objects of all uploads here are removed.
+fn due() -> jiff::Timestamp {
+    at(0) + LONGEST_UPLOAD
+}
+
 /// A file with a content (its first letter) of an upload (all of them).
 fn report(path: &str, content: Option<&str>) -> FileReport {
     FileReport {
@@ -42,7 +50,10 @@ fn report(path: &str, content: Option<&str>) -> FileReport {
         content: content.map(|name| FileContent {
             size: 1,
             hash: name[..1].repeat(64),
-            object: Some(object(name, path)),
+            upload: Some(Upload {
+                id: object(name, path),
+                due: due(),
+            }),
         }),
         modified_at: at(0),
     }
@@ -55,8 +66,26 @@ fn put(person: &Provisioned, files: Vec<FileReport>, seconds: i64) -> PutFiles {
         files,
         keep: 2,
         most: 3,
+        most_bytes: 1_000,
         at: at(seconds),
     }
+}
+
+/// What comes before: the uploads of these contents.
+fn begin(put: &PutFiles) -> BeginUploads {
+    let contents = put.files.iter().filter_map(|file| file.content.as_ref());
+    BeginUploads {
+        cell: put.cell.clone(),
+        workspace: put.workspace,
+        uploads: contents.filter_map(|content| content.upload).collect(),
+        at: put.at,
+    }
+}
+
+/// Uploads and notes.
+async fn take(world: &World, put: &PutFiles) {
+    world.done(&begin(put)).await;
+    world.done(put).await;
 }
 
 async fn snapshots(world: &World, person: &Provisioned, path: &str) -> Vec<String> {
@@ -97,22 +126,22 @@ async fn the_newest_contents_are_kept_and_the_rest_is_let_go() {
     let ada = world.sign_up("ada@example.com").await;
     // The clocks of those who report may go back: the order of arrival counts.
     for (content, seconds) in [("a1", 10), ("b1", 11), ("b2", 12), ("c1", 11)] {
-        world
-            .done(&put(
-                &ada,
-                vec![report("src/main.rs", Some(content))],
-                seconds,
-            ))
-            .await;
+        take(
+            &world,
+            &put(&ada, vec![report("src/main.rs", Some(content))], seconds),
+        )
+        .await;
     }
     assert_eq!(snapshots(&world, &ada, "src/main.rs").await, ["b", "c"]);
     assert_eq!(discarded(&world).await, ["a1", "b2"], "b was known");
     // An object is one upload's: removing the older snapshot's must not take the newer one's along.
     let again = put(&ada, vec![report("src/main.rs", Some("b1"))], 20);
-    assert_eq!(world.refused(&again).await, Kind::Internal);
-    world
-        .done(&put(&ada, vec![report("src/main.rs", Some("b3"))], 20))
-        .await;
+    assert_eq!(world.refused(&again).await, Kind::Conflict);
+    take(
+        &world,
+        &put(&ada, vec![report("src/main.rs", Some("b3"))], 20),
+    )
+    .await;
     assert_eq!(snapshots(&world, &ada, "src/main.rs").await, ["c", "b"]);
     assert_eq!(discarded(&world).await, ["a1", "b1", "b2"]);
 
@@ -161,7 +190,7 @@ async fn files_are_listed_in_pages_whatever_their_snapshots() {
     let paths = ["a", "a/b", "z"];
     for content in ["a", "b"] {
         let files = paths.map(|path| report(path, Some(content)));
-        world.done(&put(&ada, files.into(), 10)).await;
+        take(&world, &put(&ada, files.into(), 10)).await;
     }
     world
         .done(&put(&ada, vec![report("never/there", None)], 11))
@@ -190,8 +219,10 @@ async fn what_a_hostile_workspace_reports_is_bounded() {
     let files: Vec<_> = (0..4)
         .map(|n| report(&format!("f{n}"), Some("a")))
         .collect();
+    let files = put(&ada, files, 1);
+    world.done(&begin(&files)).await;
     assert_eq!(
-        world.refused(&put(&ada, files, 1)).await,
+        world.refused(&files).await,
         Kind::LimitReached { limit: "files" }
     );
     let many = vec![report("f", Some("a")); FILES_AT_ONCE + 1];
@@ -214,9 +245,7 @@ async fn a_workspace_takes_its_files_along() {
         workspace: world.create(&first, "second").await.unwrap(),
         ..first
     };
-    world
-        .done(&put(&ada, vec![report("f", Some("a"))], 1))
-        .await;
+    take(&world, &put(&ada, vec![report("f", Some("a"))], 1)).await;
     world
         .done(&DeleteWorkspace {
             account: ada.account,
@@ -247,6 +276,7 @@ async fn a_workspace_takes_its_files_along() {
         Vec::<String>::new()
     );
     let late = put(&ada, vec![report("f", Some("b"))], 3);
+    assert_eq!(world.refused(&begin(&late)).await, Kind::NotFound);
     assert_eq!(world.refused(&late).await, Kind::NotFound);
 }
 
@@ -273,7 +303,10 @@ async fn the_longest_names_fit_a_transaction_also_when_fewer_snapshots_are_kept(
             content: Some(FileContent {
                 size: 1,
                 hash: content.repeat(64),
-                object: Some(Uuid::new_v4()),
+                upload: Some(Upload {
+                    id: Uuid::new_v4(),
+                    due: due(),
+                }),
             }),
             ..report(&path(number), None)
         };
@@ -283,9 +316,164 @@ async fn the_longest_names_fit_a_transaction_also_when_fewer_snapshots_are_kept(
             most: 1_000,
             ..put(&ada, files, 1)
         };
+        world.apply(&begin(&put)).await;
         world.apply(&put).await;
     }
     assert_eq!(snapshots(&world, &ada, &path(0)).await, ["f"]);
     let left = world.view().await.discards(at(100), 1_000).await.unwrap();
     assert_eq!(left.len(), 5 * FILES_AT_ONCE);
+}
+
+#[tokio::test]
+async fn bytes_that_no_snapshot_came_to_refer_to_are_removed_and_none_that_one_does() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let kept = put(&ada, vec![report("f", Some("a1"))], 1);
+    let lost = put(&ada, vec![report("f", Some("b1"))], 2);
+    take(&world, &kept).await;
+    world.done(&begin(&lost)).await;
+    assert!(discards(&world).await.is_empty(), "it may still arrive");
+    let mut view = world.view().await;
+    let left = view.discards(due(), 10).await.unwrap();
+    assert!(matches!(&left[..], [one] if one.id == object("b1", "f")));
+    // Its bytes may be gone by now, or in a moment.
+    for late in [due(), due() - jiff::SignedDuration::from_mins(9)] {
+        let late = PutFiles {
+            at: late,
+            files: lost.files.clone(),
+            ..put(&ada, Vec::new(), 0)
+        };
+        assert_eq!(world.refused(&late).await, Kind::Conflict);
+    }
+    assert_eq!(snapshots(&world, &ada, "f").await, ["a"]);
+}
+
+#[tokio::test]
+async fn snapshots_hold_no_more_bytes_than_there_is_room_for() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let sized = |path: &str, name: &str, size| {
+        let mut report = report(path, Some(name));
+        report.content.as_mut().unwrap().size = size;
+        put(&ada, vec![report], 1)
+    };
+    let held = async || {
+        let mut view = world.view().await;
+        view.snapshot_bytes(&place(&ada), ada.workspace)
+            .await
+            .unwrap()
+    };
+    take(&world, &sized("f", "a1", 600)).await;
+    take(&world, &sized("g", "a2", 500)).await;
+    assert_eq!(held().await, 600, "there was room for one");
+    assert!(snapshots(&world, &ada, "g").await.is_empty());
+    assert_eq!(discarded(&world).await, ["a2"]);
+    take(&world, &sized("f", "b1", 400)).await;
+    assert_eq!(held().await, 1_000);
+    // Two are kept: what goes makes room.
+    take(&world, &sized("f", "c1", 600)).await;
+    assert_eq!(snapshots(&world, &ada, "f").await, ["b", "c"]);
+    world
+        .done(&ForgetFile {
+            account: ada.account,
+            workspace: ada.workspace,
+            path: "f".parse().unwrap(),
+            at: at(2),
+        })
+        .await;
+    assert_eq!(held().await, 0);
+}
+
+#[tokio::test]
+async fn a_content_wanted_back_waits_until_it_is_said_what_became_of_it() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let bob = world.sign_up("bob@example.com").await;
+    for content in ["a1", "b1"] {
+        take(&world, &put(&ada, vec![report("f", Some(content))], 1)).await;
+    }
+    let wish = |name: &str, id: u128, seconds| RestoreFile {
+        account: ada.account,
+        workspace: ada.workspace,
+        path: "f".parse().unwrap(),
+        snapshot: object(name, "f"),
+        id: Uuid::from_u128(id),
+        at: at(seconds),
+    };
+    let asked = async || -> Vec<FileRestore> {
+        let mut view = world.view().await;
+        view.restores(&place(&ada), ada.workspace).await.unwrap()
+    };
+    assert_eq!(world.refused(&wish("c1", 1, 10)).await, Kind::NotFound);
+    let of_bob = RestoreFile {
+        account: bob.account,
+        ..wish("a1", 1, 10)
+    };
+    assert_eq!(world.refused(&of_bob).await, Kind::NotFound);
+
+    world.done(&wish("a1", 1, 10)).await;
+    let first = asked().await.remove(0);
+    assert_eq!(first.replaces, Some("b".repeat(64)), "a snapshot holds it");
+    // The last word counts.
+    world.done(&wish("b1", 2, 11)).await;
+    let waiting = asked().await;
+    assert!(matches!(&waiting[..], [one] if one.snapshot.hash == "b".repeat(64)));
+
+    let end = |id, outcome| EndRestore {
+        cell: local(),
+        user: ada.user,
+        workspace: ada.workspace,
+        id: Uuid::from_u128(id),
+        outcome,
+        at: at(20),
+    };
+    let done = Restored::Done {
+        beside: Some("f.kept".to_owned()),
+    };
+    let failed = Restored::Failed {
+        why: RestoreFailure::NoRoom,
+    };
+    world.done(&end(1, failed.clone())).await;
+    world.done(&end(2, done.clone())).await;
+    world.done(&end(2, failed)).await;
+    assert_eq!(asked().await[0].ended, Some((at(20), done)));
+
+    // What is only in the volume must not be overwritten.
+    let mut unseen = report("f", Some("c1"));
+    unseen.content.as_mut().unwrap().upload = None;
+    world.done(&put(&ada, vec![unseen], 30)).await;
+    world.done(&wish("a1", 3, 31)).await;
+    assert_eq!(asked().await.pop().unwrap().replaces, None);
+    // It is told for a day, and then no more.
+    world.done(&wish("a1", 4, 31 + 86_400)).await;
+    assert_eq!(asked().await.len(), 1);
+}
+
+#[tokio::test]
+async fn only_so_many_contents_wait() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let path = |number: usize| format!("{number}{}", "/\u{1}".repeat(250) + &"\u{1}".repeat(250));
+    let wish = |number| RestoreFile {
+        account: ada.account,
+        workspace: ada.workspace,
+        path: path(number).parse().unwrap(),
+        snapshot: object("a1", &path(number)),
+        id: Uuid::from_u128(number as u128),
+        at: at(10),
+    };
+    for number in 0..=MOST_RESTORES {
+        let put = PutFiles {
+            most: 100,
+            ..put(&ada, vec![report(&path(number), Some("a1"))], 1)
+        };
+        take(&world, &put).await;
+    }
+    for number in 0..MOST_RESTORES {
+        world.done(&wish(number)).await;
+    }
+    assert_eq!(
+        world.refused(&wish(MOST_RESTORES)).await,
+        Kind::LimitReached { limit: "restores" }
+    );
 }

@@ -6,11 +6,12 @@ use coditect_core::{ApiKeyId, ConversationId, InvitationId, Kind, LoginId, Reque
 use coditect_registry::{
     Operation, Registry,
     operation::{
-        AcceptInvitation, AppendMessage, ConfirmEmail, CreateWorkspace, DeleteAccount, FileContent,
-        FileReport, Invite, IssueApiKey, LinkCustomer, LinkIdentity, OfferSecondFactor, OpenLogin,
-        OpenSession, Provisioned, PutFiles, RecordUsage, RequestEmail, RequestPasswordReset,
+        AcceptInvitation, AppendMessage, BeginUploads, ConfirmEmail, CreateWorkspace,
+        DeleteAccount, FileContent, FileReport, Invite, IssueApiKey, LinkCustomer, LinkIdentity,
+        OfferSecondFactor, OpenLogin, OpenSession, Provisioned, PutFiles, RecordUsage,
+        RequestEmail, RequestPasswordReset,
     },
-    record::{Author, Role, UsageKind},
+    record::{Author, Role, Upload, UsageKind},
     store::faulty::Fault,
 };
 use tokio::task::JoinSet;
@@ -272,12 +273,22 @@ fn report(ada: Provisioned, n: usize) -> PutFiles {
             content: Some(FileContent {
                 size: 1,
                 hash: "a".repeat(64),
-                object: Some(uuid::Uuid::from_u128(n as u128)),
+                upload: None,
             }),
             modified_at: at(1),
         }],
         keep: 1,
         most: 1_000_000,
+        most_bytes: 1_000_000,
+        at: at(1),
+    }
+}
+
+fn begin_upload(ada: Provisioned) -> BeginUploads {
+    BeginUploads {
+        cell: local(),
+        workspace: ada.workspace,
+        uploads: vec![Upload::begun(at(1))],
         at: at(1),
     }
 }
@@ -305,6 +316,7 @@ async fn whatever_an_erasure_overtakes_is_not_written() {
     overtaken(say).await;
     overtaken(count).await;
     overtaken(|ada| report(ada, 0)).await;
+    overtaken(begin_upload).await;
     overtaken(|ada| LinkCustomer {
         actor: None,
         tenant: ada.tenant,

@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coditect_core::{Error, Result};
+use coditect_core::{Error, Result, sidecar::Access};
 use tokio::time::sleep;
 
 use super::Platform;
 use crate::{
     access::{Door, Rules},
+    app::App,
     site::Site,
 };
 
@@ -16,14 +17,16 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause: new sockets wait for no longer than this once the API is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Asks for as long as it is polled, and tells the door.
-pub(crate) async fn follow(platform: Arc<Platform>, door: Arc<Door>) {
+/// Asks for as long as it is polled, and tells the door; and the volume, of what is to be brought back.
+pub(crate) async fn follow(app: Arc<App>) {
+    let (platform, door) = (&app.platform, &app.door);
     let mut version: Option<String> = None;
     let mut pause = PAUSE;
     loop {
-        match step(&platform, &door, version.as_deref()).await {
-            Ok(next) => {
-                version = Some(next);
+        match step(platform, door, version.as_deref()).await {
+            Ok(access) => {
+                version = Some(access.version);
+                app.volume.bring_back(access.restores);
                 pause = PAUSE;
                 // An API that answers every question at once is not asked without end.
                 sleep(PAUSE).await;
@@ -40,7 +43,7 @@ pub(crate) async fn follow(platform: Arc<Platform>, door: Arc<Door>) {
     }
 }
 
-async fn step(platform: &Platform, door: &Door, after: Option<&str>) -> Result<String> {
+async fn step(platform: &Platform, door: &Door, after: Option<&str>) -> Result<Access> {
     let credential = platform.credential().await?;
     // What stands in pages and headers of ours is an origin, whoever said it.
     let web_app = Site::new(&credential.web_app)
@@ -55,5 +58,5 @@ async fn step(platform: &Platform, door: &Door, after: Option<&str>) -> Result<S
     if door.keys.restrict(&access.keys) {
         door.keys.replace(&platform.keys().await?)?;
     }
-    Ok(access.version)
+    Ok(access)
 }

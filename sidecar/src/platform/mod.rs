@@ -8,13 +8,17 @@ use std::time::Duration;
 
 use coditect_core::{
     Error, Kind, Result,
-    sidecar::{self, Access, Credential, Entry, FileBatch, Heartbeat, Redeem, SharedState},
+    sidecar::{
+        self, Access, ContentOf, Contents, Credential, Entry, FileBatch, Heartbeat, Redeem,
+        Restored, SharedState, Wanted,
+    },
 };
 use hyper::{
     Method, Response,
     body::{Bytes, Incoming},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 pub(crate) use self::follow::follow;
 use self::{
@@ -118,6 +122,40 @@ impl Platform {
         let body = write(batch)?;
         let taken = self.ask(Method::POST, sidecar::FILES_PATH, Some(body), PATIENCE);
         taken.await.map(drop)
+    }
+
+    /// Which of these contents the API would like to have.
+    ///
+    /// # Errors
+    /// As the API. One that does not know the question wants all of them.
+    pub(crate) async fn wanted(&self, contents: Vec<ContentOf>) -> Result<Vec<bool>> {
+        let all = vec![true; contents.len()];
+        let body = write(&Contents { contents })?;
+        let answer = self.ask(Method::POST, sidecar::WANTED_PATH, Some(body), PATIENCE);
+        match answer.await {
+            Err(error) if *error.kind() == Kind::NotFound => Ok(all),
+            answer => Ok(read::<Wanted>(&answer?)?.wanted),
+        }
+    }
+
+    /// A content that is to be brought back.
+    ///
+    /// # Errors
+    /// As the API; `NotFound` if it is not kept any more, or nobody waits for it.
+    pub(crate) async fn restored_content(&self, id: Uuid) -> Result<Bytes> {
+        let path = format!("{}/{id}", sidecar::RESTORES_PATH);
+        self.ask(Method::GET, &path, None, PATIENCE).await
+    }
+
+    /// Says what became of it.
+    ///
+    /// # Errors
+    /// As the API.
+    pub(crate) async fn restored(&self, id: Uuid, outcome: &Restored) -> Result<()> {
+        let path = format!("{}/{id}", sidecar::RESTORES_PATH);
+        let body = write(outcome)?;
+        let noted = self.ask(Method::POST, &path, Some(body), PATIENCE);
+        noted.await.map(drop)
     }
 
     /// What the tabs shared last; nothing if they never have.

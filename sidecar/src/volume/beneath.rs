@@ -1,10 +1,16 @@
 //! Opens what lies beneath a folder, and nothing else. Whoever fills the folder is hostile: a link to a token, a pipe
 //! that nobody writes to, a device, another file system.
 
-use std::{fs::File, io, os::fd::OwnedFd, path::Path};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
 
 use rustix::fs::{
-    CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatvfs, openat, openat2,
+    CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fchmod, fstat, fstatvfs, mkdirat, openat,
+    openat2,
 };
 
 /// A folder.
@@ -76,6 +82,29 @@ impl Root {
         Ok(names.collect())
     }
 
+    /// A folder below this one, to write in; it is made with those above it if they are not there. No link is followed.
+    pub(crate) fn folder(&self, path: &Path) -> io::Result<Self> {
+        let mut folder = Self(self.at(Path::new(""), OFlags::DIRECTORY)?);
+        for name in path.components() {
+            let name: &Path = name.as_ref();
+            let next = match folder.at(name, OFlags::DIRECTORY) {
+                Err(rustix::io::Errno::NOENT) => {
+                    // The IDE writes there too: another user of the same group, whatever we leave out by default.
+                    let mode = Mode::from_raw_mode(0o775);
+                    match mkdirat(&folder.0, name, mode) {
+                        Ok(()) => fchmod(folder.at(name, OFlags::DIRECTORY)?, mode)?,
+                        Err(rustix::io::Errno::EXIST) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                    folder.at(name, OFlags::DIRECTORY)?
+                }
+                found => found?,
+            };
+            folder = Self(next);
+        }
+        Ok(folder)
+    }
+
     /// Bytes in use and bytes that there are, as its file system counts them. None where it has no file system of its
     /// own, as in a folder of a developer's machine: what else lies there is nobody's use of it.
     pub(crate) fn measure(&self) -> io::Result<Option<(u64, u64)>> {
@@ -108,6 +137,12 @@ impl Root {
                 | ResolveFlags::NO_MAGICLINKS
                 | ResolveFlags::NO_XDEV,
         )
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

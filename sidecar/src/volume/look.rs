@@ -401,8 +401,14 @@ fn read(file: File, largest_snapshot: u64) -> Content {
         });
     Content {
         sha256: Some(hex),
-        content: (length <= largest_snapshot).then(|| BASE64_STANDARD.encode(&content)),
+        content: (length <= largest_snapshot && is_text(&content))
+            .then(|| BASE64_STANDARD.encode(&content)),
     }
+}
+
+/// Whether a person could read the difference between two of these.
+fn is_text(content: &[u8]) -> bool {
+    !content.contains(&0) && std::str::from_utf8(content).is_ok()
 }
 
 /// The path as it is reported; none if it cannot be.

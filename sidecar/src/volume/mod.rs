@@ -4,6 +4,7 @@ mod beneath;
 mod look;
 mod pending;
 mod queue;
+mod restore;
 mod rules;
 
 use std::{
@@ -14,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use coditect_core::{Error, Kind, Result, sidecar::VolumeUse};
+use coditect_core::{
+    Error, Kind, Result,
+    sidecar::{ContentOf, FileBatch, FileEvent, Restore, RestoreFailure, Restored, VolumeUse},
+};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, timeout},
@@ -32,6 +36,9 @@ const REST: u32 = 4;
 const EVERYTHING: Duration = Duration::from_secs(600);
 /// How long the system may take to say what happened.
 const SAYING: Duration = Duration::from_millis(50);
+/// With more bytes of contents, in base64, a batch is worth a question: a new pod looks at everything, and the API has
+/// most of it.
+const WORTH_ASKING: usize = 4 * 1024;
 /// Pauses after the API did not take a batch: the first, and the longest.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -48,6 +55,8 @@ pub(crate) struct Volume {
     at_once: AtomicBool,
     /// Do not pause, hand over now.
     hurry: Notify,
+    /// What is to be brought back, as the API said last.
+    restores: watch::Sender<Vec<Restore>>,
 }
 
 /// How often we began to look, and ended.
@@ -82,6 +91,7 @@ impl Volume {
             now: Notify::new(),
             at_once: AtomicBool::new(false),
             hurry: Notify::new(),
+            restores: watch::Sender::default(),
         };
         Ok((volume, Following(looker)))
     }
@@ -97,6 +107,15 @@ impl Volume {
             used_bytes,
             size_bytes,
         })
+    }
+
+    /// Takes what is to be brought back.
+    pub(crate) fn bring_back(&self, restores: Vec<Restore>) {
+        self.restores.send_if_modified(|known| {
+            let is_news = *known != restores;
+            *known = restores;
+            is_news
+        });
     }
 
     /// Events that wait.
@@ -189,6 +208,107 @@ pub(crate) async fn follow(app: Arc<App>, following: Following) {
     }
 }
 
+/// Hands over a batch, without the contents that the API has already if asking costs less than sending them.
+async fn hand_over_one(app: &App, mut batch: FileBatch) -> Result<()> {
+    let contents: Vec<(ContentOf, &mut Option<String>)> = batch
+        .events
+        .iter_mut()
+        .filter_map(|event| match event {
+            FileEvent::Written {
+                path,
+                sha256: Some(sha256),
+                content,
+                ..
+            } if content.is_some() => {
+                let (path, sha256) = (path.clone(), sha256.clone());
+                Some((ContentOf { path, sha256 }, content))
+            }
+            _ => None,
+        })
+        .collect();
+    let bytes: usize = contents
+        .iter()
+        .filter_map(|(_, content)| content.as_deref())
+        .map(str::len)
+        .sum();
+    if bytes > WORTH_ASKING {
+        let (names, contents): (Vec<_>, Vec<_>) = contents.into_iter().unzip();
+        let wanted = app.platform.wanted(names).await?;
+        for (content, _) in contents
+            .into_iter()
+            .zip(wanted)
+            .filter(|(_, wanted)| !wanted)
+        {
+            *content = None;
+        }
+    }
+    app.platform.files(&batch).await
+}
+
+/// Brings back what is to be, for as long as it is polled.
+pub(crate) async fn restore(app: Arc<App>) {
+    let mut wanted = app.volume.restores.subscribe();
+    // The API may name one once more that it was told of meanwhile: what was typed since must stay.
+    let mut dealt_with: Vec<(uuid::Uuid, Restored)> = Vec::new();
+    let mut pause = PAUSE;
+    loop {
+        let waiting = wanted.borrow_and_update().clone();
+        dealt_with.retain(|(id, _)| waiting.iter().any(|one| one.id == *id));
+        let mut failed = false;
+        for one in waiting {
+            let known = dealt_with.iter().find(|(id, _)| *id == one.id);
+            let outcome = match known {
+                Some((_, outcome)) => Ok(outcome.clone()),
+                None => bring(&app, &one).await,
+            };
+            let told = match outcome {
+                Ok(outcome) => {
+                    if known.is_none() {
+                        dealt_with.push((one.id, outcome.clone()));
+                    }
+                    app.platform.restored(one.id, &outcome).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = told {
+                tracing::warn!(error = error.chain(), "a file waits to be brought back");
+                failed = true;
+            }
+        }
+        let changed = wanted.changed();
+        if failed {
+            let _ = timeout(pause, changed).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        } else {
+            pause = PAUSE;
+            if changed.await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn bring(app: &Arc<App>, wish: &Restore) -> Result<Restored> {
+    let content = match app.platform.restored_content(wish.id).await {
+        Ok(content) => content,
+        Err(error) if *error.kind() == Kind::NotFound => {
+            let why = RestoreFailure::Gone;
+            return Ok(Restored::Failed { why });
+        }
+        Err(error) => return Err(error),
+    };
+    let (shared, wish) = (Arc::clone(app), wish.clone());
+    let brought =
+        tokio::task::spawn_blocking(move || restore::bring(&shared.volume.root, &wish, &content));
+    let broken = |error| Error::unavailable("a file cannot be brought back now").because(error);
+    let outcome = brought
+        .await
+        .map_err(|error| Error::internal("bringing a file back broke off").because(error))?
+        .map_err(broken)?;
+    tracing::info!(?outcome, "a file was to be brought back");
+    Ok(outcome)
+}
+
 /// Hands over what is in the queue, for as long as it is polled.
 pub(crate) async fn hand_over(app: Arc<App>) {
     let queue = &app.volume.queue;
@@ -201,7 +321,7 @@ pub(crate) async fn hand_over(app: Arc<App>) {
             changed.await;
             continue;
         };
-        match app.platform.files(&batch).await {
+        match hand_over_one(&app, batch.clone()).await {
             Ok(()) => {
                 queue.taken(&batch);
                 pause = PAUSE;

@@ -55,6 +55,9 @@ const SECRETS: [&str; 22] = [
     "*secret*",
 ];
 
+/// How files begin that are ours, for the moment in which one takes another's place.
+pub(super) const OURS: &str = ".coditect-restore-";
+
 /// Deepest and longest path that is looked at, in folders and bytes: what is followed is held in memory.
 const DEEPEST: usize = 64;
 const LONGEST: usize = 1_024;
@@ -96,7 +99,7 @@ impl Rules {
             let Some(name) = name.to_str() else {
                 return true;
             };
-            if depth > DEEPEST || FOLDERS.contains(&name) {
+            if depth > DEEPEST || FOLDERS.contains(&name) || name.starts_with(OURS) {
                 return true;
             }
         }
@@ -184,6 +187,7 @@ mod tests {
             "app/node_modules/a",
             ".git/config",
             ".home/.bash_history",
+            "src/.coditect-restore-1",
             ".ssh/config",
             ".env",
             "app/.env.production",

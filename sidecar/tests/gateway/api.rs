@@ -15,8 +15,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use coditect_core::{
     AccountId, LoginId, WorkspaceId,
     sidecar::{
-        self, Access, Credential, ENTRY_TOKEN_TYPE, Entry, FileBatch, Heartbeat, Redeem,
-        SharedState, entry_audience,
+        self, Access, Contents, Credential, ENTRY_TOKEN_TYPE, Entry, FileBatch, Heartbeat, Redeem,
+        Restored, SharedState, Wanted, entry_audience,
     },
 };
 use ed25519_dalek::{Signer, SigningKey};
@@ -31,6 +31,7 @@ use hyper_util::rt::TokioIo;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use uuid::Uuid;
 
 pub(crate) const ISSUER: &str = "https://app.test";
 pub(crate) const WEB_APP: &str = "https://app.test";
@@ -60,6 +61,11 @@ pub(crate) struct State {
     pub(crate) calls: Mutex<Vec<(String, Value)>>,
     /// Everything that was taken of files.
     pub(crate) batches: Mutex<Vec<FileBatch>>,
+    /// Hashes of contents that are there already.
+    pub(crate) has: Mutex<BTreeSet<String>>,
+    /// What is wanted back, and what was said of each.
+    pub(crate) wanted_back: Mutex<BTreeMap<Uuid, &'static str>>,
+    pub(crate) brought_back: Mutex<Vec<(Uuid, Restored)>>,
     pub(crate) shared: Mutex<SharedState>,
     /// What the model answers; none if there is no model.
     pub(crate) model: Mutex<Option<&'static str>>,
@@ -86,6 +92,9 @@ impl Api {
             fetched_keys: AtomicUsize::new(0),
             calls: Mutex::default(),
             batches: Mutex::default(),
+            has: Mutex::default(),
+            wanted_back: Mutex::default(),
+            brought_back: Mutex::default(),
             shared: Mutex::default(),
             model: Mutex::default(),
         });
@@ -233,7 +242,26 @@ impl State {
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let said: Value = serde_json::from_slice(&body).unwrap_or_default();
         self.calls.lock().unwrap().push((path.clone(), said));
+        if let Some(id) = path.strip_prefix(&format!("{}/", sidecar::RESTORES_PATH)) {
+            let id: Uuid = id.parse().unwrap();
+            if method == Method::POST {
+                let outcome: Restored = serde_json::from_slice(&body).unwrap();
+                self.brought_back.lock().unwrap().push((id, outcome));
+                return status(StatusCode::NO_CONTENT);
+            }
+            return match self.wanted_back.lock().unwrap().get(&id) {
+                Some(content) => Response::new(Full::from(*content)),
+                None => status(StatusCode::NOT_FOUND),
+            };
+        }
         match path.as_str() {
+            sidecar::WANTED_PATH => {
+                let asked: Contents = serde_json::from_slice(&body).unwrap();
+                let has = self.has.lock().unwrap();
+                let contents = asked.contents.iter();
+                let wanted = contents.map(|one| !has.contains(&one.sha256)).collect();
+                json(serde_json::to_value(Wanted { wanted }).unwrap())
+            }
             sidecar::REDEEM_PATH => {
                 assert_eq!(method, Method::POST);
                 self.redeemed.fetch_add(1, Ordering::SeqCst);

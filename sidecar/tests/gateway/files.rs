@@ -5,8 +5,10 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use coditect_core::sidecar::FileEvent;
+use coditect_core::sidecar::{FileEvent, Restore, RestoreFailure, Restored};
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{tabs::Tab, world::World};
 
@@ -143,4 +145,78 @@ async fn an_api_that_is_away_loses_nothing() {
     world
         .until(|| async { fs::read_dir(&queue).unwrap().count() == 1 })
         .await;
+}
+
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn contents_that_the_api_has_are_not_sent_again_and_what_is_no_text_never() {
+    let world = World::new().await;
+    let (known, new) = ("known ".repeat(2_000), "new ".repeat(2_000));
+    world.api.state.has.lock().unwrap().insert(hash(&known));
+    fs::write(world.at("image"), [&[0_u8][..], new.as_bytes()].concat()).unwrap();
+    fs::write(world.at("known"), &known).unwrap();
+    fs::write(world.at("new"), &new).unwrap();
+    world
+        .until_known(&[
+            ("image", None),
+            ("known", None),
+            ("new", Some(new.as_str())),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_file_wanted_back_is_written_once_and_said() {
+    let world = World::new().await;
+    let wish = |id: u128, path: &str, text: &str| Restore {
+        id: Uuid::from_u128(id),
+        path: path.to_owned(),
+        size: text.len() as u64,
+        sha256: hash(text),
+        replaces: None,
+    };
+    let wishes = vec![wish(1, "src/a", "old"), wish(2, "gone", "gone")];
+    fs::create_dir(world.at("src")).unwrap();
+    fs::write(world.at("src/a"), "unseen").unwrap();
+    let state = &world.api.state;
+    state
+        .wanted_back
+        .lock()
+        .unwrap()
+        .insert(Uuid::from_u128(1), "old");
+    state.change(|access| access.restores = wishes.clone());
+    let said = async |many| {
+        world
+            .until(|| async { state.brought_back.lock().unwrap().len() >= many })
+            .await;
+        state.brought_back.lock().unwrap().clone()
+    };
+    let beside = "a.before-00000000";
+    let done = Restored::Done {
+        beside: Some(beside.to_owned()),
+    };
+    let gone = Restored::Failed {
+        why: RestoreFailure::Gone,
+    };
+    assert_eq!(
+        said(2).await,
+        [
+            (Uuid::from_u128(1), done.clone()),
+            (Uuid::from_u128(2), gone)
+        ]
+    );
+    assert_eq!(fs::read_to_string(world.at("src/a")).unwrap(), "old");
+    let kept = world.at("src").join(beside);
+    assert_eq!(fs::read_to_string(kept).unwrap(), "unseen");
+
+    // Told of it once more: what was typed since is the person's.
+    fs::write(world.at("src/a"), "typed since").unwrap();
+    state.change(|access| access.restores = wishes[..1].to_vec());
+    assert_eq!(said(3).await[2], (Uuid::from_u128(1), done));
+    let typed = fs::read_to_string(world.at("src/a")).unwrap();
+    assert_eq!(typed, "typed since");
 }

@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use axum::{Json, extract::State};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use coditect_core::{Error, LoginId, Result, sidecar::Access};
+use coditect_core::{
+    Error, LoginId, Result, WorkspaceId,
+    sidecar::{Access, Restore},
+};
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, sleep_until, timeout},
+};
 
-use super::body::AccessBody;
+use super::{body::AccessBody, restores::waiting};
 use crate::{extract::Query, gateway::Gateway, problem::Answer, revoked::Known, state::ApiState};
 
 /// Longest time that a question waits for news, in seconds: below the time within which every request is answered.
@@ -16,7 +22,8 @@ const LONGEST_WAIT: u64 = 25;
 /// How long the first look at who ended their sign-in may take.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 
-/// Who may be in the workspace: the keys that verify, those that were revoked, and the logins that ended lately.
+/// Who may be in the workspace: the keys that verify, those that were revoked, and the logins that ended lately; and
+/// which earlier contents of files somebody wants back.
 ///
 /// Always the whole of it. With `after`, it is told as soon as it is not what that version names, and after `wait`
 /// seconds at the latest.
@@ -37,6 +44,7 @@ pub(in crate::route) async fn access(
     let wait = wait.map_or(Ok(0), |text| seconds(&text))?;
     let until = Instant::now() + Duration::from_secs(wait);
     let (mut ended, mut keys) = (state.revoked.follow(), state.tokens.keys.follow());
+    let mut asked = state.restores.subscribe();
     loop {
         keys.mark_unchanged();
         let known = ended.borrow_and_update().clone();
@@ -49,7 +57,8 @@ pub(in crate::route) async fn access(
                 _ => return Err(away().into()),
             },
         };
-        let access = access_of(state.tokens.keys.ids(), logins);
+        let restores = waiting(&state, &gateway).await?;
+        let access = access_of(state.tokens.keys.ids(), logins, restores);
         if after.as_ref() != Some(&access.version) {
             return Ok(Json(access));
         }
@@ -59,6 +68,19 @@ pub(in crate::route) async fn access(
             () = sleep_until(until) => return Ok(Json(access)),
             Ok(()) = ended.changed() => {}
             Ok(()) = keys.changed() => {}
+            () = of(&mut asked, gateway.workspace) => {}
+        }
+    }
+}
+
+/// Returns when somebody has asked for a file of this workspace back, or may have. What another process is asked for is
+/// found with the next question.
+async fn of(asked: &mut Receiver<WorkspaceId>, workspace: WorkspaceId) {
+    loop {
+        match asked.recv().await {
+            Ok(other) if other != workspace => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }
@@ -72,7 +94,7 @@ fn seconds(text: &str) -> Result<u64> {
     wait.ok_or_else(|| Error::invalid("wait", format!("must be a number from 0 to {LONGEST_WAIT}")))
 }
 
-fn access_of(keys: Vec<String>, ended_logins: Vec<LoginId>) -> Access {
+fn access_of(keys: Vec<String>, ended_logins: Vec<LoginId>, restores: Vec<Restore>) -> Access {
     let mut all = Sha256::new();
     for key in &keys {
         all.update((key.len() as u64).to_be_bytes());
@@ -82,10 +104,15 @@ fn access_of(keys: Vec<String>, ended_logins: Vec<LoginId>) -> Access {
     for login in &ended_logins {
         all.update(login.as_bytes());
     }
+    all.update([0]);
+    for restore in &restores {
+        all.update(restore.id.as_bytes());
+    }
     Access {
         version: BASE64_URL_SAFE_NO_PAD.encode(&all.finalize()[..16]),
         keys,
         revoked_keys: Vec::new(),
         ended_logins,
+        restores,
     }
 }

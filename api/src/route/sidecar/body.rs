@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use coditect_core::{LoginId, sidecar::Use};
+use coditect_core::{
+    LoginId,
+    sidecar::{RestoreFailure, Use},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,6 +58,67 @@ pub(super) struct AccessBody {
     /// Logins that ended lately, of the account that may be in.
     #[schema(value_type = Vec<Uuid>)]
     ended_logins: Vec<LoginId>,
+    /// Earlier contents of files that somebody wants back, the oldest first.
+    restores: Vec<RestoreBody>,
+}
+
+/// An earlier content of a file that somebody wants back.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarRestore)]
+struct RestoreBody {
+    id: Uuid,
+    path: String,
+    size: u64,
+    /// SHA-256 in lower-case hexadecimal.
+    sha256: String,
+    /// SHA-256 of what may be overwritten; whatever else stands there stays beside.
+    replaces: Option<String>,
+}
+
+/// What became of it.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = SidecarRestored)]
+pub(super) enum RestoredBody {
+    /// The file is as it was then.
+    Done {
+        /// The name of what stood there before, if nobody else had that.
+        beside: Option<String>,
+    },
+    /// It is not, and asking again changes nothing.
+    Failed {
+        /// `gone`, `not_writable`, `no_room` or `in_the_way`.
+        #[schema(value_type = String)]
+        why: RestoreFailure,
+    },
+}
+
+/// The contents that a gateway would send.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarContents)]
+pub(super) struct ContentsBody {
+    /// At most 200.
+    contents: Vec<ContentBody>,
+}
+
+/// A content of a file, by its hash.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarContent)]
+struct ContentBody {
+    path: String,
+    sha256: String,
+}
+
+/// Which of them are wanted.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SidecarWanted)]
+pub(super) struct WantedBody {
+    /// For each, in the same order.
+    wanted: Vec<bool>,
 }
 
 /// What a gateway says of itself.
@@ -111,7 +175,7 @@ enum FileEventBody {
         size: u64,
         /// SHA-256 of its content in lower-case hexadecimal; null if it is too large to be read.
         sha256: Option<String>,
-        /// Its content in base64, if it is small enough for a snapshot.
+        /// Its content in base64, if it is text and small enough for a snapshot, and wanted.
         content: Option<String>,
     },
     /// It is gone, and everything below it if it was a folder.
@@ -144,8 +208,8 @@ struct SharedValueBody {
 #[cfg(test)]
 mod tests {
     use coditect_core::sidecar::{
-        Access, Credential, Entry, FileBatch, FileEvent, Heartbeat, Redeem, SharedState,
-        SharedValue, VolumeUse,
+        Access, ContentOf, Contents, Credential, Entry, FileBatch, FileEvent, Heartbeat, Redeem,
+        Restore, Restored, SharedState, SharedValue, VolumeUse, Wanted,
     };
     use serde::de::DeserializeOwned;
 
@@ -175,7 +239,27 @@ mod tests {
             keys: vec![text()],
             revoked_keys: vec![text()],
             ended_logins: vec![LoginId::random()],
+            restores: vec![Restore {
+                id: Uuid::new_v4(),
+                path: text(),
+                size: 1,
+                sha256: text(),
+                replaces: Some(text()),
+            }],
         });
+        same::<_, RestoredBody>(&Restored::Done {
+            beside: Some(text()),
+        });
+        same::<_, RestoredBody>(&Restored::Failed {
+            why: RestoreFailure::NoRoom,
+        });
+        same::<_, ContentsBody>(&Contents {
+            contents: vec![ContentOf {
+                path: text(),
+                sha256: text(),
+            }],
+        });
+        same::<_, WantedBody>(&Wanted { wanted: vec![true] });
         same::<_, HeartbeatBody>(&Heartbeat {
             used: Use::Active,
             input_at: Some(at),

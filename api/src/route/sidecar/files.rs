@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use axum::{extract::State, http::StatusCode};
+use axum::{Json, body::Bytes, extract::State, http::StatusCode};
 use coditect_core::{
     Error, FilePath, RequestId, Result,
-    sidecar::{FileBatch, FileEvent},
+    sidecar::{Contents, FileBatch, FileEvent, Wanted},
 };
 use coditect_registry::{
     operation::{FILES_AT_ONCE, FileContent, FileReport, PutFiles, TakeBatch},
@@ -13,7 +13,10 @@ use coditect_registry::{
 };
 use jiff::Timestamp;
 
-use super::body::FileBatchBody;
+use super::{
+    body::{ContentsBody, FileBatchBody, WantedBody},
+    contents::{self, Share},
+};
 use crate::{extract::GatewayBody, gateway::Gateway, problem::Answer, state::ApiState};
 
 /// Most events of a batch. Gateways send 100.
@@ -35,7 +38,8 @@ const MOST_LOOKED_AT: usize = MOST_FILES as usize + PAGE;
     post, path = "/api/v5/sidecar/files", tag = "sidecar", request_body = FileBatchBody,
     responses(
         (status = 204, description = "Taken"),
-        (status = 422, description = "A path or a hash is none, or there are too many events: sent again, it is refused again"),
+        (status = 409, description = "A content arrived too late to be kept: send the batch again"),
+        (status = 422, description = "A path or a hash is none, a content is not what its hash says, or there are too many events: sent again, it is refused again"),
     ),
 )]
 pub(in crate::route) async fn files(
@@ -61,14 +65,15 @@ pub(in crate::route) async fn files(
     for change in changes {
         if let Change::Removed(path, at) = &change {
             for path in taker.below(path).await? {
-                taker.add(&mut pending, report(path, None, *at)).await?;
+                let gone = report(path, None, *at);
+                taker.add(&mut pending, gone, None).await?;
             }
         }
-        let report = match change {
-            Change::Written(report) => report,
-            Change::Removed(path, at) => report(path, None, at),
+        let (report, text) = match change {
+            Change::Written(report, text) => (report, text),
+            Change::Removed(path, at) => (report(path, None, at), None),
         };
-        taker.add(&mut pending, report).await?;
+        taker.add(&mut pending, report, text).await?;
     }
     taker.put(&mut pending).await?;
     let taken = TakeBatch {
@@ -89,9 +94,39 @@ pub(in crate::route) async fn files(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Which contents are wanted: those that are not the newest version of their file already, and for which there is room.
+///
+/// A gateway that asks before it sends does not send the same bytes twice: a new pod looks at every file anew.
+#[utoipa::path(
+    post, path = "/api/v5/sidecar/files/wanted", tag = "sidecar", request_body = ContentsBody,
+    responses((status = 200, description = "Which of them, in the same order", body = WantedBody)),
+)]
+pub(in crate::route) async fn wanted(
+    State(state): State<ApiState>,
+    gateway: Gateway,
+    GatewayBody(Contents { contents }): GatewayBody<Contents>,
+) -> Answer<Json<Wanted>> {
+    if contents.len() > MOST_EVENTS {
+        return Err(Error::invalid("contents", format!("holds more than {MOST_EVENTS}")).into());
+    }
+    let mut view = state.registry.view().await?;
+    let share = Share::of(&state, &gateway, &mut view).await?;
+    let mut wanted = Vec::with_capacity(contents.len());
+    for content in contents {
+        wanted.push(match content.path.parse() {
+            Ok(path) if share.left > 0 => {
+                let newest = contents::newest(&gateway, &mut view, &path).await?;
+                newest.as_deref() != Some(&content.sha256)
+            }
+            _ => false,
+        });
+    }
+    Ok(Json(Wanted { wanted }))
+}
+
 /// An event that was understood.
 enum Change {
-    Written(FileReport),
+    Written(FileReport, Option<Bytes>),
     Removed(FilePath, Timestamp),
 }
 
@@ -125,7 +160,7 @@ fn changes(events: &[FileEvent], now: Timestamp) -> Result<Vec<Change>> {
                 at,
                 size,
                 sha256,
-                content: _,
+                content,
             } => {
                 let hash = sha256.clone().unwrap_or_default();
                 let is_hash = hash
@@ -134,16 +169,16 @@ fn changes(events: &[FileEvent], now: Timestamp) -> Result<Vec<Change>> {
                 if !is_hash || !matches!(hash.len(), 0 | 64) {
                     return Err(named("sha256", "must be 64 lower-case hexadecimal digits"));
                 }
+                let text_of = content.as_deref().map_or(Ok(None), |content| {
+                    contents::text(content, &hash).map_err(|why| named("content", why))
+                })?;
                 let content = FileContent {
                     size: *size,
                     hash,
-                    object: None,
+                    upload: None,
                 };
-                changes.push(Change::Written(report(
-                    path(text)?,
-                    Some(content),
-                    (*at).min(now),
-                )));
+                let report = report(path(text)?, Some(content), (*at).min(now));
+                changes.push(Change::Written(report, text_of));
             }
         }
     }
@@ -154,7 +189,7 @@ fn changes(events: &[FileEvent], now: Timestamp) -> Result<Vec<Change>> {
 #[derive(Default)]
 struct Pending {
     paths: BTreeSet<FilePath>,
-    files: Vec<FileReport>,
+    files: Vec<(FileReport, Option<Bytes>)>,
 }
 
 struct Taker {
@@ -165,12 +200,17 @@ struct Taker {
 }
 
 impl Taker {
-    async fn add(&self, pending: &mut Pending, report: FileReport) -> Result<()> {
+    async fn add(
+        &self,
+        pending: &mut Pending,
+        report: FileReport,
+        text: Option<Bytes>,
+    ) -> Result<()> {
         if pending.files.len() == FILES_AT_ONCE || pending.paths.contains(&report.path) {
             self.put(pending).await?;
         }
         pending.paths.insert(report.path.clone());
-        pending.files.push(report);
+        pending.files.push((report, text));
         Ok(())
     }
 
@@ -182,7 +222,7 @@ impl Taker {
         if have + files.len() as u64 > MOST_FILES {
             let mut known = Vec::with_capacity(files.len());
             for file in files {
-                if view.file(place, workspace, &file.path).await?.is_some() {
+                if view.file(place, workspace, &file.0.path).await?.is_some() {
                     known.push(file);
                 }
             }
@@ -191,12 +231,17 @@ impl Taker {
         if files.is_empty() {
             return Ok(());
         }
+        let share = match files.iter().any(|(_, text)| text.is_some()) {
+            true => Share::of(&self.state, &self.gateway, &mut view).await?,
+            false => Share::default(),
+        };
         let operation = PutFiles {
             cell: self.gateway.cell(),
             workspace,
-            files,
+            files: contents::upload(&self.state, &self.gateway, &mut view, &share, files).await?,
             keep: SNAPSHOTS,
             most: MOST_FILES,
+            most_bytes: share.most,
             at: self.state.now(),
         };
         self.state

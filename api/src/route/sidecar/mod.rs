@@ -2,10 +2,13 @@
 
 mod access;
 mod body;
+mod contents;
 mod files;
+mod restores;
 
 pub(super) use access::*;
 pub(super) use files::*;
+pub(super) use restores::*;
 
 use axum::{
     Json,

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useRef, useState } from "react";
-import { files } from "@/shared/api/awaited";
+import { files } from "@/shared/api/files";
 import type { Workspace } from "@/shared/api/client";
 import { NotYet, Read } from "@/shared/components/later";
 import { Box, Button, ButtonLink, Heading, Item, List, Mono, Stack, Text, Time, icons } from "@/shared/components/ui";
@@ -46,9 +46,9 @@ function Files({ workspace }: { workspace: Workspace }) {
     <Stack>
       <Heading>Files</Heading>
       <Read query={query} what="The files' history.">
-        {({ items }) => items.length === 0
+        {({ items }) => items.every(({ deleted }) => deleted)
           ? <Text quiet small>No file was changed yet. What you save appears here with its history.</Text>
-          : <List display="grid" gap="2">{items.map((file) => <Item key={file.path} fontSize="sm"><Mono>{file.path}</Mono><Text quiet small><Time at={file.changed_at} /></Text></Item>)}</List>}
+          : <List display="grid" gap="2">{items.filter(({ deleted }) => !deleted).map((file) => <Item key={file.path} fontSize="sm"><Mono>{file.path}</Mono><Text quiet small><Time at={file.changed_at} /></Text></Item>)}</List>}
       </Read>
       <ButtonLink to="/settings/files">History and restore</ButtonLink>
     </Stack>

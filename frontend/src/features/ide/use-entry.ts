@@ -1,5 +1,5 @@
 import { type RefObject, useEffect, useReducer, useRef } from "react";
-import { connect } from "@/shared/api/awaited";
+import { connect } from "@/shared/api/workspace";
 import { PATIENCE, begin, heard, next } from "./entry";
 
 interface Door {

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useParams } from "react-router";
-import { history, manifests } from "@/shared/api/awaited";
+import { history, manifests } from "@/shared/api/workspace";
 import type { Workspace } from "@/shared/api/client";
 import { Diff } from "@/shared/components/diff";
 import { Read } from "@/shared/components/later";

@@ -23,7 +23,7 @@ export function Page() {
         <Box as="nav" aria-label="Settings" display="flex" flexDirection={{ base: "row", md: "column" }} flexWrap="wrap" gap="1">
           {parts.map(([path, text]) => <BarLink key={path} to={`/settings/${path}`} aria-current={path === name ? "page" : undefined}>{text}</BarLink>)}
         </Box>
-        <Stack maxWidth="560px" gap="5"><Part /></Stack>
+        <Stack maxWidth={name === "files" ? "840px" : "560px"} gap="5"><Part /></Stack>
       </Box>
     </Main>
   );

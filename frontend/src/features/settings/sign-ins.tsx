@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { connections, endSignIn, signIns } from "@/shared/api/awaited";
+import { connections, endSignIn, signIns } from "@/shared/api/person";
 import { asProblem } from "@/shared/api/problem";
 import { Read } from "@/shared/components/later";
 import { Button, Heading, Item, List, Row, Span, State, Text, Time } from "@/shared/components/ui";

@@ -41,6 +41,11 @@ export function unwrap<Data>(answer: { data?: Data; error?: unknown; response: R
   throw new Problem(answer.response.status, body);
 }
 
+/** The same where the address may have nothing: an API without what the question is about. */
+export function unwrapIfThere<Data>(answer: { data?: Data; error?: unknown; response: Response }): Data | null {
+  return answer.response.status === 404 ? null : unwrap(answer);
+}
+
 /** One call that the generated types do not know. Answers nothing where the API has no such address. */
 export async function probe<Data>(method: string, path: string, body?: unknown): Promise<Data | null> {
   const request = new Request(new URL(path, location.origin), {

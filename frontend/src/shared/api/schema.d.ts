@@ -280,7 +280,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who may be in the workspace: the keys that verify, those that were revoked, and the logins that ended lately.
+         * Who may be in the workspace: the keys that verify, those that were revoked, and the logins that ended lately; and
+         *     which earlier contents of files somebody wants back.
          * @description Always the whole of it. With `after`, it is told as soon as it is not what that version names, and after `wait`
          *     seconds at the latest.
          */
@@ -354,6 +355,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/sidecar/files/wanted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Which contents are wanted: those that are not the newest version of their file already, and for which there is room.
+         * @description A gateway that asks before it sends does not send the same bytes twice: a new pod looks at every file anew.
+         */
+        post: operations["sidecar_wanted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/sidecar/heartbeat": {
         parameters: {
             query?: never;
@@ -386,6 +407,24 @@ export interface paths {
         put?: never;
         /** Asks a language model: this installation has none. */
         post: operations["sidecar_complete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/sidecar/restores/{restore}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An earlier content of a file that somebody wants back. */
+        get: operations["sidecar_restored_content"];
+        put?: never;
+        /** Says what became of it. What was said already, or of something that is unknown, changes nothing. */
+        post: operations["sidecar_restored"];
         delete?: never;
         options?: never;
         head?: never;
@@ -578,10 +617,92 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The files of a workspace that are there, as its gateway reported them. */
+        /**
+         * The files of a workspace, as its gateway reported them.
+         * @description Those that are there, and those that are not any more and of which contents are kept.
+         */
         get: operations["workspaces_files"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/{id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forgets a file's versions, all of them, and what is known of the file. The file itself stays; the next time it is
+         *     changed it is known again.
+         */
+        delete: operations["workspaces_forget_file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/{id}/files/{path}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The versions of a file that are kept, the newest first.
+         * @description Text files up to 256 KiB; the newest ten of each, within what the volume's size allows. Files whose names say that they
+         *     hold secrets never leave the workspace.
+         */
+        get: operations["workspaces_snapshots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/{id}/files/{path}/snapshots/{snapshot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The text of a version. Never shown as a page, whatever it holds. */
+        get: operations["workspaces_snapshot_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/{id}/files/{path}/snapshots/{snapshot}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for a version back.
+         * @description A workspace that runs does it within seconds, one that sleeps when it is woken; asking wakes nothing. What stands there
+         *     then is kept beside if no version holds it. Asked again for the same file, the last word counts.
+         */
+        post: operations["workspaces_restore_snapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -653,6 +774,23 @@ export interface paths {
         put?: never;
         /** Takes the mark off a workspace. It stays off until it is started. */
         post: operations["workspaces_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/workspaces/{id}/restores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What somebody wanted back in the workspace: what waits, and what became of the others within the last day. */
+        get: operations["workspaces_restores"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -806,6 +944,8 @@ export interface components {
         File: {
             /** Format: date-time */
             changed_at: string;
+            /** @description Whether it is there no more: its contents are kept, and can be brought back. */
+            deleted: boolean;
             /**
              * @description From the volume's root, with `/` between the parts.
              * @example src/main.rs
@@ -816,7 +956,7 @@ export interface components {
              * @description In bytes.
              */
             size: number;
-            /** @description How many earlier contents of it are kept. */
+            /** @description How many contents of it are kept. */
             snapshots: number;
         };
         /** @description A page of files. */
@@ -825,6 +965,37 @@ export interface components {
             items: components["schemas"]["File"][];
             /** @description The `cursor` of the next page, if there is one. */
             next_cursor?: string | null;
+        };
+        /** @description A version of a file that somebody wants back. */
+        FileRestore: {
+            /** Format: date-time */
+            asked_at: string;
+            /** @description The name of what stood there before, if it was kept beside. */
+            beside?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when that is so, unless it waits.
+             */
+            ended_at?: string | null;
+            /** Format: uuid */
+            id: string;
+            path: string;
+            /**
+             * Format: uuid
+             * @description Which version.
+             */
+            snapshot?: string | null;
+            state: components["schemas"]["FileRestoreState"];
+        };
+        /**
+         * @description What became of it.
+         * @enum {string}
+         */
+        FileRestoreState: "waiting" | "done" | "gone" | "not_writable" | "no_room" | "in_the_way";
+        /** @description What somebody wanted back in a workspace. */
+        FileRestores: {
+            /** @description Those that wait, and those of the last day; the newest first. */
+            items: components["schemas"]["FileRestore"][];
         };
         /** @description How the process and its parts fare. */
         Health: {
@@ -1115,10 +1286,22 @@ export interface components {
             ended_logins: string[];
             /** @description Ids of the keys that verify now. */
             keys: string[];
+            /** @description Earlier contents of files that somebody wants back, the oldest first. */
+            restores: components["schemas"]["SidecarRestore"][];
             /** @description Ids of keys that were revoked: whoever came in by them is shut out. */
             revoked_keys: string[];
             /** @description Names this state; opaque. */
             version: string;
+        };
+        /** @description A content of a file, by its hash. */
+        SidecarContent: {
+            path: string;
+            sha256: string;
+        };
+        /** @description The contents that a gateway would send. */
+        SidecarContents: {
+            /** @description At most 200. */
+            contents: components["schemas"]["SidecarContent"][];
         };
         /** @description What a gateway may call the API with. */
         SidecarCredential: {
@@ -1158,7 +1341,7 @@ export interface components {
         SidecarFileEvent: {
             /** Format: date-time */
             at: string;
-            /** @description Its content in base64, if it is small enough for a snapshot. */
+            /** @description Its content in base64, if it is text and small enough for a snapshot, and wanted. */
             content?: string | null;
             /** @enum {string} */
             kind: "written";
@@ -1209,6 +1392,30 @@ export interface components {
         SidecarRedeem: {
             code: string;
         };
+        /** @description An earlier content of a file that somebody wants back. */
+        SidecarRestore: {
+            /** Format: uuid */
+            id: string;
+            path: string;
+            /** @description SHA-256 of what may be overwritten; whatever else stands there stays beside. */
+            replaces?: string | null;
+            /** @description SHA-256 in lower-case hexadecimal. */
+            sha256: string;
+            /** Format: int64 */
+            size: number;
+        };
+        /** @description What became of it. */
+        SidecarRestored: {
+            /** @description The name of what stood there before, if nobody else had that. */
+            beside?: string | null;
+            /** @enum {string} */
+            outcome: "done";
+        } | {
+            /** @enum {string} */
+            outcome: "failed";
+            /** @description `gone`, `not_writable`, `no_room` or `in_the_way`. */
+            why: string;
+        };
         /** @description What the tabs of a workspace share. */
         SidecarState: {
             /**
@@ -1237,6 +1444,11 @@ export interface components {
             /** Format: int64 */
             used_bytes: number;
         };
+        /** @description Which of them are wanted. */
+        SidecarWanted: {
+            /** @description For each, in the same order. */
+            wanted: boolean[];
+        };
         /** @description An access token. The refresh token comes as a cookie that scripts cannot read. */
         SignedIn: {
             /** @description To be sent as `Authorization: Bearer …`. */
@@ -1248,6 +1460,28 @@ export interface components {
             expires_in: number;
             /** @description `Bearer`. */
             token_type: string;
+        };
+        /** @description A file as it was. */
+        Snapshot: {
+            /**
+             * Format: date-time
+             * @description When it was reported.
+             */
+            at: string;
+            /** Format: uuid */
+            id: string;
+            /** @description SHA-256 in lower-case hexadecimal. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+        };
+        /** @description The versions of a file that are kept. */
+        Snapshots: {
+            /** @description The newest first. */
+            items: components["schemas"]["Snapshot"][];
         };
         /** @description A step that a workspace took. */
         Step: {
@@ -2309,8 +2543,59 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A path or a hash is none, or there are too many events: sent again, it is refused again */
+            /** @description A content arrived too late to be kept: send the batch again */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A path or a hash is none, a content is not what its hash says, or there are too many events: sent again, it is refused again */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_wanted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SidecarContents"];
+            };
+        };
+        responses: {
+            /** @description Which of them, in the same order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SidecarWanted"];
+                };
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2389,6 +2674,99 @@ export interface operations {
             };
             /** @description There are no language models here */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_restored_content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The wish */
+                restore: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The content as it was */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody waits for it, or it is not kept any more */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sidecar_restored: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The wish */
+                restore: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SidecarRestored"];
+            };
+        };
+        responses: {
+            /** @description Noted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credential, or one that is not valid any more */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3034,6 +3412,207 @@ export interface operations {
             };
         };
     };
+    workspaces_forget_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description The file, from the volume's root; its `/` are encoded as `%2F` */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten, or not known */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workspaces_snapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description The file, from the volume's root; its `/` are encoded as `%2F` */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The versions; none if there is no such file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshots"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workspaces_snapshot_content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description The file, from the volume's root; its `/` are encoded as `%2F` */
+                path: string;
+                /** @description The version */
+                snapshot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The text */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such version, or it is not kept any more */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workspaces_restore_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description The file, from the volume's root; its `/` are encoded as `%2F` */
+                path: string;
+                /** @description The version */
+                snapshot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It waits for the workspace */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileRestore"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such version, or it is not kept any more */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Eight files of this workspace wait already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     workspaces_history: {
         parameters: {
             query?: never;
@@ -3195,6 +3774,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workspaces_restores: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileRestores"];
                 };
             };
             /** @description No access token, or one that is not valid any more */

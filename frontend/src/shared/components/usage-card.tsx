@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { usage } from "@/shared/api/awaited";
+import { usage } from "@/shared/api/person";
 import type { Workspace } from "@/shared/api/client";
 import { bytes, number } from "@/shared/lib/format";
 import { useMe } from "@/shared/workspaces/queries";
@@ -31,7 +31,7 @@ export function UsageCard({ workspaces, plans = true }: { workspaces: readonly W
             <Meter label="Storage" used={storage === null ? null : storage / GI} limit={volume} text={storage === null ? `${number(volume)} Gi` : `${bytes(storage)} / ${number(volume)} Gi`} />
             <Meter label="LLM requests" used={measured?.llm_requests ?? null} limit={limits.llm_requests_per_month} text={measured ? `${number(measured.llm_requests)} / ${number(limits.llm_requests_per_month)}` : number(limits.llm_requests_per_month)} />
             {measured && <Text small quiet>Begins anew <Time at={measured.resets_at} />.</Text>}
-            {used.isSuccess && !measured && <Text small quiet>These are the limits. How much of them is used is not available here yet.</Text>}
+            {used.isError && !measured && <Text small quiet>These are the limits. How much of them is used is not known now.</Text>}
           </>
         )}
         {tenant && <Row justifyContent="space-between"><Span fontSize="sm">{planName(tenant.plan)} plan</Span>{plans && <ButtonLink to="/billing">See plans</ButtonLink>}</Row>}

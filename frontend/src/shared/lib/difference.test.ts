@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { difference, unified } from "./difference";
+import { difference, inContext, unified } from "./difference";
 
 const text = (lines: ReturnType<typeof difference>) => lines.map(({ kind, text }) => `${{ same: " ", added: "+", removed: "-" }[kind]}${text}`);
 
@@ -19,6 +19,15 @@ describe("difference", () => {
     expect(text(difference("", "a"))).toEqual(["+a"]);
     expect(text(difference("a", ""))).toEqual(["-a"]);
     expect(difference("", "")).toEqual([]);
+  });
+
+  it("shows what is near a change, and says how much it leaves out", () => {
+    const many = Array.from({ length: 20 }, (_, at) => `${at}`);
+    const changed = many.map((line) => (line === "9" ? "nine" : line));
+    const shown = inContext(difference(many.join("\n"), changed.join("\n")), 2);
+    expect(shown.map((one) => (one.kind === "gap" ? one.count : one.text))).toEqual([7, "7", "8", "9", "nine", "10", "11", 8]);
+    expect(inContext(difference("a\nb", "a\nb"))).toEqual([{ kind: "gap", count: 2 }]);
+    expect(inContext([])).toEqual([]);
   });
 
   it("reads what git says", () => {

@@ -36,6 +36,26 @@ function changed(a: string[], b: string[]): Line[] {
   return lines;
 }
 
+/** Lines that did not change and of which nobody need see more than how many there are. */
+export interface Gap { kind: "gap"; count: number }
+
+/** The changes with so many lines around each, and what lies between them as gaps. */
+export function inContext(lines: readonly Line[], around = 3): (Line | Gap)[] {
+  const near = lines.map(({ kind }) => kind !== "same");
+  for (let distance = 0; distance < around; distance += 1) {
+    const before = [...near];
+    for (let at = 0; at < near.length; at += 1) near[at] = before[at] === true || before[at - 1] === true || before[at + 1] === true;
+  }
+  const shown: (Line | Gap)[] = [];
+  lines.forEach((line, at) => {
+    const last = shown.at(-1);
+    if (near[at]) shown.push(line);
+    else if (last?.kind === "gap") last.count += 1;
+    else shown.push({ kind: "gap", count: 1 });
+  });
+  return shown;
+}
+
 /** The lines of a unified diff, without its heads. */
 export function unified(text: string): Line[] {
   return text.split("\n").filter((line) => line !== "" && !/^(diff |index |--- |\+\+\+ |@@)/.test(line)).map((line): Line => ({

@@ -18,7 +18,9 @@ export const useSession = create<Session>(() => ({ status: "unknown", account: n
 const HINT = "coditect.was-in";
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("coditect.session") : null;
 
-type Told = { token: Token } | { over: true };
+type Told = { token: Token } | { over: true } | { ask: true };
+/** How long the API may take for a new token, in milliseconds: other tabs wait for the answer. */
+const PATIENCE = 10_000;
 
 function hint(on: boolean): void {
   try {
@@ -59,23 +61,40 @@ function tell(token: Token | null): void {
   channel?.postMessage((token ? { token } : { over: true }) satisfies Told);
 }
 
-channel?.addEventListener("message", (event: MessageEvent<Told>) => {
-  if ("token" in event.data) take(event.data.token);
-  else take(null);
+channel?.addEventListener("message", ({ data }: MessageEvent<Told>) => {
+  const { token, account } = useSession.getState();
+  if ("ask" in data) {
+    if (token && token.expiresAt - Date.now() > NEARLY_OVER) channel.postMessage({ token } satisfies Told);
+  } else if ("over" in data) {
+    take(null);
+  } else if (!token || accountOf(data.token.value) !== account || data.token.expiresAt > token.expiresAt) {
+    // Several answer whoever asks, and not each has the newest.
+    take(data.token);
+  }
 });
 
 interface SignedIn { access_token: string; expires_in: number }
 
-const asToken = (answer: SignedIn): Token => ({ value: answer.access_token, expiresAt: Date.now() + answer.expires_in * 1000 });
+const asToken = (answer: SignedIn, at = Date.now()): Token => ({ value: answer.access_token, expiresAt: at + answer.expires_in * 1000 });
 
 async function exchange(): Promise<Token | null> {
-  const response = await fetch("/api/v5/auth/refresh", { method: "POST" });
-  if (response.ok) return asToken(await response.json() as SignedIn);
+  // The answer may be read hours later: by a tab that was frozen.
+  const asked = Date.now();
+  const response = await fetch("/api/v5/auth/refresh", { method: "POST", signal: AbortSignal.timeout(PATIENCE) });
+  if (response.ok) return asToken(await response.json() as SignedIn, asked);
   if (response.status === 401) return null;
   throw new Problem(response.status, await response.json().catch(() => null) as null);
 }
 
-const renew = refresher({ locks: navigator.locks as LockManager | undefined, current: () => useSession.getState().token, exchange, tell, now: () => Date.now() });
+const renew = refresher({
+  locks: navigator.locks as LockManager | undefined,
+  current: () => useSession.getState().token,
+  exchange,
+  tell,
+  ask: () => channel?.postMessage({ ask: true } satisfies Told),
+  listen: (heard) => useSession.subscribe(heard),
+  now: () => Date.now(),
+});
 
 /** A token that is good for a while; null when nobody is signed in. Throws when the API is not reached. */
 export async function currentToken(): Promise<string | null> {

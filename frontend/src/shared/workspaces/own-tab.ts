@@ -1,4 +1,4 @@
-import { connect } from "@/shared/api/awaited";
+import { connect } from "@/shared/api/workspace";
 import { asProblem } from "@/shared/api/problem";
 import { say } from "@/shared/lib/announce";
 

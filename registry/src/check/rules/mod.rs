@@ -102,7 +102,7 @@ enum Rule {
     Expiry,
 }
 
-const RULES: [(&str, Rule); 43] = [
+const RULES: [(&str, Rule); 45] = [
     (
         "address/{email}/invitation/{t}/{i}",
         Rule::AddressOfInvitation,
@@ -152,6 +152,14 @@ const RULES: [(&str, Rule); 43] = [
     ),
     (
         "tenant/{t}/user/{u}/workspace/{w}/file_count",
+        Rule::WorkspacePart,
+    ),
+    (
+        "tenant/{t}/user/{u}/workspace/{w}/snapshot_bytes",
+        Rule::WorkspacePart,
+    ),
+    (
+        "tenant/{t}/user/{u}/workspace/{w}/restores",
         Rule::WorkspacePart,
     ),
     ("workspace/{w}", Rule::WorkspacePlace),

@@ -40,9 +40,17 @@ export function Dialog({ title, open, onClose, children }: DialogProps) {
     const dialog = ref.current;
     return () => { dialog?.close(); };
   }, []);
+  const stays = open && !onClose;
+  useEffect(() => {
+    if (!stays) return;
+    // The browser lets a page refuse one Escape, and closes at the second; it never hears of one that is taken before.
+    const refuse = (event: KeyboardEvent) => { if (event.key === "Escape") event.preventDefault(); };
+    document.addEventListener("keydown", refuse, true);
+    return () => { document.removeEventListener("keydown", refuse, true); };
+  }, [stays]);
   const closed = () => {
     if (!open || ref.current?.open) return;
-    // The browser closes at the second Escape whatever the page says.
+    // By another way than a key, such as the gesture for going back.
     if (onClose) onClose();
     else if (ref.current) show(ref.current);
   };
