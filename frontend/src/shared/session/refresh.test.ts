@@ -113,7 +113,7 @@ describe("refresher", () => {
     exchange.mockImplementation(() => new Promise((done) => { answers.push(done); }));
     const both = [slow("old"), quick("old")];
     // The first one is frozen while it asks; the second one waits no longer.
-    await vi.advanceTimersByTimeAsync(6_000);
+    await vi.advanceTimersByTimeAsync(13_000);
     answers[1]?.({ value: "new", expiresAt: 900_000 });
     await vi.advanceTimersByTimeAsync(100);
     answers[0]?.(null);

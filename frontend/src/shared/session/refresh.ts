@@ -28,9 +28,12 @@ const LOCKS = ["coditect.refresh", "coditect.refresh.again"];
 const RENEWED = "coditect.renewed.";
 /** A token that ends sooner is not worth sending, in milliseconds. */
 export const NEARLY_OVER = 10_000;
-/** How long a tab waits for its turn, for the word of the tab that has renewed, and how long that one can be seen, in milliseconds. */
-const TURN = 5_000;
-const WORD = 2_000;
+/**
+ * How long a tab waits for its turn (longer than the API may take), for the word of the tab that has renewed, and how
+ * long that one can be seen, in milliseconds.
+ */
+const TURN = 12_000;
+const WORD = 5_000;
 const SEEN = 30_000;
 
 const sleep = (ms: number) => new Promise<void>((done) => { setTimeout(done, ms); });
