@@ -38,6 +38,8 @@ theia: ## Builds the IDE into the cache; `make run` then has it.
 theia-test: ## The tests of the IDE's extension, its image's programs and its licences.
 	scripts/theia --test
 
+# The program is built first, unless one is named.
+export CODITECT_PROGRAM
 journey: ## A person's whole day with the product, in a real browser: sign-up to erasure (2 minutes once all is built).
 	scripts/journey
 
@@ -45,7 +47,8 @@ journey: ## A person's whole day with the product, in a real browser: sign-up to
 # and nearly everything would be compiled once more.
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
-	$(MAKE) --no-print-directory frontend-test
+	$(MAKE) --no-print-directory frontend-test theia-test
+	$(MAKE) --no-print-directory journey hostile-test CODITECT_PROGRAM=$(CARGO_TARGET_DIR)/debug/coditect
 	$(MAKE) --no-print-directory e2e E2E_TARGETS='--bins --tests'
 
 E2E_TARGETS ?= --bins

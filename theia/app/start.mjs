@@ -43,6 +43,8 @@ async function main() {
     endWithStandardInput();
   }
   const here = path.dirname(fileURLToPath(import.meta.url));
+  // The gateway, another user of the same group, brings back versions of what is written here.
+  process.umask(0o002);
   const folder = folderOf(process.argv.slice(2));
   const home = process.env.HOME || path.join(folder ?? process.cwd(), '.home');
   // Keys and what the person has not saved lie there: for nobody else.
