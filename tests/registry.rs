@@ -31,6 +31,7 @@ fn register(number: usize) -> Register {
         email: format!("p{number}@example.com").parse().unwrap(),
         display_name: "Ada Lovelace".parse().unwrap(),
         password_hash: "$argon2id$test".into(),
+        terms: None,
         verification: Verification::None,
         placement: Placement {
             plan: "free".parse().unwrap(),

@@ -38,6 +38,7 @@ pub(crate) fn register() -> Register {
         // As long as a real one; making it is not the registry's work.
         password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaVsg"
             .into(),
+        terms: None,
         verification: Verification::None,
         placement: Placement {
             plan: "free".parse().unwrap(),

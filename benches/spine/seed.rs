@@ -65,6 +65,7 @@ impl Installation {
             display_name: "Ada Lovelace".parse().unwrap(),
             password_hash:
                 "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaVsg".into(),
+            terms: None,
             verification: Verification::None,
             placement: Placement {
                 plan: plan.name.clone(),

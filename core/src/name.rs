@@ -104,6 +104,10 @@ text_type! {
     ExternalId, parse_external_id
 }
 text_type! {
+    /// The version of the terms that a person agreed to, as their text names it (`2026-11-01`).
+    TermsVersion, parse_terms_version
+}
+text_type! {
     /// A file's path within a workspace's volume, from its root, with `/` between its parts.
     FilePath, parse_file_path
 }
@@ -158,6 +162,17 @@ fn parse_external_id(text: &str) -> Result<String, Error> {
         return Err(Error::invalid(
             "id",
             "needs 1 to 255 visible ASCII characters",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// 1 to 32 visible ASCII characters: a date or a number, compared as it is.
+fn parse_terms_version(text: &str) -> Result<String, Error> {
+    if text.is_empty() || text.len() > 32 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(
+            "terms_version",
+            "needs 1 to 32 visible ASCII characters",
         ));
     }
     Ok(text.to_owned())

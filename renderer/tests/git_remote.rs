@@ -145,6 +145,7 @@ impl World {
             email: format!("p{number}@example.com").parse().unwrap(),
             display_name: "Ada".parse().unwrap(),
             password_hash: "hash".into(),
+            terms: None,
             verification: Verification::None,
             placement: Placement {
                 plan: plan.name.clone(),

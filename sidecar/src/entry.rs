@@ -12,7 +12,11 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    access::{Verified, cookie, logins::Who, origin::From},
+    access::{
+        Verified, cookie,
+        logins::{Shut, Who},
+        origin::From,
+    },
     answer::{Answer, json, problem},
     app::App,
 };
@@ -118,8 +122,10 @@ pub(crate) async fn enter(app: &App, request: Request<Incoming>) -> Result<Answe
         login: claims.sid,
         key,
     };
-    if app.door.logins.admit(who, false).is_err() {
-        return Ok(refused());
+    match app.door.logins.admit(who, false) {
+        Ok(_) => {}
+        Err(Shut::Out) => return Ok(refused()),
+        Err(Shut::Unknown) => return Ok(unknown()),
     }
     let seconds = claims.exp.saturating_sub(Timestamp::now().as_second());
     let mut answer = json(

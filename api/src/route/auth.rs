@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use coditect_core::{DisplayName, Email, Error, RegistrationId, RequestId, Result};
+use coditect_core::{DisplayName, Email, Error, RegistrationId, RequestId, Result, TermsVersion};
 use coditect_registry::{
     operation::{ClaimSignIn, Placement, Register},
     record::RegistrationState,
@@ -51,6 +51,10 @@ pub(super) struct RegisterBody {
     /// What the person wants to be called: 1 to 64 visible characters.
     #[schema(max_length = 64, example = "Ada")]
     display_name: String,
+    /// The version of the terms that the person agreed to: 1 to 32 visible ASCII characters.
+    #[schema(max_length = 32, example = "2026-11-01")]
+    #[serde(default)]
+    terms_version: Option<String>,
 }
 
 /// What every sign-up is answered with, whether or not the address has an account.
@@ -85,7 +89,17 @@ pub(super) async fn register(
         &body.password.0,
         email.as_ref(),
     ));
-    let (Some(email), Some(display_name), Some(password)) = (email, display_name, password) else {
+    let terms = body
+        .terms_version
+        .as_deref()
+        .map(str::parse::<TermsVersion>);
+    let terms = terms.map(|terms| checks.check(terms));
+    let (Some(email), Some(display_name), Some(password), Some(terms)) = (
+        email,
+        display_name,
+        password,
+        terms.map_or(Some(None), |terms| terms.map(Some)),
+    ) else {
         return Err(checks.problem());
     };
     if state.config.sign_up == SignUp::Closed {
@@ -107,8 +121,15 @@ pub(super) async fn register(
     let password_hash = state.passwords.hash(password, salt).await?;
     let (registration, request) = match &key {
         Some(key) => {
-            let parts =
-                [email.as_str(), display_name.as_str(), &password_hash, key].map(str::as_bytes);
+            let terms = terms.as_ref().map_or("", TermsVersion::as_str);
+            let parts = [
+                email.as_str(),
+                display_name.as_str(),
+                &password_hash,
+                key,
+                terms,
+            ]
+            .map(str::as_bytes);
             (
                 derived(keys.derive("registration", &parts)),
                 derived(keys.derive("registration request", &parts)),
@@ -123,6 +144,7 @@ pub(super) async fn register(
         email,
         display_name,
         password_hash,
+        terms,
         verification,
         placement,
         at: state.now(),

@@ -5,10 +5,13 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use coditect_core::{AccountId, DisplayName, Email, Error, Kind, RequestId, Result, UserId};
+use coditect_core::{
+    AccountId, DisplayName, Email, Error, Kind, RequestId, Result, TermsVersion, UserId,
+};
 use coditect_registry::{
     View,
     operation::{ChangePassword, ChangeProfile, DeleteAccount, MarkAccount, RestoreAccount},
+    record::AcceptedTerms,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,22 @@ pub(super) struct MeBody {
     tenant: Option<TenantBody>,
     /// Set while the account is marked for deletion: until then it can be restored.
     deletes_at: Option<Timestamp>,
+    /// The terms that the person agreed to when signing up.
+    terms: Option<TermsBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = AcceptedTerms)]
+pub(super) struct TermsBody {
+    #[schema(value_type = String, example = "2026-11-01")]
+    version: TermsVersion,
+    at: Timestamp,
+}
+
+impl From<AcceptedTerms> for TermsBody {
+    fn from(AcceptedTerms { version, at }: AcceptedTerms) -> Self {
+        Self { version, at }
+    }
 }
 
 async fn read(state: &ApiState, view: &mut View, caller: &SignedIn) -> Result<(u64, MeBody)> {
@@ -56,6 +75,7 @@ async fn read(state: &ApiState, view: &mut View, caller: &SignedIn) -> Result<(u
         user_id: None,
         tenant: None,
         deletes_at: account.mark.map(|mark| mark.until),
+        terms: account.terms.map(TermsBody::from),
     };
     if let Ok((tenant, id)) = caller.membership()
         && let Some((_, user)) = view.user(id).await?

@@ -74,6 +74,33 @@ async fn a_person_signs_up_and_sees_their_workspace_reach_git() {
 }
 
 #[tokio::test]
+async fn the_terms_that_a_person_agrees_to_are_recorded_with_their_version() {
+    let app = App::start().await;
+    let register = |email: &str, terms: &str| {
+        let body = json!({
+            "email": email, "password": PASSWORD, "display_name": "Ada", "terms_version": terms,
+        });
+        app.request("POST", "/api/v5/auth/register").json(&body)
+    };
+    for terms in ["", "a b", &"1".repeat(33)] {
+        let refused = app.send(register("ada@example.com", terms)).await;
+        let problem = refused.expect_problem(422, "invalid-input");
+        assert_eq!(problem["field"], "terms_version", "{problem}");
+    }
+    let agreed = register("ada@example.com", "2026-11-01");
+    let accepted = app.send(agreed).await.expect(202).json();
+    let status = accepted["status_url"].as_str().unwrap();
+    let session = format!("{status}/session");
+    let ada = Person::of(&app.send(app.request("POST", &session)).await.expect(200));
+    let me = app.call(&ada, "GET", "/api/v5/me", None).await.expect(200);
+    assert_eq!(me.json()["terms"]["version"], "2026-11-01");
+    assert_eq!(me.json()["terms"]["at"], me.json()["created_at"]);
+    let eve = app.person("eve@example.com").await;
+    let me = app.call(&eve, "GET", "/api/v5/me", None).await.expect(200);
+    assert_eq!(me.json()["terms"], json!(null), "she was shown none");
+}
+
+#[tokio::test]
 async fn nobody_learns_from_a_sign_up_who_has_an_account() {
     for verification in [Verification::None, Verification::Email] {
         let app = App::with(|config| config.verification = verification).await;

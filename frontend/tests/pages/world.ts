@@ -24,7 +24,7 @@ export const plans: Plan[] = [
 ];
 
 export const someone: Me = {
-  id: "0193a1f0-0000-7000-8000-0000000000a1", user_id: "0193a1f0-0000-7000-8000-0000000000b1", email: "ada@example.com", display_name: "Ada Lovelace", created_at: ago(40 * 86_400), deletes_at: null,
+  id: "0193a1f0-0000-7000-8000-0000000000a1", user_id: "0193a1f0-0000-7000-8000-0000000000b1", email: "ada@example.com", display_name: "Ada Lovelace", created_at: ago(40 * 86_400), deletes_at: null, terms: { version: "2026-11-01", at: ago(40 * 86_400) },
   tenant: { id: "0193a1f0-0000-7000-8000-0000000000c1", plan: "starter", role: "owner", limits: plans[1]?.limits ?? null },
 };
 

@@ -122,6 +122,7 @@ impl World {
             email: format!("{name}@example.com").parse().unwrap(),
             display_name: name.parse().unwrap(),
             password_hash: "$argon2id$test".into(),
+            terms: None,
             verification: Verification::None,
             placement: Placement {
                 plan: "free".parse().unwrap(),

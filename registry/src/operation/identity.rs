@@ -185,6 +185,7 @@ impl Operation for EnterByIdentity {
             email: &self.email,
             display_name: &self.display_name,
             password_hash: None,
+            terms: None,
         };
         let made = provision(tx, &person, &self.placement, self.at).await?;
         link(tx, made.account, &self.provider, &self.subject, self.at)?;

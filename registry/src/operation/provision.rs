@@ -15,8 +15,8 @@ use super::{
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Account, Action, Credential, IntentRow, License, PowerCause, PowerState, Role, Tenant,
-        User, UserPlace, Workspace, WorkspacePlace,
+        AcceptedTerms, Account, Action, Credential, IntentRow, License, PowerCause, PowerState,
+        Role, Tenant, User, UserPlace, Workspace, WorkspacePlace,
     },
     tx::{Abort, Tx},
 };
@@ -27,6 +27,7 @@ pub(super) struct Person<'a> {
     pub(super) display_name: &'a DisplayName,
     /// None if they sign in by a provider.
     pub(super) password_hash: Option<&'a str>,
+    pub(super) terms: Option<AcceptedTerms>,
 }
 
 /// Account, tenant, user, default workspace, audit entry and change key: all or nothing.
@@ -46,6 +47,7 @@ pub(super) async fn provision(
             created_at: at,
             revision: 1,
             mark: None,
+            terms: person.terms.clone(),
         },
     )?;
     if let Some(password_hash) = person.password_hash {

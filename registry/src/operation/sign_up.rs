@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use coditect_core::{
     AccountId, CellSummary, DisplayName, Email, Error, Limits, PlanName, RegistrationId, TenantId,
-    UserId, WorkspaceId,
+    TermsVersion, UserId, WorkspaceId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     keys,
-    record::{Registration, RegistrationState},
+    record::{AcceptedTerms, Registration, RegistrationState},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -55,6 +55,8 @@ pub struct Register {
     pub display_name: DisplayName,
     /// The password's Argon2id hash.
     pub password_hash: String,
+    /// The version of the terms that the person agreed to.
+    pub terms: Option<TermsVersion>,
     /// Whether a proof is needed.
     pub verification: Verification,
     /// Where the user goes.
@@ -79,12 +81,14 @@ impl Operation for Register {
                 email: self.email.clone(),
                 display_name: self.display_name.clone(),
                 password_hash: self.password_hash.clone(),
+                terms: self.accepted(),
             },
             (false, Verification::None) => {
                 let person = Person {
                     email: &self.email,
                     display_name: &self.display_name,
                     password_hash: Some(&self.password_hash),
+                    terms: self.accepted(),
                 };
                 let made = provision(tx, &person, &self.placement, self.at).await?;
                 tx.put(
@@ -114,6 +118,14 @@ impl Operation for Register {
 }
 
 impl Register {
+    fn accepted(&self) -> Option<AcceptedTerms> {
+        let version = self.terms.clone()?;
+        Some(AcceptedTerms {
+            version,
+            at: self.at,
+        })
+    }
+
     async fn make_room(&self, tx: &mut Tx) -> Result<(), Abort> {
         let range = keys::address_registrations(&self.email);
         let mut waiting = Vec::new();
@@ -171,6 +183,7 @@ impl Operation for CompleteRegistration {
                 email,
                 display_name,
                 password_hash,
+                terms,
             } => {
                 if tx.get::<AccountId>(&keys::email(&email)).await?.is_some() {
                     return Err(Error::conflict(
@@ -182,6 +195,7 @@ impl Operation for CompleteRegistration {
                     email: &email,
                     display_name: &display_name,
                     password_hash: Some(&password_hash),
+                    terms,
                 };
                 let made = provision(tx, &person, &self.placement, self.at).await?;
                 tx.clear(&keys::address_registration(&email, self.registration));

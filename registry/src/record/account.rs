@@ -1,6 +1,6 @@
 //! A person: profile, credential, sign-ins, sign-up.
 
-use coditect_core::{AccountId, DisplayName, Email, TenantId, UserId, WorkspaceId};
+use coditect_core::{AccountId, DisplayName, Email, TenantId, TermsVersion, UserId, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,18 @@ pub struct Account {
     /// Set while the account is on its way out by its person's request.
     #[serde(default)]
     pub mark: Option<Mark>,
+    /// The terms that the person agreed to; none if they were shown none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<AcceptedTerms>,
+}
+
+/// Which terms a person agreed to, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedTerms {
+    /// Their version.
+    pub version: TermsVersion,
+    /// When the person signed up with them.
+    pub at: Timestamp,
 }
 
 /// How the person proves who they are.
@@ -63,6 +75,9 @@ pub enum RegistrationState {
         display_name: DisplayName,
         /// The password's hash.
         password_hash: String,
+        /// The terms agreed to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terms: Option<AcceptedTerms>,
     },
     /// The address was taken. Looks pending from outside, so that nobody learns who has an account.
     Void,

@@ -24,7 +24,7 @@ use coditect_core::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use account::{Account, Credential, Login, Registration, RegistrationState};
+pub use account::{AcceptedTerms, Account, Credential, Login, Registration, RegistrationState};
 pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
 pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};

@@ -33,6 +33,7 @@ pub(crate) fn register(email: &str) -> Register {
         email: email.parse().unwrap(),
         display_name: "Ada Lovelace".parse().unwrap(),
         password_hash: "$argon2id$test".into(),
+        terms: None,
         verification: Verification::None,
         placement: Placement {
             plan: "free".parse().unwrap(),

@@ -86,6 +86,7 @@ async fn nothing_is_provisioned_before_the_address_is_proved() {
     let world = World::new().await;
     let register = Register {
         verification: Verification::Email,
+        terms: Some("2026-11-01".parse().unwrap()),
         ..World::register("ada@example.com")
     };
     world
@@ -130,6 +131,13 @@ async fn nothing_is_provisioned_before_the_address_is_proved() {
     assert_eq!(
         world.provisioned(register.registration).await.unwrap(),
         made
+    );
+    let mut view = world.registry.view().await.unwrap();
+    let terms = view.account(made.account).await.unwrap().unwrap().terms;
+    let terms = terms.expect("what was agreed to is kept over the proof");
+    assert_eq!(
+        (terms.version, terms.at),
+        (register.terms.unwrap(), register.at)
     );
 }
 

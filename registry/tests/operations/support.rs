@@ -104,6 +104,7 @@ impl World {
             email: email.parse().unwrap(),
             display_name: "Ada Lovelace".parse().unwrap(),
             password_hash: "$argon2id$test".into(),
+            terms: None,
             verification: Verification::None,
             placement: placement(),
             at: at(0),

@@ -120,6 +120,7 @@ impl World {
             email: format!("p{number}@example.com").parse().unwrap(),
             display_name: "Ada".parse().unwrap(),
             password_hash: "hash".into(),
+            terms: None,
             verification: Verification::None,
             placement: Placement {
                 plan: plan_name.map_or_else(|| plan.name.clone(), |name| name.parse().unwrap()),

@@ -48,13 +48,18 @@ async fn step(platform: &Platform, door: &Door, after: Option<&str>) -> Result<A
     // What stands in pages and headers of ours is an origin, whoever said it.
     let web_app = Site::new(&credential.web_app)
         .map_err(|error| Error::unavailable("the API names no web app").because(error))?;
-    door.set_rules(Rules {
+    let rules = Rules {
         issuer: credential.issuer,
         web_app: web_app.origin().to_owned(),
-    });
+    };
+    if door.rules().is_some() {
+        door.set_rules(rules.clone());
+    }
     let access = platform.access(after).await?;
     // Before anything that can fail: whoever is shut out must be out.
     door.logins.hear(&access);
+    // The first ones only now: a code that came before would be spent, and its person refused.
+    door.set_rules(rules);
     if door.keys.restrict(&access.keys) {
         door.keys.replace(&platform.keys().await?)?;
     }

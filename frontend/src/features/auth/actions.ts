@@ -1,5 +1,6 @@
 import { api, unwrap } from "@/shared/api/client";
 import { signedIn } from "@/shared/session/session";
+import { TERMS_VERSION } from "@/shared/terms";
 
 export interface Person { email: string; password: string; display_name: string }
 
@@ -10,9 +11,9 @@ export async function signIn(email: string, password: string): Promise<void> {
 const TRIES = 20;
 const PAUSE = 250;
 
-/** Signs up. `in`: signed in at once; `mail`: a mail has to be read first, whoever owns the address. `key` names the attempt. */
+/** Signs up, agreed to the terms. `in`: signed in at once; `mail`: a mail has to be read first, whoever owns the address. `key` names the attempt. */
 export async function signUp(person: Person, key: string): Promise<"in" | "mail"> {
-  const { id } = unwrap(await api.POST("/api/v5/auth/register", { params: { header: { "Idempotency-Key": key } }, body: person }));
+  const { id } = unwrap(await api.POST("/api/v5/auth/register", { params: { header: { "Idempotency-Key": key } }, body: { ...person, terms_version: TERMS_VERSION } }));
   const params = { params: { path: { id } } };
   for (let tries = 0; tries < TRIES; tries += 1) {
     const { state } = unwrap(await api.GET("/api/v5/auth/registrations/{id}", params));

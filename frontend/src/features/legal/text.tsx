@@ -1,8 +1,6 @@
 import type { ReactNode } from "react";
 import { Heading, Main, Section, Stack, Text, Title } from "@/shared/components/ui";
-
-/** The version that a sign-up agrees to. Whoever changes the text changes this. */
-export const TERMS_VERSION = "2026-11-01";
+import { TERMS_VERSION } from "@/shared/terms";
 
 export function LegalText({ title, children }: { title: string; children: ReactNode }) {
   return (

@@ -4,7 +4,7 @@ import { type Me, api, unwrap } from "@/shared/api/client";
 import { Problem } from "@/shared/api/problem";
 import { Read } from "@/shared/components/later";
 import { ProblemView } from "@/shared/components/problem-view";
-import { Button, Copyable, Field, Form, Heading, Row, Span, Text, Time } from "@/shared/components/ui";
+import { Button, Copyable, Field, Form, Heading, Link, Row, Span, Text, Time } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
 import { meQuery, useMe } from "@/shared/workspaces/queries";
 
@@ -26,7 +26,9 @@ function ProfileForm({ me }: { me: Me }) {
       <Field label="Name" autoComplete="name" maxLength={64} value={name} onChange={(event) => { setName(event.target.value); }} error={fields["display_name"]} />
       <Field label="E-mail" type="email" value={me.email} readOnly hint="Changing it is not available here yet." />
       <Row flexWrap="wrap" gap="2" fontSize="sm" color="fg.muted"><Span>Account</Span><Copyable text={me.id} what="account id" /></Row>
-      <Text small quiet>Here since <Time at={me.created_at} />.</Text>
+      <Text small quiet>
+        Here since <Time at={me.created_at} />.{me.terms && <> Agreed to the <Link to="/terms">terms</Link> of version {me.terms.version} <Time at={me.terms.at} />.</>}
+      </Text>
       <Row><Button type="submit" look="main" busy={change.isPending}>Save</Button></Row>
     </Form>
   );

@@ -906,6 +906,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptedTerms: {
+            /** Format: date-time */
+            at: string;
+            /** @example 2026-11-01 */
+            version: string;
+        };
         AccountDeletion: {
             mode?: components["schemas"]["DeletionMode"];
             /** @description The account's password. */
@@ -1110,6 +1116,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             tenant?: components["schemas"]["Tenant"] | null;
+            terms?: components["schemas"]["AcceptedTerms"] | null;
             /**
              * Format: uuid
              * @description The person's membership in the tenant.
@@ -1260,6 +1267,11 @@ export interface components {
             email: string;
             /** @description 12 to 128 characters, not the e-mail address. */
             password: components["schemas"]["Password"];
+            /**
+             * @description The version of the terms that the person agreed to: 1 to 32 visible ASCII characters.
+             * @example 2026-11-01
+             */
+            terms_version?: string | null;
         };
         /** @description What every sign-up is answered with, whether or not the address has an account. */
         RegistrationAccepted: {

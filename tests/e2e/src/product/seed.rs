@@ -78,6 +78,7 @@ async fn one(
         email: email.parse()?,
         display_name: email.parse()?,
         password_hash: hash.to_owned(),
+        terms: None,
         verification: Verification::None,
         placement: placement.clone(),
         at: Timestamp::now(),
