@@ -45,7 +45,8 @@ pub(super) async fn the_gateway_is_closed_to_its_user(cluster: &Cluster, users: 
         )
         .await?;
     for (name, metadata, token, why) in [
-        ("token", String::new(), GATEWAY, "is the gateway's alone"),
+        // Both policies refuse it, and the API server says the one that it came to first.
+        ("token", String::new(), GATEWAY, "token for coditect-api"),
         (
             "disguised",
             format!("labels: {{coditect.ai/workspace: {id}}}, {owned}"),
