@@ -33,8 +33,9 @@ pub(crate) struct Guarded {
     has_ended: bool,
     /// What it comes on; free once it has ended.
     connection: Option<InUse>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    _presence: Option<Presence>,
+    presence: Option<Presence>,
+    /// Wakes whoever waits for the body once it breaks off.
+    cut: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl Drop for Guarded {
@@ -47,6 +48,21 @@ impl Drop for Guarded {
     }
 }
 
+impl Guarded {
+    /// Whether whoever asked was shut out. If there is something to wait for, they wait for that too.
+    fn is_cut(&mut self, context: &mut Context<'_>, waits: bool) -> bool {
+        let Some(presence) = &self.presence else {
+            return false;
+        };
+        if !waits {
+            return presence.cut().is_cancelled();
+        }
+        let cut = || Box::pin(presence.cut().clone().cancelled_owned());
+        let cut = self.cut.get_or_insert_with(cut);
+        cut.as_mut().poll(context).is_ready()
+    }
+}
+
 impl AnswerBody {
     /// The IDE's body, for as long as this person is in.
     pub(crate) fn guarded(body: Incoming, connection: InUse, presence: Presence) -> Self {
@@ -54,20 +70,19 @@ impl AnswerBody {
             body,
             has_ended: false,
             connection: Some(connection),
-            cut: Box::pin(presence.cut().clone().cancelled_owned()),
-            _presence: Some(presence),
+            presence: Some(presence),
+            cut: None,
         }))
     }
 
     /// The IDE's body, for everybody.
     pub(crate) fn open(body: Incoming, connection: InUse) -> Self {
-        let never = tokio_util::sync::CancellationToken::new();
         Self::Ide(Box::new(Guarded {
             body,
             has_ended: false,
             connection: Some(connection),
-            cut: Box::pin(never.cancelled_owned()),
-            _presence: None,
+            presence: None,
+            cut: None,
         }))
     }
 }
@@ -86,16 +101,16 @@ impl Body for AnswerBody {
                 Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
             Self::Ide(guarded) => {
-                if guarded.cut.as_mut().poll(context).is_ready() {
-                    let cut = std::io::Error::other("whoever asked was shut out");
-                    return Poll::Ready(Some(Err(cut)));
-                }
                 let mut frame = Pin::new(&mut guarded.body).poll_frame(context);
                 if frame.is_pending()
                     && let Some(connection) = &mut guarded.connection
                 {
                     connection.drive(context);
                     frame = Pin::new(&mut guarded.body).poll_frame(context);
+                }
+                if guarded.is_cut(context, frame.is_pending()) {
+                    let cut = std::io::Error::other("whoever asked was shut out");
+                    return Poll::Ready(Some(Err(cut)));
                 }
                 guarded.has_ended |= matches!(frame, Poll::Ready(None));
                 frame.map_err(std::io::Error::other)

@@ -1,5 +1,7 @@
 //! What everything here shares.
 
+use std::net::SocketAddr;
+
 use coditect_core::Result;
 use tokio::sync::Notify;
 
@@ -9,7 +11,6 @@ use crate::{
     config::Config,
     entry::Attempts,
     platform::Platform,
-    proxy::Proxy,
     site::Site,
     socket::hub::Hub,
     volume::{Following, Volume},
@@ -21,7 +22,8 @@ pub(crate) struct App {
     pub(crate) site: Site,
     pub(crate) door: std::sync::Arc<Door>,
     pub(crate) platform: std::sync::Arc<Platform>,
-    pub(crate) proxy: Proxy,
+    /// Where the IDE listens.
+    pub(crate) ide: SocketAddr,
     pub(crate) activity: Activity,
     pub(crate) attempts: Attempts,
     pub(crate) hub: Hub,
@@ -41,7 +43,7 @@ impl App {
             site: config.site()?,
             door: Door::new(config.workspace).into(),
             platform: Platform::new(config)?.into(),
-            proxy: Proxy::new(config.ide),
+            ide: config.ide,
             activity: Activity::default(),
             attempts: Attempts::new(),
             hub: Hub::default(),

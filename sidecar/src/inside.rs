@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use http_body_util::{BodyExt, Limited};
 use hyper::{Method, Request, StatusCode, body::Incoming, header};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
 use crate::{
     activity::Word,
     answer::{Answer, empty, json, problem},
     app::App,
+    server::{self, Acceptor},
     stop,
 };
 
@@ -19,8 +20,24 @@ const LARGEST: usize = 1024;
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Answers a request from within the pod.
-pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Answer {
+/// Serves the pod's other containers for as long as it is polled.
+pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) {
+    let acceptor = Acceptor::new(listener);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = acceptor.next() => {
+                let app = Arc::clone(&app);
+                connections.spawn(server::serve(accepted, move |request| {
+                    answer(Arc::clone(&app), request)
+                }));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn answer(app: Arc<App>, request: Request<Incoming>) -> Answer {
     // A page, whatever led it here, has no business with us.
     let headers = request.headers();
     let is_page = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");

@@ -24,13 +24,14 @@ pub mod site;
 pub mod socket;
 mod stop;
 mod volume;
+mod workers;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use coditect_core::{Error, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::app::App;
+use crate::{app::App, workers::Workers};
 pub use crate::{config::Config, program::run};
 
 /// A gateway that runs until it is dropped.
@@ -53,14 +54,8 @@ impl Sidecar {
         let (outside, address) = listen(config.listen).await?;
         let (inside, inside_address) = listen(config.inside).await?;
         let mut tasks = JoinSet::new();
-        let shared = Arc::clone(&app);
-        tasks.spawn(server::serve(outside, move |request| {
-            route::answer(Arc::clone(&shared), request)
-        }));
-        let shared = Arc::clone(&app);
-        tasks.spawn(server::serve(inside, move |request| {
-            inside::answer(Arc::clone(&shared), request)
-        }));
+        tasks.spawn(Workers::start(&app)?.serve(outside));
+        tasks.spawn(inside::serve(Arc::clone(&app), inside));
         tasks.spawn(platform::follow(Arc::clone(&app)));
         tasks.spawn(socket::keep(Arc::clone(&app)));
         tasks.spawn(volume::follow(Arc::clone(&app), following));

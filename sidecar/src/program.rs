@@ -8,9 +8,6 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{Config, Sidecar};
 
-/// Threads: one for sockets while another is busy with a file.
-const WORKERS: usize = 2;
-
 /// Runs the gateway until it is told to stop (SIGTERM, SIGINT). Exit status: 0 stopped; 1 failed; 2 the configuration
 /// cannot work.
 #[must_use]
@@ -21,8 +18,7 @@ pub fn run(config: &Config) -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::internal("no runtime").because(error));

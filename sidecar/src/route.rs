@@ -10,7 +10,7 @@ use crate::{
     answer::{Answer, empty, json, problem, see_other},
     app::App,
     entry, page,
-    proxy::{self, Asker},
+    proxy::{self, Asker, Proxy},
     site::Host,
     socket,
 };
@@ -23,8 +23,8 @@ const OURS: &str = "/coditect/";
 const WEBVIEW_FILES: &str = "/webview/";
 
 /// Answers a request.
-pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Answer {
-    decide(&app, request).await.unwrap_or_else(|error| {
+pub(crate) async fn answer(app: Arc<App>, proxy: Arc<Proxy>, request: Request<Incoming>) -> Answer {
+    decide(&app, &proxy, request).await.unwrap_or_else(|error| {
         tracing::error!(error = error.chain(), "a request could not be answered");
         problem(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -34,7 +34,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Answer 
     })
 }
 
-async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
+async fn decide(app: &Arc<App>, proxy: &Proxy, request: Request<Incoming>) -> Result<Answer> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if let Err(shape) = proxy::check_form(method, uri, headers) {
         let mut answer = problem(shape.status, "bad-request", shape.why);
@@ -55,7 +55,7 @@ async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
     }
     match app.site.host(headers) {
         Host::Own => {}
-        Host::Webview => return webview(app, request).await,
+        Host::Webview => return Box::pin(webview(app, proxy, request)).await,
         Host::Foreign => {
             return Ok(problem(
                 StatusCode::MISDIRECTED_REQUEST,
@@ -93,7 +93,7 @@ async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
     };
     match (method.clone(), uri.path()) {
         (Method::GET, "/coditect/enter") => return page::enter(&rules.web_app),
-        (Method::POST, "/coditect/enter") => return entry::enter(app, request).await,
+        (Method::POST, "/coditect/enter") => return Box::pin(entry::enter(app, request)).await,
         _ => {}
     }
     let lasting = headers.contains_key(hyper::header::UPGRADE);
@@ -136,7 +136,7 @@ async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
                 json(StatusCode::OK, &session)
             }
             (Method::GET, "ide") => {
-                let state = if app.proxy.is_there().await {
+                let state = if Box::pin(proxy.is_there()).await {
                     "ready"
                 } else {
                     "starting"
@@ -152,9 +152,8 @@ async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
         });
     }
     let asker = Asker::Person(admitted.presence);
-    let forwarded = app
-        .proxy
-        .forward(request, asker, &app.site, &rules.web_app)
+    let forwarded = proxy
+        .forward(request, asker, &app.site, &rules.ide_policy)
         .await?;
     match forwarded {
         Some(answer) => Ok(answer),
@@ -168,7 +167,7 @@ async fn decide(app: &Arc<App>, request: Request<Incoming>) -> Result<Answer> {
 }
 
 /// A webview's host: no cookie of ours ever comes here, and nothing but the program's own files is to be had.
-async fn webview(app: &App, request: Request<Incoming>) -> Result<Answer> {
+async fn webview(app: &App, proxy: &Proxy, request: Request<Incoming>) -> Result<Answer> {
     let is_file = matches!(*request.method(), Method::GET | Method::HEAD)
         && request.uri().path().starts_with(WEBVIEW_FILES)
         && !request.uri().path().contains("..")
@@ -180,10 +179,8 @@ async fn webview(app: &App, request: Request<Incoming>) -> Result<Answer> {
             "there is nothing here",
         ));
     };
-    let ancestors = format!("'self' {} {}", app.site.origin(), rules.web_app);
-    let forwarded = app
-        .proxy
-        .forward(request, Asker::Anybody, &app.site, &ancestors)
+    let forwarded = proxy
+        .forward(request, Asker::Anybody, &app.site, &rules.webview_policy)
         .await?;
     Ok(forwarded.unwrap_or_else(starting))
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -34,20 +37,20 @@ struct State {
     /// Logins that ended, and since when that is known.
     ended: HashMap<LoginId, Instant>,
     revoked_keys: BTreeSet<String>,
-    /// Every exchange that goes on, by a number of its own.
-    present: HashMap<u64, Present>,
-    next: u64,
+    /// Who has exchanges going on, or had when it was last looked.
+    present: HashMap<Who, Arc<Present>>,
 }
 
-#[derive(Debug)]
+/// The exchanges of a login. All of them are cut at once.
+#[derive(Debug, Default)]
 struct Present {
-    who: Who,
-    lasting: bool,
     cut: CancellationToken,
+    all: AtomicUsize,
+    lasting: AtomicUsize,
 }
 
 /// A login and the key by whose signature it came in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Who {
     pub(crate) login: LoginId,
     pub(crate) key: Arc<str>,
@@ -74,19 +77,10 @@ impl Logins {
         if state.ended.contains_key(&who.login) || state.revoked_keys.contains(&*who.key) {
             return Err(Shut::Out);
         }
-        let (number, cut) = (state.next, CancellationToken::new());
-        state.next += 1;
-        let present = Present {
-            who,
-            lasting,
-            cut: cut.clone(),
-        };
-        state.present.insert(number, present);
-        Ok(Presence {
-            cut,
-            number,
-            logins: self.clone(),
-        })
+        let present = Arc::clone(state.present.entry(who).or_default());
+        present.all.fetch_add(1, Relaxed);
+        present.lasting.fetch_add(lasting.into(), Relaxed);
+        Ok(Presence { present, lasting })
     }
 
     /// What the API says now: whoever it shuts out is cut off at once.
@@ -104,21 +98,22 @@ impl Logins {
             ended,
             revoked_keys,
             ..
-        } = &*state;
-        for present in present.values() {
-            let who = &present.who;
-            if ended.contains_key(&who.login) || revoked_keys.contains(&*who.key) {
+        } = &mut *state;
+        present.retain(|who, present| {
+            let is_out = ended.contains_key(&who.login) || revoked_keys.contains(&*who.key);
+            if is_out {
                 present.cut.cancel();
             }
-        }
+            !is_out && present.all.load(Relaxed) > 0
+        });
     }
 
     /// Cuts everybody off if the API has been silent for too long. True if it has.
     pub(crate) fn lose_patience(&self) -> bool {
-        let state = self.lock();
+        let mut state = self.lock();
         let lost = state.heard.is_some_and(|heard| heard.elapsed() > PATIENCE);
         if lost {
-            for present in state.present.values() {
+            for (_, present) in state.present.drain() {
                 present.cut.cancel();
             }
         }
@@ -129,7 +124,7 @@ impl Logins {
     pub(crate) fn sockets(&self) -> usize {
         let state = self.lock();
         let present = state.present.values();
-        present.filter(|present| present.lasting).count()
+        present.map(|present| present.lasting.load(Relaxed)).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -140,21 +135,21 @@ impl Logins {
 /// Somebody is in, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Presence {
-    cut: CancellationToken,
-    number: u64,
-    logins: Logins,
+    present: Arc<Present>,
+    lasting: bool,
 }
 
 impl Presence {
     /// Cancelled when they are shut out.
     pub(crate) fn cut(&self) -> &CancellationToken {
-        &self.cut
+        &self.present.cut
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.logins.lock().present.remove(&self.number);
+        self.present.all.fetch_sub(1, Relaxed);
+        self.present.lasting.fetch_sub(self.lasting.into(), Relaxed);
     }
 }
 
@@ -239,8 +234,11 @@ mod tests {
             logins.admit(who, true).unwrap(),
         );
         drop(one);
+        logins.hear(&Access::default());
         assert_eq!(logins.lock().present.len(), 1);
+        assert_eq!(logins.sockets(), 1);
         drop(two);
+        logins.hear(&Access::default());
         assert_eq!(logins.lock().present.len(), 0);
     }
 }

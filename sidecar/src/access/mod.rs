@@ -10,10 +10,10 @@ mod verified;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use coditect_core::{
-    WorkspaceId,
+    Error, WorkspaceId,
     sidecar::{EntryClaims, entry_audience},
 };
-use hyper::{HeaderMap, Method};
+use hyper::{HeaderMap, Method, header::HeaderValue};
 use jiff::Timestamp;
 
 pub(crate) use self::verified::Verified;
@@ -33,6 +33,32 @@ pub(crate) struct Rules {
     pub(crate) issuer: String,
     /// Origin of the web app.
     pub(crate) web_app: String,
+    /// The IDE's policy: only the web app may show it in a frame.
+    pub(crate) ide_policy: HeaderValue,
+    /// That of its webviews: the IDE may show them, within the web app.
+    pub(crate) webview_policy: HeaderValue,
+}
+
+impl Rules {
+    /// The rules of the workspace at `site`, by what the API says.
+    ///
+    /// # Errors
+    /// `Unavailable` if the API names no web app: what stands in headers and pages is an origin, whoever said it.
+    pub(crate) fn new(issuer: String, web_app: &str, site: &Site) -> Result<Self, Error> {
+        let unnamed = || Error::unavailable("the API names no web app");
+        let web_app = Site::new(web_app).map_err(|error| unnamed().because(error))?;
+        let (web_app, own) = (web_app.origin(), site.origin());
+        let policy = |ancestors: &str| {
+            HeaderValue::from_str(&format!("frame-ancestors {ancestors}"))
+                .map_err(|error| unnamed().because(error))
+        };
+        Ok(Self {
+            ide_policy: policy(web_app)?,
+            webview_policy: policy(&format!("'self' {own} {web_app}"))?,
+            web_app: web_app.to_owned(),
+            issuer,
+        })
+    }
 }
 
 /// Why a request is not let through.
@@ -122,6 +148,9 @@ impl Door {
     }
 
     /// What a token says, and which key signed it, if it is good here and now.
+    ///
+    /// What is seldom needed stands in a box, here and wherever a request passes: what every request passes through is
+    /// moved as a whole, and should be small.
     pub(crate) async fn check(&self, token: &str, platform: &Platform) -> Option<Verified> {
         let (rules, now) = (self.rules()?, Timestamp::now());
         if let Some(verified) = self.verified.recall(token) {
@@ -131,6 +160,16 @@ impl Door {
                 && self.keys.find(&verified.key).is_some();
             return is_good.then_some(verified);
         }
+        Box::pin(self.verify(token, &rules, now, platform)).await
+    }
+
+    async fn verify(
+        &self,
+        token: &str,
+        rules: &Rules,
+        now: Timestamp,
+        platform: &Platform,
+    ) -> Option<Verified> {
         let unverified = Unverified::parse(token).ok()?;
         let key = self
             .keys

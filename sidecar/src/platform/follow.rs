@@ -2,15 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coditect_core::{Error, Result, sidecar::Access};
+use coditect_core::{Result, sidecar::Access};
 use tokio::time::sleep;
 
-use super::Platform;
-use crate::{
-    access::{Door, Rules},
-    app::App,
-    site::Site,
-};
+use crate::{access::Rules, app::App};
 
 /// Pause between two questions; each failure doubles it.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -19,11 +14,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Asks for as long as it is polled, and tells the door; and the volume, of what is to be brought back.
 pub(crate) async fn follow(app: Arc<App>) {
-    let (platform, door) = (&app.platform, &app.door);
     let mut version: Option<String> = None;
     let mut pause = PAUSE;
     loop {
-        match step(platform, door, version.as_deref()).await {
+        match step(&app, version.as_deref()).await {
             Ok(access) => {
                 version = Some(access.version);
                 app.volume.bring_back(access.restores);
@@ -33,7 +27,7 @@ pub(crate) async fn follow(app: Arc<App>) {
             }
             Err(error) => {
                 tracing::warn!(error = error.chain(), "who may enter is not known now");
-                if door.logins.lose_patience() {
+                if app.door.logins.lose_patience() {
                     tracing::error!("the API has been silent for too long: everybody is cut off");
                 }
                 sleep(pause).await;
@@ -43,15 +37,10 @@ pub(crate) async fn follow(app: Arc<App>) {
     }
 }
 
-async fn step(platform: &Platform, door: &Door, after: Option<&str>) -> Result<Access> {
+async fn step(app: &App, after: Option<&str>) -> Result<Access> {
+    let (platform, door) = (&app.platform, &app.door);
     let credential = platform.credential().await?;
-    // What stands in pages and headers of ours is an origin, whoever said it.
-    let web_app = Site::new(&credential.web_app)
-        .map_err(|error| Error::unavailable("the API names no web app").because(error))?;
-    let rules = Rules {
-        issuer: credential.issuer,
-        web_app: web_app.origin().to_owned(),
-    };
+    let rules = Rules::new(credential.issuer, &credential.web_app, &app.site)?;
     if door.rules().is_some() {
         door.set_rules(rules.clone());
     }

@@ -182,15 +182,7 @@ impl Connections {
                 },
             }
         }
-        let stream = self.connect().await.map_err(|_| Failed::NotThere)?;
-        let (sender, driver) = http1::Builder::new()
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(Failed::BrokeOff)?;
-        let mut connection = Connection {
-            sender,
-            driver: Some(Box::pin(driver.with_upgrades())),
-        };
+        let mut connection = Box::pin(self.open()).await?;
         match connection.ask(request).await {
             Ok(answer) => Ok((answer, in_use(connection))),
             Err(error) => Err(Failed::BrokeOff(error.into_error())),
@@ -215,6 +207,18 @@ impl Connections {
         .await
     }
 
+    async fn open(&self) -> Result<Connection, Failed> {
+        let stream = self.connect().await.map_err(|_| Failed::NotThere)?;
+        let (sender, driver) = http1::Builder::new()
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(Failed::BrokeOff)?;
+        Ok(Connection {
+            sender,
+            driver: Some(Box::pin(driver.with_upgrades())),
+        })
+    }
+
     async fn connect(&self) -> io::Result<IdeStream> {
         let connect = TcpStream::connect(self.ide);
         let stream = timeout(PATIENCE, connect).await??;
@@ -231,7 +235,8 @@ impl Connections {
 }
 
 /// A socket to the IDE. An IDE may answer early and close, without reading an upload to its end (RFC 9112 section 9.5):
-/// what it no longer takes is let go, so that its answer is read and not the failure of our writing.
+/// what it no longer takes is let go, so that its answer is read and not the failure of our writing. It takes one piece at
+/// a time: for small requests that costs less than the kernel's way through several.
 #[derive(Debug)]
 pub(super) struct IdeStream {
     stream: TcpStream,
@@ -286,23 +291,6 @@ impl AsyncWrite for IdeStream {
         }
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.heard(written, bytes.len())
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let length = slices.iter().map(|slice| slice.len()).sum();
-        if self.is_deaf {
-            return Poll::Ready(Ok(length));
-        }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.heard(written, length)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,10 +5,13 @@ mod request;
 mod response;
 mod tunnel;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{future::pending, net::SocketAddr, sync::Arc};
 
 use coditect_core::{Error, Result};
-use hyper::{HeaderMap, Request, StatusCode, Version, body::Incoming, upgrade::OnUpgrade};
+use hyper::{
+    HeaderMap, Request, StatusCode, Version, body::Incoming, header::HeaderValue,
+    upgrade::OnUpgrade,
+};
 
 use self::connection::{Connections, Failed};
 pub(crate) use self::{connection::InUse, request::check_form};
@@ -44,7 +47,7 @@ impl Proxy {
         self.connections.is_there().await
     }
 
-    /// Hands a request on. None if the IDE is not there (yet).
+    /// Hands a request on. None if the IDE is not there (yet). The answer says with `policy` who may show it in a frame.
     ///
     /// # Errors
     /// `Internal` if the request cannot be written.
@@ -53,19 +56,21 @@ impl Proxy {
         mut request: Request<Incoming>,
         asker: Asker,
         site: &Site,
-        ancestors: &str,
+        policy: &HeaderValue,
     ) -> Result<Option<Answer>> {
         let is_person = matches!(asker, Asker::Person(_));
         let wants_socket = is_person && request::wants_socket(&request);
         let on_person = request.extensions_mut().remove::<OnUpgrade>();
         let request = request::outgoing(request, site, wants_socket)?;
-        let cut = match &asker {
-            Asker::Person(presence) => presence.cut().clone(),
-            Asker::Anybody => tokio_util::sync::CancellationToken::new(),
+        let cut = async {
+            match &asker {
+                Asker::Person(presence) => presence.cut().cancelled().await,
+                Asker::Anybody => pending().await,
+            }
         };
         let answered = tokio::select! {
             answered = self.connections.ask(request) => answered,
-            () = cut.cancelled() => return Ok(Some(problem(
+            () = cut => return Ok(Some(problem(
                 StatusCode::UNAUTHORIZED, "signed-out", "you were signed out; enter again from the web app",
             ))),
         };
@@ -78,7 +83,7 @@ impl Proxy {
                 return Ok(Some(broken()));
             }
         };
-        response::clean(answer.headers_mut(), ancestors)?;
+        response::clean(answer.headers_mut(), policy.clone());
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             let (mut parts, body) = answer.into_parts();
             parts.extensions.clear();
@@ -111,9 +116,9 @@ pub(crate) fn as_sent<B>(request: Request<B>, site: &Site) -> Option<HeaderMap> 
     Some(request.into_parts().0.headers)
 }
 
-/// The headers of the IDE's answer as they go out. False if they cannot.
-pub(crate) fn as_answered(headers: &mut HeaderMap) -> bool {
-    response::clean(headers, "'self'").is_ok()
+/// The headers of the IDE's answer as they go out.
+pub(crate) fn as_answered(headers: &mut HeaderMap) {
+    response::clean(headers, HeaderValue::from_static("frame-ancestors 'self'"));
 }
 
 fn broken() -> Answer {

@@ -9,7 +9,7 @@ use hyper::{
 use crate::{access::cookie, site::Site};
 
 /// Headers that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names.
-pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -117,28 +117,13 @@ pub(super) fn outgoing<B>(request: Request<B>, site: &Site, socket: bool) -> Res
     parts.extensions.clear();
     let headers = &mut parts.headers;
     let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
-    strip_hop_by_hop(headers);
+    take_out(headers, is_claim);
     if is_chunked {
         // Said outright: a GET's body would be left out otherwise, and whoever counts bytes would be wrong.
         headers.insert(
             header::TRANSFER_ENCODING,
             HeaderValue::from_static("chunked"),
         );
-    }
-    for claim in &CLAIMS {
-        headers.remove(claim);
-    }
-    let claimed: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            CLAIMED
-                .iter()
-                .any(|prefix| name.as_str().starts_with(prefix))
-        })
-        .cloned()
-        .collect();
-    for name in claimed {
-        headers.remove(name);
     }
     cookie::strip(headers);
     let host = headers.get(header::HOST).cloned().ok_or_else(unwritable)?;
@@ -159,14 +144,25 @@ pub(super) fn ask_for_socket(headers: &mut HeaderMap) {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Takes out what concerns one connection only.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = named_by_connection(headers)
-        .filter_map(|name| HeaderName::from_bytes(name).ok())
+fn is_claim(name: &HeaderName) -> bool {
+    let begins = |prefix: &&str| name.as_str().starts_with(*prefix);
+    CLAIMS.contains(name) || CLAIMED.iter().any(begins)
+}
+
+/// Takes out what concerns one connection only, and what else is not to be handed on.
+pub(super) fn take_out(headers: &mut HeaderMap, is_else: impl Fn(&HeaderName) -> bool) {
+    let is_named = |name: &HeaderName| {
         // Both ends of the handshake name it with these.
-        .filter(|name| !name.as_str().starts_with("sec-websocket-"))
+        !name.as_str().starts_with("sec-websocket-")
+            && named_by_connection(headers)
+                .any(|named| named.eq_ignore_ascii_case(name.as_str().as_bytes()))
+    };
+    let out: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| HOP_BY_HOP.contains(name) || is_else(name) || is_named(name))
+        .cloned()
         .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
+    for name in out {
         headers.remove(name);
     }
 }

@@ -1,12 +1,11 @@
 //! Answers of the IDE on their way out: what it may not say in our place.
 
-use coditect_core::{Error, Result};
 use hyper::{
     HeaderMap,
     header::{self, HeaderName, HeaderValue},
 };
 
-use super::request::strip_hop_by_hop;
+use super::request::take_out;
 use crate::access::cookie;
 
 /// What the IDE may not say: who may frame it, what the browser forgets (our cookie), how and where this host is
@@ -23,15 +22,9 @@ const OURS: [HeaderName; 9] = [
     HeaderName::from_static("nel"),
 ];
 
-/// Cleans an answer's head. `ancestors` are the origins that may show it in a frame.
-pub(super) fn clean(headers: &mut HeaderMap, ancestors: &str) -> Result<()> {
-    strip_hop_by_hop(headers);
-    for name in &OURS {
-        headers.remove(name);
-    }
+/// Cleans an answer's head. `policy` says who may show it in a frame.
+pub(super) fn clean(headers: &mut HeaderMap, policy: HeaderValue) {
+    take_out(headers, |name| OURS.contains(name));
     cookie::strip_set(headers);
-    let policy = HeaderValue::from_str(&format!("frame-ancestors {ancestors}"))
-        .map_err(|error| Error::internal("a policy cannot be written").because(error))?;
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    Ok(())
 }
