@@ -14,11 +14,13 @@ use std::{
 };
 
 use coditect_core::Version;
+use redb::Database;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     super::{StoreError, conflicts::RecentWrites, limits, optimistic::CommitRequest},
     Shared,
+    cache::Cache,
     durable::Files,
     file::{self, Opened},
     log,
@@ -81,6 +83,7 @@ pub(super) struct Committer {
     /// Versions that are no longer the newest, and since when.
     superseded: VecDeque<(Instant, Weak<EmbeddedSnapshot>)>,
     newest: Weak<EmbeddedSnapshot>,
+    cache: Arc<Cache>,
     suspect: Arc<AtomicBool>,
     trouble: Option<Trouble>,
 }
@@ -106,11 +109,11 @@ impl Committer {
             recent: RecentWrites::since(version),
             superseded: VecDeque::new(),
             newest: Weak::new(),
+            cache: Cache::new(version).into(),
             suspect: Arc::default(),
             trouble: None,
         };
-        let suspect = Arc::clone(&committer.suspect);
-        let snapshot = EmbeddedSnapshot::take(files.database(), version, suspect);
+        let snapshot = committer.snapshot(files.database(), version);
         committer.publish(snapshot.map_err(|error| StoreError::Unavailable(error.to_string()))?);
         committer.files = Some(files);
         Ok(committer)
@@ -233,15 +236,25 @@ impl Committer {
         if newest > before {
             files.write(before, &accepted)?;
             self.watermark.note(newest);
-            let suspect = Arc::clone(&self.suspect);
-            let snapshot = EmbeddedSnapshot::take(files.database(), newest, suspect)?;
+            let (cache, suspect) = (Arc::clone(&self.cache), Arc::clone(&self.suspect));
+            let snapshot = EmbeddedSnapshot::take(files.database(), newest, cache, suspect)?;
             self.version = newest;
+            self.cache.advance(newest, self.recent.after(before));
             self.publish(snapshot);
             for written in self.recent.after(before) {
                 self.shared.watches.wake(written);
             }
         }
         Ok(verdicts)
+    }
+
+    fn snapshot(
+        &self,
+        database: &Database,
+        version: Version,
+    ) -> Result<EmbeddedSnapshot, redb::Error> {
+        let (cache, suspect) = (Arc::clone(&self.cache), Arc::clone(&self.suspect));
+        EmbeddedSnapshot::take(database, version, cache, suspect)
     }
 
     /// Makes a snapshot the one that all see who begin from now on.
@@ -289,8 +302,9 @@ impl Committer {
             version,
             watermark,
         } = file::reopen(&self.path)?;
-        let suspect = Arc::clone(&self.suspect);
-        let snapshot = EmbeddedSnapshot::take(files.database(), version, suspect);
+        // Whoever still reads the file as it was opened before has the cache of that time.
+        self.cache = Cache::new(version).into();
+        let snapshot = self.snapshot(files.database(), version);
         let snapshot = snapshot.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         self.version = version;
         self.watermark = watermark;

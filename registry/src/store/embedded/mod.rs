@@ -5,6 +5,7 @@
 //! leaves the last checkpoint, or the one before; what was acknowledged since stands in the [`log`].
 
 mod behind;
+mod cache;
 mod committer;
 #[cfg(test)]
 mod disk;

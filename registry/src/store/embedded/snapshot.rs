@@ -7,10 +7,13 @@ use std::sync::{
 
 use async_trait::async_trait;
 use coditect_core::Version;
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, StorageError};
+use redb::{
+    AccessGuard, Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, StorageError,
+};
 
 use super::{
     super::{KeyRange, Page, StoreError, Value, limits, optimistic::Snapshot},
+    cache::Cache,
     format::DATA,
 };
 
@@ -21,6 +24,7 @@ type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 pub(super) struct EmbeddedSnapshot {
     version: Version,
     table: RwLock<Option<Arc<Table>>>,
+    cache: Arc<Cache>,
     /// Set if the file cannot be read, for the committer to open it anew.
     suspect: Arc<AtomicBool>,
 }
@@ -30,12 +34,14 @@ impl EmbeddedSnapshot {
     pub(super) fn take(
         database: &Database,
         version: Version,
+        cache: Arc<Cache>,
         suspect: Arc<AtomicBool>,
     ) -> Result<Self, redb::Error> {
         let table = database.begin_read()?.open_table(DATA)?;
         Ok(Self {
             version,
             table: RwLock::new(Some(Arc::new(table))),
+            cache,
             suspect,
         })
     }
@@ -120,11 +126,14 @@ impl Snapshot for EmbeddedSnapshot {
     }
 
     async fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        let value = self
-            .table()?
-            .get(key)
-            .map_err(|error| self.explain(error))?;
-        Ok(value.map(|value| value.value().to_vec()))
+        let table = self.table()?;
+        if let Some(known) = self.cache.get(key, self.version) {
+            return Ok(known);
+        }
+        let found = table.get(key).map_err(|error| self.explain(error))?;
+        let value = found.as_ref().map(AccessGuard::value);
+        self.cache.put(key, value, self.version);
+        Ok(value.map(<[u8]>::to_vec))
     }
 
     async fn range(
