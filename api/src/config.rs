@@ -169,7 +169,8 @@ pub struct Rates {
     /// Sign-ups, sign-ins and everything else that checks a password, by client address (by account where one
     /// is known): each costs a password hash.
     pub credentials: Rate,
-    /// Sign-ins by e-mail address, whatever address they come from: what bounds guessing from many places.
+    /// Sign-ins by e-mail address, whatever address they come from: what bounds guessing from many places. Networks from
+    /// which the account was signed in to in the last 30 days are exempt: guessing by others shuts nobody out.
     pub guesses: Rate,
     /// Other requests without an access token, by client address.
     pub address: Rate,
@@ -182,6 +183,9 @@ pub struct Rates {
     pub pods: Rate,
     /// Requests of gateways, by workspace.
     pub gateway: Rate,
+    /// New workspaces an hour, of people who just signed up and of others, by the network they come from (an IPv4 address,
+    /// 64 bits of an IPv6 address): what bounds compute that costs nobody anything.
+    pub new_workspaces_an_hour: u32,
 }
 
 impl Default for Rates {
@@ -217,6 +221,8 @@ impl Default for Rates {
                 burst: 120,
                 per_minute: 240,
             },
+            // A class that signs up behind one address; above it a person waits some minutes.
+            new_workspaces_an_hour: 30,
         }
     }
 }

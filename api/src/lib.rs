@@ -5,6 +5,8 @@
 //! then its handler in [`route`], which parses everything into core's types and asks the registry.
 
 mod address;
+mod after;
+mod backoff;
 mod caller;
 mod cell_keys;
 mod code;
@@ -21,6 +23,7 @@ mod openapi;
 mod page;
 mod password;
 mod problem;
+mod proof;
 mod rate;
 mod repositories;
 mod revoked;

@@ -66,6 +66,8 @@ problem_types! {
         "This installation offers none. An operator can tell whether that is to change.";
     NO_REPOSITORY = "no-repository", NOT_FOUND, "The repository cannot be read here",
         "The API has no Git of its own: what a cell's repository holds is told where the API runs beside the cell's renderer.";
+    NO_MAIL = "no-mail", NOT_FOUND, "No mail is sent here",
+        "This needs a letter, and the installation sends none. An operator can tell whether that is to change.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not know the method",
         "The `Allow` header lists the methods it knows.";
     REQUEST_TIMEOUT = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",

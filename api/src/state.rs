@@ -16,6 +16,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    after::AfterAnswers,
     cell_keys::CellKeys,
     config::ApiConfig,
     gateway_token::GatewayTokens,
@@ -60,6 +61,8 @@ pub struct Parts {
     /// The only origin whose pages may frame a workspace.
     pub(crate) web_app: String,
     pub(crate) passwords: Passwords,
+    /// What requests leave behind.
+    pub(crate) after_answers: AfterAnswers,
     /// Letters to people.
     pub(crate) mail: Mail,
     pub(crate) limits: Option<Limits>,
@@ -124,6 +127,7 @@ impl ApiState {
                 Some(folder) => Some(WebApp::load(folder)?),
                 None => None,
             },
+            after_answers: AfterAnswers::new(),
             mail: Mail::open(
                 &config.mail,
                 web_app.clone(),
@@ -172,6 +176,11 @@ impl ApiState {
     /// Where contents are kept, if they are.
     pub(crate) fn objects(&self) -> Option<&Objects> {
         self.0.objects.get()
+    }
+
+    /// Waits until what answered requests left behind is done.
+    pub async fn settled(&self) {
+        self.after_answers.drain().await;
     }
 
     /// The time that everything here goes by.

@@ -82,7 +82,9 @@ pub(crate) struct Server {
     #[arg(long, value_name = "DIR", env = "CODITECT_OBJECTS")]
     objects: Option<PathBuf>,
 
-    /// Whether a new person must prove that the e-mail address is theirs. `none` is for development alone.
+    /// Whether a new person must prove that the e-mail address is theirs, by the code of a letter, before anything of
+    /// theirs exists. `email` needs --mail-relay (or dev, which shows letters at /dev/mailbox) and is what `api` does;
+    /// `none` lets anybody take any address and is what `dev` does.
     #[arg(long, value_enum, env = "CODITECT_VERIFICATION")]
     verification: Option<Proof>,
 
@@ -208,6 +210,11 @@ impl Server {
     pub(crate) fn check_public_url(&self, tls: bool) -> Result<()> {
         let url = self.public(&format!("{}://{}", address::scheme(tls), self.listen));
         address::check(&url, tls)
+    }
+
+    /// Whether letters go nowhere but to the page that `dev` has for them.
+    pub(crate) fn keeps_letters(&self) -> bool {
+        matches!(self.mail.delivery(Delivery::Mailbox), Delivery::Mailbox)
     }
 
     /// Where people reach what listens at `url`.

@@ -8,10 +8,12 @@ mod events_of_all;
 mod following;
 mod login;
 mod me;
+mod me_email;
 mod me_logins;
 mod me_usage;
 mod operations;
 mod plans;
+mod proofs;
 mod sidecar;
 mod wake;
 mod wake_page;
@@ -74,6 +76,9 @@ impl Groups {
             credentials: OpenApiRouter::new()
                 .routes(routes!(auth::register))
                 .routes(routes!(auth::claim_session))
+                .routes(routes!(proofs::verify_email))
+                .routes(routes!(proofs::forgot_password))
+                .routes(routes!(proofs::reset_password))
                 .routes(routes!(login::login)),
             public: OpenApiRouter::new()
                 .routes(routes!(auth::registration))
@@ -100,6 +105,7 @@ impl Groups {
                 .routes(routes!(me::get, me::patch, me::delete))
                 .routes(routes!(me::restore))
                 .routes(routes!(me::change_password))
+                .routes(routes!(me_email::change_email))
                 .routes(routes!(me_usage::usage))
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))

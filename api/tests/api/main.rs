@@ -12,6 +12,7 @@ mod gateway;
 mod harness;
 mod history;
 mod input;
+mod letters;
 mod login;
 mod me;
 mod me_more;
