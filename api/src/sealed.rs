@@ -17,7 +17,7 @@ pub(crate) fn seal(keys: &KeyRing, account: AccountId, secret: &[u8]) -> Result<
             Aad::from(account.as_bytes()),
             &mut *sealed,
         )
-        .map_err(|error| Error::internal("a secret cannot be sealed").because(error))?;
+        .map_err(|_| Error::internal("a secret cannot be sealed"))?;
     Ok(BASE64_STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
 }
 
@@ -29,7 +29,9 @@ pub(crate) fn open(keys: &KeyRing, account: AccountId, sealed: &str) -> Result<Z
     let unreadable = || {
         Error::internal("a sealed secret cannot be opened: was the folder of the keys replaced?")
     };
-    let bytes = BASE64_STANDARD_NO_PAD.decode(sealed).map_err(|_| unreadable())?;
+    let bytes = BASE64_STANDARD_NO_PAD
+        .decode(sealed)
+        .map_err(|_| unreadable())?;
     let (nonce, rest) = bytes
         .split_first_chunk::<NONCE_LEN>()
         .ok_or_else(unreadable)?;
@@ -47,7 +49,7 @@ pub(crate) fn open(keys: &KeyRing, account: AccountId, sealed: &str) -> Result<Z
 fn key(keys: &KeyRing) -> Result<LessSafeKey> {
     let bytes = Zeroizing::new(keys.derive("seal secrets", &[]));
     let key = UnboundKey::new(&CHACHA20_POLY1305, bytes.as_slice())
-        .map_err(|error| Error::internal("a key cannot be made").because(error))?;
+        .map_err(|_| Error::internal("a key cannot be made"))?;
     Ok(LessSafeKey::new(key))
 }
 

@@ -137,7 +137,11 @@ mod tests {
         assert_eq!((at(0), at(59), at(89)), (Some(1), Some(1), Some(1)));
         assert_eq!(at(90), None);
         for code in ["", "28708", "2870822", "28708a", "+87082", "２87082"] {
-            assert_eq!(totp.step_of(code, Timestamp::from_second(59).unwrap()), None, "{code}");
+            assert_eq!(
+                totp.step_of(code, Timestamp::from_second(59).unwrap()),
+                None,
+                "{code}"
+            );
         }
     }
 

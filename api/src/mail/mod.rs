@@ -63,7 +63,7 @@ struct Parts {
 enum Road {
     None,
     Mailbox(MemoryMailbox),
-    Relay(SmtpRelay),
+    Relay(Box<SmtpRelay>),
 }
 
 impl Mail {
@@ -81,7 +81,7 @@ impl Mail {
             Delivery::Relay(setting) => {
                 let relay = SmtpRelay::open(setting)?;
                 health.ok(PART, format!("letters go to {}", relay.name));
-                (Road::Relay(relay), setting.first_retry)
+                (Road::Relay(Box::new(relay)), setting.first_retry)
             }
         };
         Ok(Self(Arc::new(Parts {

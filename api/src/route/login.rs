@@ -14,9 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::auth::Secret;
+use super::{auth::Secret, second_factor};
 use crate::{
     address::CameFrom,
+    challenge::Challenge,
     cookie,
     extract::{Checks, JsonBody},
     password::Password,
@@ -53,7 +54,7 @@ pub(super) struct SignedInBody {
     responses(
         (status = 200, description = "Signed in; the refresh cookie is set", body = SignedInBody),
         (status = 401, description = "E-mail or password is wrong", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
-        (status = 403, description = "A page of another origin", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another origin; or the password is right and a second factor is asked for: the problem's `challenge` goes with it to `/api/v5/auth/login/second-factor`", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn login(
@@ -91,6 +92,13 @@ pub(super) async fn login(
     let (account, credential) = found.ok_or_else(wrong)?;
     if let (Some(limits), Some(guess)) = (&state.limits, &guess) {
         limits.wrong_passwords.right(guess);
+    }
+    if second_factor::is_on(&state, account).await? {
+        metrics::counter!("coditect_api_logins_total", "outcome" => "challenged").increment(1);
+        let (keys, issuer) = (&state.tokens.keys, &state.config.public_url);
+        let challenge =
+            Challenge::issue(keys, issuer, account, credential.changed_at, state.now())?;
+        return Err(Problem::challenge(challenge));
     }
     let response = sign_in(&state, account, Some(credential.changed_at), from).await?;
     metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);

@@ -14,6 +14,7 @@ mod me_usage;
 mod operations;
 mod plans;
 mod proofs;
+mod second_factor;
 mod sidecar;
 mod wake;
 mod wake_page;
@@ -79,7 +80,8 @@ impl Groups {
                 .routes(routes!(proofs::verify_email))
                 .routes(routes!(proofs::forgot_password))
                 .routes(routes!(proofs::reset_password))
-                .routes(routes!(login::login)),
+                .routes(routes!(login::login))
+                .routes(routes!(second_factor::answer_second_factor)),
             public: OpenApiRouter::new()
                 .routes(routes!(auth::registration))
                 .routes(routes!(login::refresh))
@@ -106,6 +108,12 @@ impl Groups {
                 .routes(routes!(me::restore))
                 .routes(routes!(me::change_password))
                 .routes(routes!(me_email::change_email))
+                .routes(routes!(
+                    second_factor::second_factor,
+                    second_factor::offer_second_factor,
+                    second_factor::remove_second_factor
+                ))
+                .routes(routes!(second_factor::confirm_second_factor))
                 .routes(routes!(me_usage::usage))
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))

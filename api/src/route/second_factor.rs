@@ -55,7 +55,7 @@ pub(super) struct StatusBody {
     get, path = "/api/v5/me/second-factor", tag = "me",
     responses((status = 200, description = "Whether it does", body = StatusBody)),
 )]
-pub(super) async fn status(
+pub(super) async fn second_factor(
     State(state): State<ApiState>,
     caller: SignedIn,
 ) -> Answer<Json<StatusBody>> {
@@ -102,7 +102,7 @@ pub(super) struct OfferBody {
         (status = 409, description = "There is a second factor; switch it off first", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn offer(
+pub(super) async fn offer_second_factor(
     State(state): State<ApiState>,
     caller: SignedIn,
     JsonBody(body): JsonBody<PasswordBody>,
@@ -153,7 +153,7 @@ pub(super) struct RecoveryBody {
         (status = 409, description = "Nothing was offered, or something else meanwhile", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn confirm_offer(
+pub(super) async fn confirm_second_factor(
     State(state): State<ApiState>,
     caller: SignedIn,
     JsonBody(body): JsonBody<CodeBody>,
@@ -168,7 +168,10 @@ pub(super) async fn confirm_offer(
     let at = state.now();
     let totp = Totp::new(sealed::open(keys, caller.account, &offered.sealed_secret)?);
     let step = totp.step_of(&body.code.0, at).ok_or_else(|| {
-        Error::invalid("code", "is not the app's code now; look at its clock and try again")
+        Error::invalid(
+            "code",
+            "is not the app's code now; look at its clock and try again",
+        )
     })?;
     let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
     let operation = ConfirmSecondFactor {
@@ -196,7 +199,7 @@ pub(super) async fn confirm_offer(
     delete, path = "/api/v5/me/second-factor", tag = "me", request_body = PasswordBody,
     responses((status = 204, description = "Off; the recovery codes are worth nothing any more")),
 )]
-pub(super) async fn remove(
+pub(super) async fn remove_second_factor(
     State(state): State<ApiState>,
     caller: SignedIn,
     JsonBody(body): JsonBody<PasswordBody>,
@@ -239,7 +242,7 @@ pub(super) struct LoginBody {
         (status = 403, description = "A page of another origin", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn login(
+pub(super) async fn answer_second_factor(
     State(state): State<ApiState>,
     headers: HeaderMap,
     from: CameFrom,
@@ -256,7 +259,10 @@ pub(super) async fn login(
     }
     let wrong = || {
         metrics::counter!("coditect_api_logins_total", "outcome" => "refused").increment(1);
-        Error::new(Kind::Unauthenticated, "the code is wrong, or was used before")
+        Error::new(
+            Kind::Unauthenticated,
+            "the code is wrong, or was used before",
+        )
     };
     let found = confirmed(&state, account).await?;
     if let Some(found) = found {

@@ -17,6 +17,7 @@ mod login;
 mod me;
 mod me_more;
 mod operations;
+mod second_factor;
 mod serving;
 mod sidecar;
 mod sidecar_files;
