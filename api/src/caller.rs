@@ -1,5 +1,7 @@
 //! Who is calling: checked before any handler behind the door runs.
 
+use std::net::IpAddr;
+
 use axum::{
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, header, request::Parts},
@@ -163,6 +165,21 @@ pub(crate) async fn limited<K: std::hash::Hash + Eq + Clone>(
     };
     allowance.write(response.headers_mut());
     response
+}
+
+/// Counts one new workspace of somebody who may be anybody: by the network it comes from.
+///
+/// # Errors
+/// `TooMany` if there were too many.
+pub(crate) fn count_new_workspace(state: &ApiState, from: IpAddr) -> Result<()> {
+    let Some(limits) = &state.limits else {
+        return Ok(());
+    };
+    limits
+        .workspaces
+        .take(&Caller::from_address(from))
+        .map(|_| ())
+        .map_err(|(error, _)| error)
 }
 
 /// Counts one password check of a signed-in account.

@@ -6,6 +6,8 @@ use axum::http::Uri;
 use coditect_core::{Error, Result};
 pub use coditect_registry::operation::Verification;
 
+use crate::mail::Delivery;
+
 /// The API's configuration.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -26,6 +28,8 @@ pub struct ApiConfig {
     pub cell_keys: Option<PathBuf>,
     /// Whether a new person must prove that the e-mail address is theirs. `None` is for development alone.
     pub verification: Verification,
+    /// What becomes of letters.
+    pub mail: Delivery,
     /// Whether anybody may sign up now.
     pub sign_up: SignUp,
     /// Who may change a tenant's plan.
@@ -68,6 +72,7 @@ impl ApiConfig {
             web_app_folder: None,
             cell_keys: None,
             verification: Verification::Email,
+            mail: Delivery::None,
             sign_up: SignUp::Open,
             plan_changes: PlanChanges::Billing,
             trusted_proxy_hops: 0,
@@ -164,7 +169,8 @@ pub struct Rates {
     /// Sign-ups, sign-ins and everything else that checks a password, by client address (by account where one
     /// is known): each costs a password hash.
     pub credentials: Rate,
-    /// Sign-ins by e-mail address, whatever address they come from: what bounds guessing from many places.
+    /// Sign-ins by e-mail address, whatever address they come from: what bounds guessing from many places. Networks from
+    /// which the account was signed in to in the last 30 days are exempt: guessing by others shuts nobody out.
     pub guesses: Rate,
     /// Other requests without an access token, by client address.
     pub address: Rate,
@@ -177,6 +183,9 @@ pub struct Rates {
     pub pods: Rate,
     /// Requests of gateways, by workspace.
     pub gateway: Rate,
+    /// New workspaces an hour, of people who just signed up and of others, by the network they come from (an IPv4 address,
+    /// 64 bits of an IPv6 address): what bounds compute that costs nobody anything.
+    pub new_workspaces_an_hour: u32,
 }
 
 impl Default for Rates {
@@ -212,6 +221,8 @@ impl Default for Rates {
                 burst: 120,
                 per_minute: 240,
             },
+            // A class that signs up behind one address; above it a person waits some minutes.
+            new_workspaces_an_hour: 30,
         }
     }
 }

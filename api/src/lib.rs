@@ -5,8 +5,11 @@
 //! then its handler in [`route`], which parses everything into core's types and asks the registry.
 
 mod address;
+mod after;
+mod backoff;
 mod caller;
 mod cell_keys;
+mod challenge;
 mod code;
 mod config;
 mod cookie;
@@ -14,25 +17,30 @@ mod extract;
 mod gateway;
 mod gateway_token;
 mod key_ring;
+mod mail;
 mod objects;
 mod observe;
 mod openapi;
 mod page;
 mod password;
 mod problem;
+mod proof;
 mod rate;
 mod repositories;
 mod revoked;
 mod route;
+mod sealed;
 mod serve;
 mod signed;
 mod state;
 mod telemetry;
 mod token;
+mod totp;
 mod web_app;
 
 pub use config::{ApiConfig, Hashing, PlanChanges, Rate, Rates, SignUp, Verification};
 pub use key_ring::KeyRing;
+pub use mail::{Delivery, Relay};
 pub use objects::{Collected, Objects, collect};
 pub use openapi::openapi;
 pub use repositories::{CommittedChange, Manifest, Manifests, Repositories};

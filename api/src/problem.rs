@@ -58,6 +58,8 @@ problem_types! {
         "Ask somebody who may, or call from a page of an allowed origin.";
     BILLING_REQUIRED = "billing-required", FORBIDDEN, "The plan changes through billing only",
         "Choose the plan in the billing pages; it applies as soon as the payment is known.";
+    SECOND_FACTOR_REQUIRED = "second-factor-required", FORBIDDEN, "The password is right; a second factor is asked for",
+        "Send `challenge` with a code of the authenticator app, or with a recovery code, to /api/v5/auth/login/second-factor within five minutes.";
     LIMIT_REACHED = "limit-reached", FORBIDDEN, "A limit of the plan is reached",
         "`limit` names it. Free some of it, or choose a larger plan.";
     NOT_FOUND = "not-found", NOT_FOUND, "There is no such thing",
@@ -66,6 +68,8 @@ problem_types! {
         "This installation offers none. An operator can tell whether that is to change.";
     NO_REPOSITORY = "no-repository", NOT_FOUND, "The repository cannot be read here",
         "The API has no Git of its own: what a cell's repository holds is told where the API runs beside the cell's renderer.";
+    NO_MAIL = "no-mail", NOT_FOUND, "No mail is sent here",
+        "This needs a letter, and the installation sends none. An operator can tell whether that is to change.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not know the method",
         "The `Allow` header lists the methods it knows.";
     REQUEST_TIMEOUT = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
@@ -98,6 +102,7 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     limit: Option<&'static str>,
+    challenge: Option<String>,
     retry_after: Option<Duration>,
     /// What the log needs and the outside must not see.
     pub(crate) cause: Option<Arc<Error>>,
@@ -134,6 +139,9 @@ pub(crate) struct ProblemBody<'a> {
     /// The limit of the plan that is reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<&'a str>,
+    /// What to send along with the second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<&'a str>,
     /// Names this request in our logs.
     request_id: &'a str,
 }
@@ -145,8 +153,18 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             limit: None,
+            challenge: None,
             retry_after: None,
             cause: None,
+        }
+    }
+
+    /// A sign-in that lacks its second factor.
+    pub(crate) fn challenge(challenge: String) -> Self {
+        let detail = "Signing in to this account needs a second factor.";
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(&SECOND_FACTOR_REQUIRED, detail)
         }
     }
 
@@ -185,6 +203,7 @@ impl Problem {
             field: self.errors.first().map(|error| error.field.as_str()),
             errors: &self.errors,
             limit: self.limit,
+            challenge: self.challenge.as_deref(),
             request_id,
         };
         serde_json::to_vec(&body).unwrap_or_default()

@@ -17,7 +17,10 @@ use governor::{
     state::keyed::DefaultKeyedStateStore,
 };
 
-use crate::config::{Rate, Rates};
+use crate::{
+    backoff::Backoff,
+    config::{Rate, Rates},
+};
 
 /// How many checks lie between two sweeps of full buckets, so that a bucket that nobody uses costs nothing.
 const SWEEP_EVERY: u32 = 4_096;
@@ -31,6 +34,9 @@ pub(crate) struct Limits {
     pub(crate) wake: Limiter<Caller>,
     pub(crate) pods: Limiter<Caller>,
     pub(crate) gateway: Limiter<WorkspaceId>,
+    pub(crate) workspaces: Limiter<Caller>,
+    /// Wrong passwords, by address of the account and network.
+    pub(crate) wrong_passwords: Backoff<([u8; 32], Caller)>,
 }
 
 /// Who a limit counts for.
@@ -66,6 +72,12 @@ impl Limits {
             wake: Limiter::new("wake", rates.wake),
             pods: Limiter::new("pods", rates.pods),
             gateway: Limiter::new("gateway", rates.gateway),
+            wrong_passwords: Backoff::new(),
+            workspaces: Limiter::every(
+                "new-workspaces",
+                rates.new_workspaces_an_hour,
+                Duration::from_secs(60 * 60) / rates.new_workspaces_an_hour.max(1),
+            ),
         }
     }
 }
@@ -92,8 +104,13 @@ pub(crate) struct Allowance {
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(name: &'static str, rate: Rate) -> Self {
-        let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
         let period = Duration::from_secs(60) / rate.per_minute.max(1);
+        Self::every(name, rate.burst, period)
+    }
+
+    /// A bucket of `burst` (zero counts as one) to which one is given back each `period`.
+    pub(crate) fn every(name: &'static str, burst: u32, period: Duration) -> Self {
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(period)
             .unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX))
             .allow_burst(burst);

@@ -16,10 +16,12 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    after::AfterAnswers,
     cell_keys::CellKeys,
     config::ApiConfig,
     gateway_token::GatewayTokens,
     key_ring::KeyRing,
+    mail::Mail,
     objects::Objects,
     password::Passwords,
     rate::Limits,
@@ -59,6 +61,10 @@ pub struct Parts {
     /// The only origin whose pages may frame a workspace.
     pub(crate) web_app: String,
     pub(crate) passwords: Passwords,
+    /// What requests leave behind.
+    pub(crate) after_answers: AfterAnswers,
+    /// Letters to people.
+    pub(crate) mail: Mail,
     pub(crate) limits: Option<Limits>,
     pub(crate) origins: Vec<String>,
     /// The host names of those origins: never taken for a workspace's.
@@ -107,6 +113,7 @@ impl ApiState {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self> {
         let origins = config.allowed_origins()?;
+        let (web_app, stopping) = (config.web_app_origin()?, CancellationToken::new());
         Ok(Self(Arc::new(Parts {
             own_hosts: origins
                 .iter()
@@ -120,7 +127,14 @@ impl ApiState {
                 Some(folder) => Some(WebApp::load(folder)?),
                 None => None,
             },
-            web_app: config.web_app_origin()?,
+            after_answers: AfterAnswers::new(),
+            mail: Mail::open(
+                &config.mail,
+                web_app.clone(),
+                health.clone(),
+                stopping.clone(),
+            )?,
+            web_app,
             gateways: GatewayTokens::new(keys.clone(), config.public_url.clone()),
             cells: CellKeys::open(config.cell_keys.clone())?,
             revoked: Revoked::new(),
@@ -131,7 +145,7 @@ impl ApiState {
             ),
             passwords: Passwords::new(&config.hashing)?,
             limits: config.rates.as_ref().map(Limits::new),
-            stopping: CancellationToken::new(),
+            stopping,
             streams: Mutex::new(HashMap::new()),
             clock: Box::new(clock),
             registry,
@@ -162,6 +176,11 @@ impl ApiState {
     /// Where contents are kept, if they are.
     pub(crate) fn objects(&self) -> Option<&Objects> {
         self.0.objects.get()
+    }
+
+    /// Waits until what answered requests left behind is done.
+    pub async fn settled(&self) {
+        self.after_answers.drain().await;
     }
 
     /// The time that everything here goes by.

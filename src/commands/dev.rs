@@ -27,7 +27,8 @@ use crate::{
 
 /// Run everything in one process on one machine: registry, API, renderer, with a sample policy to edit.
 ///
-/// Nobody proves an address and no plan is paid for: this is for trying and developing.
+/// No plan is paid for, and nobody proves an address but with --verification email; letters are shown at /dev/mailbox.
+/// This is for trying and developing.
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
     #[command(flatten)]
@@ -191,6 +192,9 @@ impl Dev {
             Output::Text => {
                 output::line(&format!("Sign up at      {}", ready.url));
                 output::line(&format!("The API         {}/docs", ready.url));
+                if self.server.keeps_letters() {
+                    output::line(&format!("Letters at      {}/dev/mailbox", ready.url));
+                }
                 output::line(&format!("Manifests in    {}", ready.repository));
                 if let Some(git) = &ready.git {
                     output::line(&format!("Served at       {git}/<cell>.git"));

@@ -8,7 +8,7 @@ use axum::{
 };
 use coditect_core::{DisplayName, Email, Error, RegistrationId, RequestId, Result, TermsVersion};
 use coditect_registry::{
-    operation::{ClaimSignIn, Placement, Register},
+    operation::{ClaimSignIn, Placement, Register, Verification},
     record::RegistrationState,
 };
 use serde::{Deserialize, Serialize};
@@ -19,11 +19,14 @@ use zeroize::Zeroize;
 use super::login::{SignedInBody, sign_in};
 use crate::{
     address::CameFrom,
+    caller::count_new_workspace,
     config::SignUp,
     cookie,
     extract::{Checks, IdempotencyKey, JsonBody, PathId},
+    mail::Letter,
     password::Password,
     problem::Answer,
+    proof::Proof,
     state::ApiState,
 };
 
@@ -70,7 +73,7 @@ pub(super) struct AcceptedBody {
 /// Signs a person up.
 ///
 /// The answer is the same whether or not the address has an account. With an `Idempotency-Key`, the same
-/// request sent again is answered with the same id and does nothing twice.
+/// request sent again is answered with the same id and does nothing twice, but for the letter, which comes again.
 #[utoipa::path(
     post, path = "/api/v5/auth/register", tag = "auth", request_body = RegisterBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "Names this attempt; 1 to 255 visible ASCII characters")),
@@ -79,6 +82,7 @@ pub(super) struct AcceptedBody {
 pub(super) async fn register(
     State(state): State<ApiState>,
     IdempotencyKey(key): IdempotencyKey,
+    from: CameFrom,
     JsonBody(body): JsonBody<RegisterBody>,
 ) -> Answer<Response> {
     let mut checks = Checks::default();
@@ -104,6 +108,16 @@ pub(super) async fn register(
     };
     if state.config.sign_up == SignUp::Closed {
         return Err(Error::unavailable("nobody can sign up right now; try again later").into());
+    }
+    let verification = state.config.verification;
+    match verification {
+        Verification::Email if !state.mail.is_on() => {
+            let message = "nobody can sign up here: an address must be proved by a letter, and this installation sends no mail";
+            return Err(Error::unavailable(message).into());
+        }
+        // Counted when the address is proved.
+        Verification::Email => {}
+        Verification::None => count_new_workspace(&state, from.address)?,
     }
     let placement = placement(&state)?;
 
@@ -138,10 +152,9 @@ pub(super) async fn register(
         None => (*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()),
     };
     let registration = RegistrationId::from_bytes(registration);
-    let verification = state.config.verification;
     let operation = Register {
         registration,
-        email,
+        email: email.clone(),
         display_name,
         password_hash,
         terms,
@@ -154,6 +167,7 @@ pub(super) async fn register(
         .apply(RequestId::from_bytes(request), &operation)
         .await?;
     metrics::counter!("coditect_api_sign_ups_total").increment(1);
+    write_to(&state, registration, &email).await?;
 
     let status_url = format!("/api/v5/auth/registrations/{registration}");
     let location = HeaderValue::from_str(&status_url)
@@ -169,8 +183,28 @@ pub(super) async fn register(
         .into_response())
 }
 
+/// Writes to the address of a sign-up. Both ways take as long: one look at the registry, and a letter that goes its own
+/// way.
+async fn write_to(state: &ApiState, registration: RegistrationId, email: &Email) -> Result<()> {
+    let found = state
+        .registry
+        .view()
+        .await?
+        .registration(registration)
+        .await?;
+    match found.map(|found| found.state) {
+        Some(RegistrationState::Pending { .. }) => {
+            let code = Proof::SignUp(registration).encode(&state.tokens.keys);
+            state.mail.send(email, &Letter::ProveAddress { code });
+        }
+        Some(RegistrationState::Void) => state.mail.send(email, &Letter::HasAccount),
+        Some(RegistrationState::Complete { .. }) | None => {}
+    }
+    Ok(())
+}
+
 /// Where a new person goes and what they may use.
-fn placement(state: &ApiState) -> Result<Placement> {
+pub(super) fn placement(state: &ApiState) -> Result<Placement> {
     let policy = state.policy();
     let plan = policy
         .default_plan

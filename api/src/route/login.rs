@@ -1,5 +1,7 @@
 //! Signing in, staying signed in, signing out.
 
+use std::net::IpAddr;
+
 use axum::{
     Json,
     extract::State,
@@ -12,13 +14,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::auth::Secret;
+use super::{auth::Secret, second_factor};
 use crate::{
     address::CameFrom,
+    challenge::Challenge,
     cookie,
     extract::{Checks, JsonBody},
     password::Password,
     problem::{Answer, Problem},
+    rate::Caller,
     state::ApiState,
     token::RefreshToken,
 };
@@ -50,7 +54,7 @@ pub(super) struct SignedInBody {
     responses(
         (status = 200, description = "Signed in; the refresh cookie is set", body = SignedInBody),
         (status = 401, description = "E-mail or password is wrong", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
-        (status = 403, description = "A page of another origin", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another origin; or the password is right and a second factor is asked for: the problem's `challenge` goes with it to `/api/v5/auth/login/second-factor`", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn login(
@@ -67,13 +71,7 @@ pub(super) async fn login(
     let (Some(email), Some(password)) = (email, password) else {
         return Err(checks.problem());
     };
-    if let Some(limits) = &state.limits {
-        let key = state
-            .tokens
-            .keys
-            .derive("guesses", &[email.as_str().as_bytes()]);
-        limits.guesses.take(&key).map_err(|(error, _)| error)?;
-    }
+    let guess = count_guess(&state, &email, from.address).await?;
     let wrong = || {
         metrics::counter!("coditect_api_logins_total", "outcome" => "refused").increment(1);
         Error::new(Kind::Unauthenticated, "e-mail or password is wrong")
@@ -92,9 +90,55 @@ pub(super) async fn login(
         return Err(wrong().into());
     }
     let (account, credential) = found.ok_or_else(wrong)?;
+    if let (Some(limits), Some(guess)) = (&state.limits, &guess) {
+        limits.wrong_passwords.right(guess);
+    }
+    if second_factor::is_on(&state, account).await? {
+        metrics::counter!("coditect_api_logins_total", "outcome" => "challenged").increment(1);
+        let (keys, issuer) = (&state.tokens.keys, &state.config.public_url);
+        let challenge =
+            Challenge::issue(keys, issuer, account, credential.changed_at, state.now())?;
+        return Err(Problem::challenge(challenge));
+    }
     let response = sign_in(&state, account, Some(credential.changed_at), from).await?;
     metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);
     Ok(response)
+}
+
+/// Counts a guess at an account's password, whether or not there is such an account: from this network at this account,
+/// and from everywhere at this account. What others guess shuts nobody out who signed in from their network before.
+///
+/// # Errors
+/// `TooMany` if there were too many; the password must not be looked at then.
+async fn count_guess(
+    state: &ApiState,
+    email: &Email,
+    address: IpAddr,
+) -> Result<Option<([u8; 32], Caller)>> {
+    let Some(limits) = &state.limits else {
+        return Ok(None);
+    };
+    let keys = &state.tokens.keys;
+    let account = keys.derive("guesses", &[email.as_str().as_bytes()]);
+    let guess = (account, Caller::from_address(address));
+    limits.wrong_passwords.guess(guess, state.now())?;
+    if let Err((error, _)) = limits.guesses.take(&account)
+        && !signed_in_from(state, email, guess.1).await?
+    {
+        return Err(error);
+    }
+    Ok(Some(guess))
+}
+
+/// Whether somebody signed in to the account from this network in the last 30 days.
+async fn signed_in_from(state: &ApiState, email: &Email, network: Caller) -> Result<bool> {
+    let mut view = state.registry.view().await?;
+    let Some((account, _)) = view.account_by_email(email).await? else {
+        return Ok(false);
+    };
+    let sign_ins = view.sign_ins(account, state.now()).await?;
+    let mut addresses = sign_ins.into_iter().filter_map(|(_, from, _)| from.address);
+    Ok(addresses.any(|address| Caller::from_address(address) == network))
 }
 
 /// Opens a login and hands out its first tokens.

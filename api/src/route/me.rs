@@ -22,6 +22,7 @@ use crate::{
     caller::{SignedIn, count_password_check},
     cookie,
     extract::{Checks, JsonBody},
+    mail::Letter,
     password::Password,
     problem::Answer,
     state::ApiState,
@@ -189,6 +190,7 @@ pub(super) async fn change_password(
         .registry
         .apply(RequestId::random(), &operation)
         .await?;
+    state.mail.send(&account.email, &Letter::PasswordChanged);
     Ok(StatusCode::NO_CONTENT)
 }
 

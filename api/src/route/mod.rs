@@ -8,10 +8,13 @@ mod events_of_all;
 mod following;
 mod login;
 mod me;
+mod me_email;
 mod me_logins;
 mod me_usage;
 mod operations;
 mod plans;
+mod proofs;
+mod second_factor;
 mod sidecar;
 mod wake;
 mod wake_page;
@@ -40,7 +43,7 @@ use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use workspace_host::Site;
-pub(crate) use workspace_host::name_of_origin;
+pub(crate) use workspace_host::{host_name, name_of_origin};
 
 use crate::{
     caller::{limit_address, limit_credentials, limit_pods, require_login},
@@ -74,7 +77,11 @@ impl Groups {
             credentials: OpenApiRouter::new()
                 .routes(routes!(auth::register))
                 .routes(routes!(auth::claim_session))
-                .routes(routes!(login::login)),
+                .routes(routes!(proofs::verify_email))
+                .routes(routes!(proofs::forgot_password))
+                .routes(routes!(proofs::reset_password))
+                .routes(routes!(login::login))
+                .routes(routes!(second_factor::answer_second_factor)),
             public: OpenApiRouter::new()
                 .routes(routes!(auth::registration))
                 .routes(routes!(login::refresh))
@@ -100,6 +107,13 @@ impl Groups {
                 .routes(routes!(me::get, me::patch, me::delete))
                 .routes(routes!(me::restore))
                 .routes(routes!(me::change_password))
+                .routes(routes!(me_email::change_email))
+                .routes(routes!(
+                    second_factor::second_factor,
+                    second_factor::offer_second_factor,
+                    second_factor::remove_second_factor
+                ))
+                .routes(routes!(second_factor::confirm_second_factor))
                 .routes(routes!(me_usage::usage))
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))

@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::{auth::derived, entity, workspace_body::WorkspaceBody};
 use crate::{
-    caller::SignedIn,
+    address::CameFrom,
+    caller::{SignedIn, count_new_workspace},
     extract::{IdempotencyKey, JsonBody, PathId, Query},
     problem::Answer,
     state::ApiState,
@@ -121,10 +122,12 @@ pub(super) async fn create(
     State(state): State<ApiState>,
     caller: SignedIn,
     IdempotencyKey(key): IdempotencyKey,
+    from: CameFrom,
     JsonBody(naming): JsonBody<Naming>,
 ) -> Answer<Response> {
     let name: WorkspaceName = naming.name.parse()?;
     let (tenant_id, user_id) = caller.membership()?;
+    count_new_workspace(&state, from.address)?;
     let mut view = state.registry.view().await?;
     let gone = || Error::not_found("this account belongs to no tenant any more");
     let tenant = view.tenant(tenant_id).await?.ok_or_else(gone)?;

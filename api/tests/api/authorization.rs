@@ -9,6 +9,10 @@ const PUBLIC: &[(&str, &str)] = &[
     ("post", "/api/v5/auth/register"), // nobody has an account before it
     ("get", "/api/v5/auth/registrations/{id}"), // the id is the secret
     ("post", "/api/v5/auth/registrations/{id}/session"), // the id is the secret, once
+    ("post", "/api/v5/auth/verify-email"), // checks a code that only a letter tells
+    ("post", "/api/v5/auth/forgot-password"), // answers alike for every address
+    ("post", "/api/v5/auth/reset-password"), // checks a code that only a letter tells
+    ("post", "/api/v5/auth/login/second-factor"), // checks what a right password gave, and a code
     ("post", "/api/v5/auth/login"),    // checks a password
     ("post", "/api/v5/auth/refresh"),  // checks the refresh cookie
     ("post", "/api/v5/auth/logout"),   // takes away, gives nothing
@@ -53,6 +57,13 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("put", "/api/v5/me/password") => Some(
             json!({ "current_password": "correct horse battery", "new_password": "staple staple staple" }),
         ),
+        ("post" | "delete", "/api/v5/me/second-factor") => {
+            Some(json!({ "password": "correct horse battery" }))
+        }
+        ("post", "/api/v5/me/second-factor/confirm") => Some(json!({ "code": "123456" })),
+        ("put", "/api/v5/me/email") => {
+            Some(json!({ "current_password": "correct horse battery", "email": "eve@example.org" }))
+        }
         ("put", "/api/v5/workspaces/{id}/activity") => {
             Some(json!({ "input_at": "2026-01-01T00:00:00Z" }))
         }

@@ -312,6 +312,11 @@ impl App {
             .unwrap();
     }
 
+    /// Waits until what answered requests left behind is done.
+    pub(crate) async fn settled(&self) {
+        self.state.settled().await;
+    }
+
     /// Everything the registry holds, as one number: unchanged if nothing was written.
     pub(crate) async fn version(&self) -> u64 {
         self.registry

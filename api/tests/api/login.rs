@@ -320,6 +320,94 @@ async fn guessing_one_password_from_many_addresses_is_bounded() {
 }
 
 #[tokio::test]
+async fn guessing_gets_slower_for_whoever_guesses_alone() {
+    let app = App::with(|config| {
+        config.rates = Some(Rates {
+            guesses: Rate {
+                burst: 100,
+                per_minute: 100,
+            },
+            ..Rates::default()
+        });
+        config.trusted_proxy_hops = 1;
+    })
+    .await;
+    app.person("ada@example.com").await;
+    let login = |from: &str, email: &str, password: &str| {
+        let body = json!({ "email": email, "password": password });
+        app.send(
+            app.request("POST", "/api/v5/auth/login")
+                .header("x-forwarded-for", from)
+                .json(&body),
+        )
+    };
+    let wrong = "wrong horse battery";
+    // Whether or not there is such an account.
+    for email in ["ada@example.com", "nobody@example.com"] {
+        for _ in 0..5 {
+            login("192.0.2.1", email, wrong)
+                .await
+                .expect_problem(401, "unauthenticated");
+        }
+        let slower = login("192.0.2.1", email, PASSWORD).await;
+        assert_eq!(slower.header("retry-after"), "1");
+        slower.expect_problem(429, "too-many-requests");
+    }
+    login("192.0.2.2", "ada@example.com", PASSWORD)
+        .await
+        .expect(200);
+    app.advance(1);
+    login("192.0.2.1", "ada@example.com", wrong)
+        .await
+        .expect_problem(401, "unauthenticated");
+    app.advance(1);
+    let slower = login("192.0.2.1", "ada@example.com", PASSWORD).await;
+    slower.expect_problem(429, "too-many-requests");
+    app.advance(1);
+    login("192.0.2.1", "ada@example.com", PASSWORD)
+        .await
+        .expect(200);
+    // Right once, everything is forgotten.
+    for _ in 0..5 {
+        login("192.0.2.1", "ada@example.com", wrong)
+            .await
+            .expect_problem(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
+async fn what_others_guess_shuts_nobody_out_who_signed_in_from_here_before() {
+    let app = App::with(|config| {
+        config.rates = Some(Rates {
+            guesses: Rate {
+                burst: 2,
+                per_minute: 1,
+            },
+            ..Rates::default()
+        });
+        config.trusted_proxy_hops = 1;
+    })
+    .await;
+    app.person("ada@example.com").await;
+    let login = |from: &str, password: &str| {
+        let body = json!({ "email": "ada@example.com", "password": password });
+        app.send(
+            app.request("POST", "/api/v5/auth/login")
+                .header("x-forwarded-for", from)
+                .json(&body),
+        )
+    };
+    login("2001:db8:1:2::1", PASSWORD).await.expect(200);
+    for from in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+        login(from, "wrong horse battery").await;
+    }
+    login("192.0.2.9", PASSWORD)
+        .await
+        .expect_problem(429, "too-many-requests");
+    login("2001:db8:1:2::77", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
 async fn requests_of_one_account_are_limited_together() {
     let app = App::with(|config| {
         config.rates = Some(Rates {

@@ -1,6 +1,6 @@
 //! From nobody to somebody with a workspace.
 
-use coditect_api::{Rate, Rates, SignUp, Verification};
+use coditect_api::{Delivery, Rate, Rates, SignUp, Verification};
 use coditect_core::Error;
 use coditect_registry::store::{StoreError, faulty::Fault};
 use serde_json::json;
@@ -103,7 +103,11 @@ async fn the_terms_that_a_person_agrees_to_are_recorded_with_their_version() {
 #[tokio::test]
 async fn nobody_learns_from_a_sign_up_who_has_an_account() {
     for verification in [Verification::None, Verification::Email] {
-        let app = App::with(|config| config.verification = verification).await;
+        let app = App::with(|config| {
+            config.verification = verification;
+            config.mail = Delivery::Mailbox;
+        })
+        .await;
         let mut answers = Vec::new();
         for email in ["ada@example.com", "ADA@example.com", "bob@example.com"] {
             let answer = app.register(email).await.expect(202);
@@ -130,7 +134,11 @@ async fn nobody_learns_from_a_sign_up_who_has_an_account() {
 
 #[tokio::test]
 async fn before_an_address_is_proved_nothing_is_provisioned() {
-    let app = App::with(|config| config.verification = Verification::Email).await;
+    let app = App::with(|config| {
+        config.verification = Verification::Email;
+        config.mail = Delivery::Mailbox;
+    })
+    .await;
     let first = app.register("ada@example.com").await.expect(202).json();
     let again = app.register("ada@example.com").await.expect(202).json();
     for accepted in [first, again] {
