@@ -5,6 +5,7 @@
 //! then its handler in [`route`], which parses everything into core's types and asks the registry.
 
 mod address;
+mod api_key;
 mod caller;
 mod cell_keys;
 mod code;
@@ -24,6 +25,7 @@ mod rate;
 mod repositories;
 mod revoked;
 mod route;
+mod scope;
 mod serve;
 mod signed;
 mod state;
