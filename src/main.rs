@@ -8,6 +8,7 @@ mod commands;
 mod data;
 mod exit;
 mod local_runtime;
+mod mail;
 mod observability;
 mod output;
 mod policy;

@@ -15,6 +15,7 @@ mod extract;
 mod gateway;
 mod gateway_token;
 mod key_ring;
+mod mail;
 mod objects;
 mod observe;
 mod openapi;
@@ -35,6 +36,7 @@ mod web_app;
 
 pub use config::{ApiConfig, Hashing, PlanChanges, Rate, Rates, SignUp, Verification};
 pub use key_ring::KeyRing;
+pub use mail::{Delivery, Relay};
 pub use objects::{Collected, Objects, collect};
 pub use openapi::openapi;
 pub use repositories::{CommittedChange, Manifest, Manifests, Repositories};

@@ -12,6 +12,7 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
+    mail,
     openapi::openapi,
     problem::{NOT_FOUND, PROBLEM_TYPES, Problem, ProblemType},
     state::ApiState,
@@ -47,6 +48,7 @@ pub(crate) fn router() -> Router<ApiState> {
             "/openapi.json",
             get(async || cached("application/json", DOCUMENT.as_str())),
         )
+        .route(mail::MAILBOX, get(mail::show_mailbox))
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
         .fallback(elsewhere)
@@ -65,10 +67,11 @@ fn index(state: &ApiState, headers: &HeaderMap) -> Option<Response> {
 }
 
 /// Where something else than the web app is, or nothing.
-const NOT_THE_APPS: [&str; 8] = [
+const NOT_THE_APPS: [&str; 9] = [
     "api",
     ".well-known",
     "assets",
+    "dev",
     "docs",
     "health",
     "metrics",
@@ -95,7 +98,7 @@ async fn elsewhere(
     found.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
-fn page(html: String) -> Response {
+pub(crate) fn page(html: String) -> Response {
     let headers = [
         (
             header::CONTENT_TYPE,
@@ -188,15 +191,15 @@ async fn problem(Path(slug): Path<String>, headers: HeaderMap) -> Response {
     page(frame(of.title, &body))
 }
 
-/// Both texts are our own and hold nothing that HTML would take for markup.
-fn frame(title: &str, body: &str) -> String {
+/// Both texts hold nothing that HTML would take for markup but what is meant to be.
+pub(crate) fn frame(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title} · Coditect</title><link rel=\"stylesheet\" href=\"/assets/style.css\"></head><body><main><h1>{title}</h1>{body}</main></body></html>"
     )
 }
 
-fn wants_json(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())

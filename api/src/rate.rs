@@ -92,8 +92,13 @@ pub(crate) struct Allowance {
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(name: &'static str, rate: Rate) -> Self {
-        let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
         let period = Duration::from_secs(60) / rate.per_minute.max(1);
+        Self::every(name, rate.burst, period)
+    }
+
+    /// A bucket of `burst` (zero counts as one) to which one is given back each `period`.
+    pub(crate) fn every(name: &'static str, burst: u32, period: Duration) -> Self {
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(period)
             .unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX))
             .allow_burst(burst);

@@ -110,11 +110,13 @@ pub async fn serve_behind(
     let reloading = reload_keys(state.clone(), shutdown.clone());
     let following = revoked::run(state.clone(), shutdown.clone());
     let router = front(router(state.clone()), &state);
+    let mail = state.mail.clone();
     let serving = serve_over(listener, opening, router, limits, async move {
         shutdown.cancelled().await;
         stopping.cancel();
     });
     let ((), (), served) = tokio::join!(reloading, following, serving);
+    mail.drain().await;
     served
 }
 

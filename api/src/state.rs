@@ -20,6 +20,7 @@ use crate::{
     config::ApiConfig,
     gateway_token::GatewayTokens,
     key_ring::KeyRing,
+    mail::Mail,
     objects::Objects,
     password::Passwords,
     rate::Limits,
@@ -59,6 +60,8 @@ pub struct Parts {
     /// The only origin whose pages may frame a workspace.
     pub(crate) web_app: String,
     pub(crate) passwords: Passwords,
+    /// Letters to people.
+    pub(crate) mail: Mail,
     pub(crate) limits: Option<Limits>,
     pub(crate) origins: Vec<String>,
     /// The host names of those origins: never taken for a workspace's.
@@ -107,6 +110,7 @@ impl ApiState {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self> {
         let origins = config.allowed_origins()?;
+        let (web_app, stopping) = (config.web_app_origin()?, CancellationToken::new());
         Ok(Self(Arc::new(Parts {
             own_hosts: origins
                 .iter()
@@ -120,7 +124,13 @@ impl ApiState {
                 Some(folder) => Some(WebApp::load(folder)?),
                 None => None,
             },
-            web_app: config.web_app_origin()?,
+            mail: Mail::open(
+                &config.mail,
+                web_app.clone(),
+                health.clone(),
+                stopping.clone(),
+            )?,
+            web_app,
             gateways: GatewayTokens::new(keys.clone(), config.public_url.clone()),
             cells: CellKeys::open(config.cell_keys.clone())?,
             revoked: Revoked::new(),
@@ -131,7 +141,7 @@ impl ApiState {
             ),
             passwords: Passwords::new(&config.hashing)?,
             limits: config.rates.as_ref().map(Limits::new),
-            stopping: CancellationToken::new(),
+            stopping,
             streams: Mutex::new(HashMap::new()),
             clock: Box::new(clock),
             registry,

@@ -40,6 +40,10 @@ pub(crate) fn describe() {
         "coditect_api_sign_ups_total",
         "Sign-ups accepted, whether or not the address was free"
     );
+    describe_counter!(
+        "coditect_api_letters_total",
+        "Letters by purpose and outcome: sent (a relay took it), failed, or capped (the address got enough)"
+    );
     describe_counter!("coditect_api_logins_total", "Sign-ins by outcome");
     describe_counter!(
         "coditect_api_refresh_reused_total",

@@ -2,8 +2,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use coditect_api::{
-    ApiConfig, ApiState, KeyRing, Objects, Plain, PlanChanges, Rates, SignUp, Verification,
-    serve_behind,
+    ApiConfig, ApiState, Delivery, KeyRing, Objects, Plain, PlanChanges, Rates, SignUp,
+    Verification, serve_behind,
 };
 use coditect_core::{Catalogue, Error, Result, health::Health};
 use coditect_registry::{
@@ -21,6 +21,7 @@ use crate::{
     data::Data,
     exit::Exit,
     local_runtime::{self, Doors, Tokens},
+    mail::Mail,
     observability, output,
     reading::Reader,
     stop,
@@ -108,6 +109,9 @@ pub(crate) struct Server {
     no_rate_limits: bool,
 
     #[command(flatten)]
+    mail: Mail,
+
+    #[command(flatten)]
     keep: Keep,
 }
 
@@ -170,6 +174,8 @@ impl Api {
 pub(crate) struct Mode {
     verification: Proof,
     plan_changes: PlanChanges,
+    /// Whether letters that go nowhere else are shown to this machine.
+    has_mailbox: bool,
     /// Whether it speaks HTTPS itself, by an authority of its own.
     tls: bool,
 }
@@ -180,6 +186,7 @@ impl Server {
         Mode {
             verification: Proof::Email,
             plan_changes: PlanChanges::Billing,
+            has_mailbox: false,
             tls: false,
         }
     }
@@ -189,6 +196,7 @@ impl Server {
         Mode {
             verification: Proof::None,
             plan_changes: PlanChanges::SelfService,
+            has_mailbox: true,
             tls,
         }
     }
@@ -233,6 +241,10 @@ impl Server {
             Proof::None => Verification::None,
             Proof::Email => Verification::Email,
         };
+        config.mail = self.mail.delivery(match mode.has_mailbox {
+            true => Delivery::Mailbox,
+            false => Delivery::None,
+        });
         config.sign_up = match self.sign_up {
             Door::Open => SignUp::Open,
             Door::Closed => SignUp::Closed,
@@ -252,7 +264,7 @@ impl Server {
         let or_mode = |value: Option<String>| {
             value.unwrap_or_else(|| "as the command says: none in dev, email otherwise".into())
         };
-        vec![
+        let mut settings = vec![
             ("listen", self.listen.to_string()),
             (
                 "public-url",
@@ -321,7 +333,9 @@ impl Server {
                     "on".into()
                 },
             ),
-        ]
+        ];
+        settings.extend(self.mail.described());
+        settings
     }
 }
 

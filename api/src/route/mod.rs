@@ -44,7 +44,7 @@ use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use workspace_host::Site;
-pub(crate) use workspace_host::name_of_origin;
+pub(crate) use workspace_host::{host_name, name_of_origin};
 
 use crate::{
     caller::{limit_address, limit_credentials, limit_pods, require_login},

@@ -105,7 +105,7 @@ fn slug_of(label: &str) -> Option<Slug> {
 
 /// The name in `name[:port]`, in lower case and without the root's dot; none if it is no host and port
 /// (RFC 3986 section 3.2.2, of which only DNS names and addresses are taken: no user, no percent-encoding).
-fn host_name(text: &str) -> Option<String> {
+pub(crate) fn host_name(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(String::new());
     }
