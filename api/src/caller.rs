@@ -3,30 +3,44 @@
 use std::net::IpAddr;
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use coditect_core::{AccountId, Error, Kind, LoginId, Result, TenantId, UserId};
-use coditect_registry::View;
+use coditect_core::{AccountId, Error, Kind, LoginId, RequestId, Result, TenantId, UserId};
+use coditect_registry::{
+    View, keys,
+    operation::TouchApiKey,
+    record::{ApiKey, ApiKeyPlace},
+    store::Key,
+};
 
 use crate::{
     address::client_address,
+    api_key::{ApiKeySecret, KeyHash},
     problem::Problem,
     rate::{Allowance, Caller, Limiter, Limits},
+    scope,
     state::ApiState,
     token::Claims,
 };
 
-/// A signed-in caller.
+/// A known caller: a person who signed in, or a program with one of their API keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignedIn {
     pub(crate) account: AccountId,
-    pub(crate) login: LoginId,
-    /// When the access token expires, Unix seconds.
+    by: By,
+    /// When the access token expires, Unix seconds; of a key, when a stream that it opened ends.
     pub(crate) expires: i64,
     membership: Option<(TenantId, UserId)>,
+}
+
+/// By what a caller is known.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Login(LoginId),
+    Key(KeyHash),
 }
 
 impl SignedIn {
@@ -41,23 +55,45 @@ impl SignedIn {
         self.membership().map(|(_, user)| user)
     }
 
+    /// The login.
+    ///
+    /// # Errors
+    /// `Forbidden` to a program with an API key.
+    pub(crate) fn login(&self) -> Result<LoginId> {
+        match self.by {
+            By::Login(login) => Ok(login),
+            By::Key(_) => Err(not_for_keys()),
+        }
+    }
+
+    /// What changes in the registry when this caller is known no more.
+    pub(crate) fn watched(&self) -> Key {
+        match self.by {
+            By::Login(login) => keys::login(self.account, login),
+            By::Key(hash) => keys::api_key_hash(&hash.hex()),
+        }
+    }
+
     fn of(claims: &Claims) -> Self {
         Self {
             account: claims.sub,
-            login: claims.sid,
+            by: By::Login(claims.sid),
             expires: claims.exp,
             membership: claims.tid.zip(claims.uid),
         }
     }
 
-    /// Refuses a caller whose login has ended meanwhile.
+    /// Refuses a caller whose login or key has ended meanwhile.
     pub(crate) async fn still(&self, state: &ApiState, view: &mut View) -> Result<()> {
-        match view.login(self.account, self.login, state.now()).await? {
-            Some(_) => Ok(()),
-            None => Err(Error::new(
-                Kind::Unauthenticated,
-                "this login has ended; sign in again",
-            )),
+        match self.by {
+            By::Login(login) => {
+                let ended = "this login has ended; sign in again";
+                let found = view.login(self.account, login, state.now()).await?;
+                found
+                    .map(drop)
+                    .ok_or_else(|| Error::new(Kind::Unauthenticated, ended))
+            }
+            By::Key(hash) => key_of(state, view, hash).await.map(drop),
         }
     }
 }
@@ -82,27 +118,102 @@ pub(crate) async fn require_login(
     next: Next,
 ) -> Response {
     let token = bearer(request.headers());
-    let caller = match authenticate(&state, token).await {
-        Ok(caller) => caller,
+    let known = match authenticate(&state, token).await {
+        Ok(known) => known,
         Err(error) => return Problem::from(error).into_response(),
+    };
+    let caller = known.caller;
+    let allowed = match &known.key {
+        Some(key) => {
+            let path = request.extensions().get::<MatchedPath>();
+            let path = path.map(MatchedPath::as_str).unwrap_or_default();
+            may(key, request.method(), path)
+        }
+        None => Ok(()),
     };
     request.extensions_mut().insert(caller);
     let limit = state.limits.as_ref().map(|limits| &limits.account);
-    limited(limit, &caller.account, next.run(request)).await
+    let rest = async {
+        match allowed {
+            Ok(()) => next.run(request).await,
+            Err(error) => Problem::from(error).into_response(),
+        }
+    };
+    limited(limit, &caller.account, rest).await
 }
 
-async fn authenticate(state: &ApiState, token: Option<String>) -> Result<SignedIn> {
+/// Who calls, and with which key if it is one.
+struct Known {
+    caller: SignedIn,
+    key: Option<ApiKey>,
+}
+
+async fn authenticate(state: &ApiState, token: Option<String>) -> Result<Known> {
     let token = token.ok_or_else(|| {
         Error::new(
             Kind::Unauthenticated,
             "an access token is needed: sign in, then send it as Authorization: Bearer …",
         )
     })?;
+    if let Some(secret) = ApiKeySecret::recognise(&token) {
+        return authenticate_key(state, secret.hash()).await;
+    }
     let caller = SignedIn::of(&state.tokens.verify(&token, state.now())?);
     caller
         .still(state, &mut state.registry.view().await?)
         .await?;
-    Ok(caller)
+    Ok(Known { caller, key: None })
+}
+
+async fn authenticate_key(state: &ApiState, hash: KeyHash) -> Result<Known> {
+    let now = state.now();
+    let (place, key) = key_of(state, &mut state.registry.view().await?, hash).await?;
+    if key
+        .used_at
+        .is_none_or(|used| now.duration_since(used) >= ApiKey::USED_AGAIN)
+    {
+        let touch = TouchApiKey { place, at: now };
+        // When it was last used is for the person to see: nothing fails because it could not be noted.
+        if let Err(error) = state.registry.apply(RequestId::random(), &touch).await {
+            tracing::warn!(error = error.chain(), "the use of an API key is not noted");
+        }
+    }
+    let caller = SignedIn {
+        account: place.account,
+        by: By::Key(hash),
+        expires: now.as_second() + state.tokens.lifetime_seconds(),
+        membership: Some((place.tenant, place.user)),
+    };
+    Ok(Known {
+        caller,
+        key: Some(key),
+    })
+}
+
+async fn key_of(state: &ApiState, view: &mut View, hash: KeyHash) -> Result<(ApiKeyPlace, ApiKey)> {
+    let found = view.api_key_by_hash(&hash.hex(), state.now()).await?;
+    let unknown = "this API key is unknown, revoked or expired; make another";
+    found
+        .map(|(place, key, _)| (place, key))
+        .ok_or_else(|| Error::new(Kind::Unauthenticated, unknown))
+}
+
+fn not_for_keys() -> Error {
+    let message = "no API key may do this; sign in and do it yourself";
+    Error::new(Kind::Forbidden, message)
+}
+
+/// Refuses a key whose scopes do not hold what the route asks.
+fn may(key: &ApiKey, method: &Method, path: &str) -> Result<()> {
+    let scope = scope::asked(method, path).ok_or_else(not_for_keys)?;
+    if key.scopes.contains(scope.name()) {
+        return Ok(());
+    }
+    let message = format!(
+        "this API key lacks the scope {}; use one that has it",
+        scope.name()
+    );
+    Err(Error::new(Kind::Forbidden, message))
 }
 
 /// The bearer token of a request (RFC 6750 section 2.1).

@@ -7,6 +7,7 @@
 mod address;
 mod after;
 mod backoff;
+mod api_key;
 mod caller;
 mod cell_keys;
 mod challenge;
@@ -30,6 +31,7 @@ mod repositories;
 mod revoked;
 mod route;
 mod sealed;
+mod scope;
 mod serve;
 mod signed;
 mod state;

@@ -1,5 +1,6 @@
 //! The OpenAPI document, made from the code.
 
+use axum::http::Method;
 use utoipa::openapi::{
     Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Response,
     ResponseBuilder, Responses,
@@ -10,7 +11,7 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 
-use crate::{cookie::REFRESH_COOKIE, problem::ProblemBody, route};
+use crate::{cookie::REFRESH_COOKIE, problem::ProblemBody, route, scope};
 
 /// The OpenAPI 3.1 document of the API.
 #[must_use]
@@ -30,7 +31,9 @@ pub fn openapi() -> OpenApi {
         .tags(Some([
             tag("auth", "Sign up, sign in, stay signed in, sign out"),
             tag("me", "The signed-in person"),
+            tag("tenants", "Where the person belongs, who else does, who is invited"),
             tag("workspaces", "The person's workspaces"),
+            tag("sessions", "What the person has open, shared by browser tabs"),
             tag("sidecar", "What workspaces' gateways call"),
             tag("plans", "What is sold, and what the tenant has"),
             tag("operations", "Health, metrics and keys"),
@@ -55,13 +58,13 @@ pub fn openapi() -> OpenApi {
         document.merge(complete(group, Some(guard)));
     }
     let components = document.components.get_or_insert_default();
-    for guard in [ACCESS, POD, GATEWAY] {
+    for guard in [ACCESS, KEY, POD, GATEWAY] {
         components.add_security_scheme(
             guard.scheme,
             SecurityScheme::Http(
                 HttpBuilder::new()
                     .scheme(HttpAuthScheme::Bearer)
-                    .bearer_format("JWT")
+                    .bearer_format(guard.format)
                     .description(Some(guard.description))
                     .build(),
             ),
@@ -92,30 +95,40 @@ fn tag(name: &str, description: &str) -> utoipa::openapi::Tag {
 #[derive(Clone, Copy)]
 struct Guard {
     scheme: &'static str,
+    format: &'static str,
     description: &'static str,
     refusal: &'static str,
 }
 
 const ACCESS: Guard = Guard {
     scheme: "access_token",
+    format: "JWT",
     description: "What signing in and refreshing give.",
     refusal: "No access token, or one that is not valid any more",
 };
+const KEY: Guard = Guard {
+    scheme: "api_key",
+    format: "coditect_…",
+    description: "An API key of the person, for programs: `POST /api/v5/me/api-keys` makes one. It opens the operations that name one of its scopes here.",
+    refusal: ACCESS.refusal,
+};
 const POD: Guard = Guard {
     scheme: "pod_token",
+    format: "JWT",
     description: "What the cell's cluster projects into a workspace's pod, for the audience `coditect-api`.",
     refusal: "No token of a cell's cluster, or one that is not valid any more",
 };
 const GATEWAY: Guard = Guard {
     scheme: "gateway_credential",
+    format: "JWT",
     description: "What `/api/v5/sidecar/credential` gives.",
     refusal: "No credential, or one that is not valid any more",
 };
 
 /// Adds what every operation of a group has in common: what it needs, and its failures.
 fn complete(mut document: OpenApi, guard: Option<Guard>) -> OpenApi {
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
             // Handlers are named within their module; ids must be unique in the whole document.
             let tag = operation.tags.as_ref().and_then(|tags| tags.first());
             operation.operation_id = operation.operation_id.take().map(|id| match tag {
@@ -123,7 +136,13 @@ fn complete(mut document: OpenApi, guard: Option<Guard>) -> OpenApi {
                 None => id,
             });
             if let Some(guard) = guard {
-                operation.security = Some(vec![SecurityRequirement::new(guard.scheme, [""; 0])]);
+                let mut security = vec![SecurityRequirement::new(guard.scheme, [""; 0])];
+                if guard.scheme == ACCESS.scheme
+                    && let Some(scope) = scope::asked(&method, path)
+                {
+                    security.push(SecurityRequirement::new(KEY.scheme, [scope.name()]));
+                }
+                operation.security = Some(security);
                 respond(&mut operation.responses, "401", guard.refusal);
             }
             describe_failures(&mut operation.responses);
@@ -133,16 +152,16 @@ fn complete(mut document: OpenApi, guard: Option<Guard>) -> OpenApi {
     document
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
     ]
     .into_iter()
-    .filter_map(Option::as_mut)
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// A failure that a handler names is a problem document like every other.

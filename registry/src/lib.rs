@@ -22,7 +22,8 @@ pub mod store;
 mod tx;
 
 pub use query::{
-    Behind, Changes, Complete, PowerChanges, UserRuntime, WorkspaceRuntime, WorkspaceView,
+    AuditPlace, Behind, Changes, Complete, PowerChanges, UserRuntime, WorkspaceRuntime,
+    WorkspaceView,
 };
 pub use registry::{Operation, Registry, View};
 pub use tx::{Abort, Tx, trailing_uuid};

@@ -49,7 +49,7 @@ pub(super) async fn connect(
             "no policy in force knows this workspace's cell; an operator must add it",
         )
     })?;
-    let code = EntryCode::new(caller.login, id, state.now());
+    let code = EntryCode::new(caller.login()?, id, state.now());
     Ok(Json(ConnectionBody {
         code: code.encode(&state.tokens.keys),
         origin: origin("workspace_url_template", &url)?,

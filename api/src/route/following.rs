@@ -60,7 +60,7 @@ pub(super) fn keys_of_user(cell: &CellName, user: UserId, caller: &SignedIn) -> 
     vec![
         keys::intent(cell, user),
         keys::committed(cell, user),
-        keys::login(caller.account, caller.login),
+        caller.watched(),
     ]
 }
 

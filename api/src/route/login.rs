@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use coditect_core::{AccountId, Email, Error, Kind, LoginId, RequestId, Result};
+use coditect_core::{AccountId, Email, Error, Kind, LoginId, RequestId, Result, TenantId, UserId};
 use coditect_registry::operation::{EndLogin, OpenLogin, RotateRefresh, Rotation};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,22 @@ pub(super) struct SignedInBody {
     token_type: &'static str,
     /// Seconds until the access token expires.
     expires_in: i64,
+}
+
+impl SignedInBody {
+    /// An access token for a login that acts in this tenant.
+    pub(super) fn new(
+        state: &ApiState,
+        (account, login): (AccountId, LoginId),
+        membership: Option<(TenantId, UserId)>,
+    ) -> Result<Self> {
+        let now = state.now();
+        Ok(Self {
+            access_token: state.tokens.issue(account, login, membership, now)?,
+            token_type: "Bearer",
+            expires_in: state.tokens.lifetime_seconds(),
+        })
+    }
 }
 
 /// Signs in with e-mail and password.
@@ -178,25 +194,37 @@ pub(super) async fn sign_in(
 
 async fn hand_out(state: &ApiState, refresh: RefreshToken) -> Answer<Response> {
     let RefreshToken { account, login, .. } = refresh;
-    // People belong to one tenant; the first is theirs.
-    let membership = state
-        .registry
-        .view()
-        .await?
-        .memberships(account)
-        .await?
-        .into_iter()
-        .next();
-    let access_token = state
-        .tokens
-        .issue(account, login, membership, state.now())?;
-    let body = SignedInBody {
-        access_token,
-        token_type: "Bearer",
-        expires_in: state.tokens.lifetime_seconds(),
-    };
+    let membership = acts_in(state, account, login).await?;
+    let body = SignedInBody::new(state, (account, login), membership)?;
     let cookie = cookie::set(&refresh, &state.tokens.keys)?;
     Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+/// In which tenant a login acts: the one it switched to, while its person is a member there; else the one they joined
+/// first. What has ended is the last choice: who asked for the end of their account must be able to take it back.
+async fn acts_in(
+    state: &ApiState,
+    account: AccountId,
+    login: LoginId,
+) -> Result<Option<(TenantId, UserId)>> {
+    let mut view = state.registry.view().await?;
+    let chosen = view.login(account, login, state.now()).await?;
+    let chosen = chosen.and_then(|login| login.tenant);
+    let mut best = None;
+    for (tenant, user) in view.memberships(account).await? {
+        if let Some((_, record)) = view.user(user).await? {
+            let order = (
+                record.removal.is_some(),
+                chosen != Some(tenant),
+                record.joined_at,
+                tenant,
+            );
+            if best.as_ref().is_none_or(|(first, _)| order < *first) {
+                best = Some((order, (tenant, user)));
+            }
+        }
+    }
+    Ok(best.map(|(_, membership)| membership))
 }
 
 /// Exchanges the refresh cookie for a new one and an access token.

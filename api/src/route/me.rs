@@ -182,7 +182,7 @@ pub(super) async fn change_password(
     let operation = ChangePassword {
         account: caller.account,
         password_hash,
-        keep: caller.login,
+        keep: caller.login()?,
         tenant,
         at: state.now(),
     };

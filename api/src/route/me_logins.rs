@@ -38,6 +38,7 @@ pub(super) async fn logins(
     State(state): State<ApiState>,
     caller: SignedIn,
 ) -> Answer<Json<LoginsBody>> {
+    let present = caller.login()?;
     let mut view = state.registry.view().await?;
     let found = view.sign_ins(caller.account, state.now()).await?;
     let mut items: Vec<LoginBody> = found
@@ -49,7 +50,7 @@ pub(super) async fn logins(
                 began_at: login.created_at,
                 used_at: login.rotated_at,
                 agent: sign_in.agent.unwrap_or_default(),
-                present: id == caller.login,
+                present: id == present,
             })
         })
         .collect();

@@ -9,13 +9,17 @@ mod following;
 mod login;
 mod me;
 mod me_email;
+mod me_api_keys;
 mod me_logins;
 mod me_usage;
 mod operations;
+mod paging;
 mod plans;
 mod proofs;
 mod second_factor;
+mod sessions;
 mod sidecar;
+mod tenants;
 mod wake;
 mod wake_page;
 mod workspace_body;
@@ -118,7 +122,23 @@ impl Groups {
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))
                 .routes(routes!(me_logins::connections))
+                .routes(routes!(me_api_keys::list, me_api_keys::create))
+                .routes(routes!(me_api_keys::revoke))
                 .routes(routes!(plans::set))
+                .routes(routes!(tenants::present))
+                .routes(routes!(tenants::mine))
+                .routes(routes!(tenants::switch))
+                .routes(routes!(tenants::leave))
+                .routes(routes!(tenants::members))
+                .routes(routes!(tenants::change_role, tenants::remove_member))
+                .routes(routes!(tenants::restore_member))
+                .routes(routes!(tenants::hand_over))
+                .routes(routes!(tenants::invitations, tenants::invite))
+                .routes(routes!(tenants::revoke_invitation))
+                .routes(routes!(tenants::audit))
+                .routes(routes!(tenants::my_invitations))
+                .routes(routes!(tenants::accept_invitation))
+                .routes(routes!(tenants::decline_invitation))
                 .routes(routes!(workspaces::list, workspaces::create))
                 .routes(routes!(
                     workspaces::get,
@@ -127,6 +147,9 @@ impl Groups {
                 ))
                 .routes(routes!(workspaces::start))
                 .routes(routes!(workspaces::stop))
+                .routes(routes!(sessions::list, sessions::create))
+                .routes(routes!(sessions::get, sessions::put, sessions::delete))
+                .routes(routes!(sessions::seen))
                 .routes(routes!(connect::connect))
                 .routes(routes!(workspace_use::keep))
                 .routes(routes!(workspace_use::report))

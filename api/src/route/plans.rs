@@ -111,9 +111,10 @@ pub(super) struct TenantBody {
     limits: Option<LimitsBody>,
 }
 
-#[derive(Clone, Copy, Serialize, ToSchema)]
+/// What a member may do.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum RoleName {
+pub(super) enum RoleName {
     /// Pays and may hand everything over.
     Owner,
     /// May manage members.
@@ -128,6 +129,16 @@ impl From<Role> for RoleName {
             Role::Owner => Self::Owner,
             Role::Admin => Self::Admin,
             Role::Member => Self::Member,
+        }
+    }
+}
+
+impl From<RoleName> for Role {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::Owner => Self::Owner,
+            RoleName::Admin => Self::Admin,
+            RoleName::Member => Self::Member,
         }
     }
 }

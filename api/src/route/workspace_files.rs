@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::workspaces::page_size;
+use super::paging::page_size;
 use crate::{
     caller::SignedIn,
     extract::{PathFile, PathId, Query},

@@ -6,14 +6,18 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use coditect_core::{Error, Power, RequestId, Result, WorkspaceId, WorkspaceName};
+use coditect_core::{Error, Power, RequestId, WorkspaceId, WorkspaceName};
 use coditect_registry::operation::{CreateWorkspace, RenameWorkspace, SetPower};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{auth::derived, entity, workspace_body::WorkspaceBody};
+use super::{
+    auth::derived,
+    entity,
+    paging::{self, Paging},
+    workspace_body::WorkspaceBody,
+};
 use crate::{
     address::CameFrom,
     caller::{SignedIn, count_new_workspace},
@@ -21,11 +25,6 @@ use crate::{
     problem::Answer,
     state::ApiState,
 };
-
-/// Most workspaces on one page.
-const LARGEST_PAGE: usize = 100;
-/// Workspaces on a page if nobody says how many.
-const USUAL_PAGE: usize = 50;
 
 /// A page of workspaces.
 #[derive(Serialize, ToSchema)]
@@ -52,8 +51,8 @@ pub(super) async fn list(
     query: Query,
 ) -> Answer<Json<PageBody>> {
     let [limit, cursor] = query.take(["limit", "cursor"])?;
-    let limit = limit.map_or(Ok(USUAL_PAGE), |text| page_size(&text))?;
-    let after = cursor.map(|text| parse_cursor(&text)).transpose()?;
+    let page = Paging::new(limit, cursor)?;
+    let after = page.after_id(WorkspaceId::from_bytes)?;
     let found = state
         .registry
         .view()
@@ -64,41 +63,18 @@ pub(super) async fn list(
     let mut rest = found
         .iter()
         .filter(|view| after.is_none_or(|after| view.id > after));
-    let page: Vec<_> = rest.by_ref().take(limit).collect();
-    let next_cursor = page
+    let shown: Vec<_> = rest.by_ref().take(page.limit).collect();
+    let next_cursor = shown
         .last()
         .filter(|_| rest.next().is_some())
-        .map(|last| BASE64_URL_SAFE_NO_PAD.encode(last.id.as_bytes()));
+        .map(|last| paging::cursor(last.id.as_bytes()));
     Ok(Json(PageBody {
-        items: page
+        items: shown
             .into_iter()
             .map(|view| WorkspaceBody::new(view, &policy, &state.config.workspace_url_template))
             .collect(),
         next_cursor,
     }))
-}
-
-pub(super) fn page_size(text: &str) -> Result<usize> {
-    let size = text
-        .parse()
-        .ok()
-        .filter(|size| (1..=LARGEST_PAGE).contains(size));
-    size.ok_or_else(|| {
-        Error::invalid(
-            "limit",
-            format!("must be a number from 1 to {LARGEST_PAGE}"),
-        )
-    })
-}
-
-fn parse_cursor(text: &str) -> Result<WorkspaceId> {
-    let bytes = BASE64_URL_SAFE_NO_PAD
-        .decode(text)
-        .ok()
-        .and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-    bytes
-        .map(WorkspaceId::from_bytes)
-        .ok_or_else(|| Error::invalid("cursor", "is not one that a page has given"))
 }
 
 #[derive(Deserialize, ToSchema)]

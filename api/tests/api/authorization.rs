@@ -1,8 +1,13 @@
 //! Every operation of the document is behind the door or on the list of those that are open.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::harness::{App, Person};
+use crate::{
+    api_keys,
+    harness::{App, Person},
+};
 
 /// What anybody may call, and why.
 const PUBLIC: &[(&str, &str)] = &[
@@ -22,6 +27,30 @@ const PUBLIC: &[(&str, &str)] = &[
     ("get", "/health/fdb"),
     ("get", "/metrics"),
     ("get", "/.well-known/jwks.json"),
+];
+
+/// What a signed-in person may do and no API key, and why.
+const NO_KEY: &[(&str, &str)] = &[
+    ("patch", "/api/v5/me"),                // who the person is, is theirs to say
+    ("delete", "/api/v5/me"),               // asks for the password
+    ("post", "/api/v5/me/restore"),         // a marked person's keys are none
+    ("put", "/api/v5/me/password"),         // asks for the password
+    ("get", "/api/v5/me/logins"),           // sign-ins
+    ("delete", "/api/v5/me/logins/{id}"),   // sign-ins
+    ("get", "/api/v5/me/connections"),      // sign-ins
+    ("get", "/api/v5/me/api-keys"),         // keys themselves
+    ("post", "/api/v5/me/api-keys"),        // keys themselves
+    ("delete", "/api/v5/me/api-keys/{id}"), // keys themselves
+    ("put", "/api/v5/tenant/plan"),         // costs money
+    ("post", "/api/v5/tenants/{id}/switch"), // is of a sign-in
+    ("post", "/api/v5/tenant/leave"),       // the person goes themselves
+    ("post", "/api/v5/tenant/members/{id}/hand-over"), // gives a person's files away
+    ("get", "/api/v5/me/invitations"),      // the person joins themselves
+    ("post", "/api/v5/me/invitations/{id}/accept"), // the person joins themselves
+    ("post", "/api/v5/me/invitations/{id}/decline"), // the person joins themselves
+    ("post", "/api/v5/workspaces/{id}/connect"), // lets a browser in as the person
+    ("put", "/api/v5/workspaces/{id}/activity"), // says that a person is there
+    ("post", "/api/v5/workspaces/{id}/erase"), // asks for the password
 ];
 
 /// What workspaces' gateways call, each with what a pod has.
@@ -79,6 +108,19 @@ fn body(method: &str, path: &str) -> Option<Value> {
             Some(json!({ "outcome": "done", "beside": null }))
         }
         ("put", "/api/v5/sidecar/state") => Some(json!({ "revision": 1, "values": {} })),
+        ("post", "/api/v5/me/api-keys") => Some(json!({ "name": "script" })),
+        ("post", "/api/v5/sessions") => {
+            Some(json!({ "workspace": "00000000-0000-4000-8000-000000000000", "state": {} }))
+        }
+        ("put", "/api/v5/sessions/{id}") => Some(json!({ "state": {} })),
+        ("patch", "/api/v5/tenant/members/{id}") => Some(json!({ "role": "admin" })),
+        ("post", "/api/v5/tenant/members/{id}/hand-over") => Some(json!({ "to": null })),
+        ("post", "/api/v5/tenant/invitations") => {
+            Some(json!({ "email": "carol@example.com", "role": "member" }))
+        }
+        ("post", "/api/v5/me/invitations/{id}/accept" | "/api/v5/me/invitations/{id}/decline") => {
+            Some(json!({ "code": "x" }))
+        }
         ("put", "/api/v5/tenant/plan") => Some(json!({ "plan": "pro" })),
         ("post", "/api/v5/workspaces") | ("patch", "/api/v5/workspaces/{id}") => {
             Some(json!({ "name": "x" }))
@@ -113,9 +155,10 @@ async fn everything_else_needs_an_access_token() {
             path if path.starts_with(GATEWAYS) => "gateway_credential",
             _ => "access_token",
         };
-        let protected = operation["security"]
-            .as_array()
-            .is_some_and(|all| all.iter().all(|one| one.get(needed).is_some()) && !all.is_empty());
+        let protected = operation["security"].as_array().is_some_and(|all| {
+            let known = |one: &Value| one.get(needed).is_some() || one.get("api_key").is_some();
+            all.iter().all(known) && all[0].get(needed).is_some()
+        });
         assert_eq!(
             protected,
             !is_public(&method, &path),
@@ -142,6 +185,56 @@ async fn everything_else_needs_an_access_token() {
         }
     }
     assert_eq!(app.version().await, version, "something was written");
+}
+
+#[tokio::test]
+async fn a_key_opens_what_its_scope_says_and_nothing_else() {
+    let app = App::start().await;
+    let ada = app.person("ada@example.com").await;
+    let id = app.workspace(&ada).await;
+    let id = id.rsplit('/').next().unwrap();
+    let document = app.get("/openapi.json").await.expect(200).json();
+    let scopes = document["components"]["schemas"]["Scope"]["enum"].clone();
+    let mut programs = Vec::new();
+    for scope in scopes.as_array().unwrap() {
+        let scope = scope.as_str().unwrap();
+        let key = api_keys::make(&app, &ada, &[scope]).await;
+        programs.push((scope, api_keys::program(&key)));
+    }
+    let (mut opened, mut used) = (0, BTreeSet::new());
+    for (method, path, operation) in operations(&app).await {
+        if operation["security"][0].get("access_token").is_none() {
+            continue;
+        }
+        let asked = operation["security"][1]["api_key"][0].as_str();
+        assert_eq!(
+            asked.is_none(),
+            NO_KEY.contains(&(method.as_str(), path.as_str())),
+            "decide whether a key may {method} {path}"
+        );
+        for (scope, program) in &programs {
+            let address = path.replace("{id}", id);
+            let mut request = app
+                .request(&method.to_uppercase(), &address)
+                .bearer_auth(&program.token);
+            if let Some(body) = body(&method, &path) {
+                request = request.json(&body);
+            }
+            // Not read to its end: some of these are streams.
+            let answer = request.send().await.unwrap();
+            let (status, length) = (answer.status().as_u16(), answer.content_length());
+            let refused = status == 403 && length.is_some() && {
+                let problem: Value = answer.json().await.unwrap();
+                problem["type"] == "/problems/forbidden"
+            };
+            assert_ne!(status, 401, "{scope}: {method} {path}");
+            assert_eq!(refused, asked != Some(*scope), "{scope}: {method} {path}");
+            opened += usize::from(!refused);
+        }
+        used.extend(asked.map(str::to_owned));
+    }
+    assert_eq!(used.len(), programs.len(), "a scope opens nothing");
+    assert!(opened >= 20, "{opened}");
 }
 
 #[tokio::test]

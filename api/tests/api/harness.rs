@@ -103,9 +103,37 @@ impl App {
 
     pub(crate) async fn with(adjust: impl FnOnce(&mut ApiConfig)) -> Self {
         log_to_tests();
+        let store = FaultyStore::new(MemoryStore::new());
+        let registry = Registry::open(store.clone()).await.unwrap();
+        let clock = Arc::new(Mutex::new(Timestamp::now()));
+        let keys = KeyRing::ephemeral().unwrap();
+        Self::over((store, registry, clock, keys), None, adjust).await
+    }
+
+    /// Another API over the same registry, which takes the same tokens.
+    pub(crate) async fn beside(&self, adjust: impl FnOnce(&mut ApiConfig)) -> Self {
+        let parts = (
+            self.store.clone(),
+            self.registry.clone(),
+            Arc::clone(&self.clock),
+            self.keys.clone(),
+        );
+        Self::over(parts, Some(&self.base), adjust).await
+    }
+
+    async fn over(
+        (store, registry, clock, keys): (
+            Arc<FaultyStore>,
+            Registry,
+            Arc<Mutex<Timestamp>>,
+            KeyRing,
+        ),
+        public_url: Option<&str>,
+        adjust: impl FnOnce(&mut ApiConfig),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let mut config = ApiConfig::new(&base);
+        let mut config = ApiConfig::new(public_url.unwrap_or(&base));
         config.verification = Verification::None;
         config.plan_changes = PlanChanges::SelfService;
         config.rates = None;
@@ -117,16 +145,12 @@ impl App {
             queue: 64,
         };
         adjust(&mut config);
-        let store = FaultyStore::new(MemoryStore::new());
-        let registry = Registry::open(store.clone()).await.unwrap();
         let (policy, policies) = watch::channel(Arc::new(catalogue()));
         let health = Health::default();
-        let clock = Arc::new(Mutex::new(Timestamp::now()));
         let now = {
             let clock = Arc::clone(&clock);
             move || *clock.lock().unwrap()
         };
-        let keys = KeyRing::ephemeral().unwrap();
         let state = ApiState::with_clock(
             registry.clone(),
             config,

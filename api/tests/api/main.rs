@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod answer;
+mod api_keys;
 mod authorization;
 mod cluster;
 mod documents;
@@ -19,11 +20,14 @@ mod me_more;
 mod operations;
 mod second_factor;
 mod serving;
+mod sessions;
 mod sidecar;
 mod sidecar_files;
 mod sign_up;
 mod snapshots;
 mod status;
+mod tenants;
+mod tenants_people;
 mod wake;
 mod web_app;
 mod workspaces;

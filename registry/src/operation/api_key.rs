@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use coditect_core::{AccountId, ApiKeyId, Error, Kind, TenantId, UserId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::who;
 use crate::{
@@ -16,8 +16,6 @@ use crate::{
 
 /// Most API keys of one user.
 const MOST: usize = 50;
-/// Uses closer together than this are one.
-const USED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// Longest name in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -123,7 +121,7 @@ fn expiring(tenant: TenantId, user: UserId, api_key: ApiKeyId) -> Expiring {
     }
 }
 
-/// Notes that an API key was used, to the minute.
+/// Notes that an API key was used, to the hour.
 pub struct TouchApiKey {
     /// Where it is.
     pub place: ApiKeyPlace,
@@ -145,7 +143,7 @@ impl Operation for TouchApiKey {
         };
         if record
             .used_at
-            .is_none_or(|used| self.at.duration_since(used) >= USED_AGAIN)
+            .is_none_or(|used| self.at.duration_since(used) >= ApiKey::USED_AGAIN)
         {
             record.used_at = Some(self.at);
             tx.put(&key, &record)?;

@@ -58,6 +58,7 @@ impl Operation for OpenLogin {
             counter: 0,
             created_at: self.at,
             rotated_at: self.at,
+            tenant: None,
         };
         tx.put(&keys::login(self.account, self.login), &login)?;
         let (address, agent) = self.from.clone().unzip();

@@ -1,6 +1,7 @@
 //! Everything that changes the registry. Each operation touches all that belongs together, or nothing.
 
 mod account_deletion;
+mod acting;
 mod activity;
 mod adopt;
 mod api_key;
@@ -44,6 +45,7 @@ mod who;
 mod workspace;
 
 pub use account_deletion::{MarkAccount, RestoreAccount};
+pub use acting::ActIn;
 pub use activity::{Keep, NoteActivity};
 pub use adopt::AdoptUser;
 pub use api_key::{IssueApiKey, RevokeApiKey, TouchApiKey};

@@ -18,4 +18,5 @@ pub use cell::Complete;
 pub use feed::{Changes, Revocations};
 pub use gateway::Behind;
 pub use observer::{PowerChanges, UserRuntime, WorkspaceRuntime};
+pub use tenant::AuditPlace;
 pub use workspace::WorkspaceView;

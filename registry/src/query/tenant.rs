@@ -1,6 +1,6 @@
 //! A tenant: who belongs to it, who may, what was decided.
 
-use coditect_core::{Email, InvitationId, Result, TenantId, UserId};
+use coditect_core::{AccountId, Email, InvitationId, Result, TenantId, UserId};
 
 use crate::{
     keys,
@@ -9,6 +9,10 @@ use crate::{
     store::KeyRange,
     tx::trailing_uuid,
 };
+
+/// Where an entry of an audit is: the versionstamp in its key, as the key holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditPlace(pub [u8; 13]);
 
 impl View {
     /// A tenant.
@@ -46,6 +50,41 @@ impl View {
         Ok(found.into_iter().map(|(_, entry)| entry).collect())
     }
 
+    /// At most `limit` entries of a tenant's audit before `before`, newest first, each with its place.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn audit_before(
+        &mut self,
+        tenant: TenantId,
+        before: Option<AuditPlace>,
+        limit: usize,
+    ) -> Result<Vec<(AuditPlace, AuditEntry)>> {
+        let feed = keys::audit(tenant);
+        let mut range = KeyRange::below(&feed);
+        if let Some(AuditPlace(place)) = before {
+            range.end = [feed.as_slice(), &place].concat();
+        }
+        let found = self.tx.scan_back(&range, limit).await?;
+        let places = found.into_iter().filter_map(|(key, entry)| {
+            let place = key.strip_prefix(feed.as_slice())?;
+            Some((AuditPlace(place.try_into().ok()?), entry))
+        });
+        Ok(places.collect())
+    }
+
+    /// The account's user in a tenant, if it is a member there.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn membership(
+        &mut self,
+        account: AccountId,
+        tenant: TenantId,
+    ) -> Result<Option<UserId>> {
+        Ok(self.tx.get(&keys::membership(account, tenant)).await?)
+    }
+
     /// At most `limit` users of a tenant behind `after`, in order of id, and whether there are more.
     ///
     /// # Errors
@@ -60,10 +99,7 @@ impl View {
         if let Some(after) = after {
             range = range.after(&keys::member(tenant, after));
         }
-        let (found, more) = self
-            .tx
-            .scan::<coditect_core::AccountId>(&range, limit)
-            .await?;
+        let (found, more) = self.tx.scan::<AccountId>(&range, limit).await?;
         let mut members = Vec::with_capacity(found.len());
         for (key, _) in found {
             let id = UserId::from_bytes(*trailing_uuid(&key)?.as_bytes());

@@ -52,6 +52,9 @@ pub struct Login {
     pub created_at: Timestamp,
     /// When the current token replaced the one before.
     pub rotated_at: Timestamp,
+    /// In which tenant the person acts by it; none: where they joined first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
 }
 
 /// A sign-up and how far it is.

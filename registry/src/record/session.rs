@@ -56,8 +56,13 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it ends; none: when it is revoked.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// When it was last used, to [`ApiKey::USED_AGAIN`].
     pub used_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Uses closer together than this are one: a program that calls all the time costs one write an hour.
+    pub const USED_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 }
 
 /// Where an API key is found.

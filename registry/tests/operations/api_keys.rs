@@ -16,7 +16,7 @@ fn issue(person: &Provisioned, byte: u8) -> IssueApiKey {
         prefix: "cod_1234".into(),
         hash: format!("{byte:02x}").repeat(32),
         scopes: ["workspaces:read".to_owned()].into(),
-        expires_at: Some(at(1_000)),
+        expires_at: Some(at(10_000)),
         at: at(0),
     }
 }
@@ -46,9 +46,9 @@ async fn a_key_is_found_by_its_hash_until_it_is_revoked() {
     let (place, record, user) = found(1).await.unwrap();
     assert_eq!((place.api_key, place.account), (key.api_key, ada.account));
     assert_eq!((record.used_at, user.account), (None, ada.account));
-    assert!(found(1_000).await.is_none(), "it has an end");
+    assert!(found(10_000).await.is_none(), "it has an end");
 
-    for (seconds, used) in [(10, 10), (69, 10), (70, 70)] {
+    for (seconds, used) in [(10, 10), (3_609, 10), (3_610, 3_610)] {
         assert!(
             world
                 .done(&TouchApiKey {
@@ -57,18 +57,25 @@ async fn a_key_is_found_by_its_hash_until_it_is_revoked() {
                 })
                 .await
         );
-        assert_eq!(found(100).await.unwrap().1.used_at, Some(at(used)));
+        assert_eq!(found(3_700).await.unwrap().1.used_at, Some(at(used)));
     }
     let revoke = |person: &Provisioned| RevokeApiKey {
         account: person.account,
         user: ada.user,
         api_key: key.api_key,
-        at: at(80),
+        at: at(3_800),
     };
     assert_eq!(world.refused(&revoke(&bob)).await, Kind::NotFound);
     world.done(&revoke(&ada)).await;
-    assert!(found(81).await.is_none());
-    assert!(!world.done(&TouchApiKey { place, at: at(82) }).await);
+    assert!(found(3_801).await.is_none());
+    assert!(
+        !world
+            .done(&TouchApiKey {
+                place,
+                at: at(3_802)
+            })
+            .await
+    );
     assert!(
         world
             .view()

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acting;
 mod activity;
 mod adopt;
 mod api_keys;

@@ -1,0 +1,35 @@
+//! Tenants: where the person belongs, who else does, who is invited, and what was decided.
+
+mod audit;
+mod invitations;
+mod members;
+mod membership;
+mod mine;
+
+pub(super) use audit::*;
+pub(super) use invitations::*;
+pub(super) use members::*;
+pub(super) use membership::*;
+pub(super) use mine::*;
+
+use coditect_core::{Error, Kind, Result, TenantId};
+use coditect_registry::{View, record::Role, record::User};
+
+use crate::caller::SignedIn;
+
+/// The caller's present tenant, for a member who may at least so much there.
+async fn acting(view: &mut View, caller: &SignedIn, role: Role) -> Result<(TenantId, User)> {
+    let (tenant, id) = caller.membership()?;
+    let gone = || Error::not_found("this account belongs to no tenant any more");
+    let (_, user) = view.user(id).await?.ok_or_else(gone)?;
+    if user.mark.is_some() || user.account != caller.account {
+        let message =
+            "this membership has ended; ask an owner or an admin of the tenant to restore it";
+        return Err(Error::new(Kind::Forbidden, message));
+    }
+    if user.role < role {
+        let message = "only an owner or an admin may see this; ask one";
+        return Err(Error::new(Kind::Forbidden, message));
+    }
+    Ok((tenant, user))
+}
