@@ -6,6 +6,8 @@ use axum::http::Uri;
 use coditect_core::{Error, Result};
 pub use coditect_registry::operation::Verification;
 
+use crate::identity::ProviderConfig;
+
 /// The API's configuration.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -26,6 +28,8 @@ pub struct ApiConfig {
     pub cell_keys: Option<PathBuf>,
     /// Whether a new person must prove that the e-mail address is theirs. `None` is for development alone.
     pub verification: Verification,
+    /// Sign-ins of others that people may use here.
+    pub providers: Vec<ProviderConfig>,
     /// Whether anybody may sign up now.
     pub sign_up: SignUp,
     /// Who may change a tenant's plan.
@@ -68,6 +72,7 @@ impl ApiConfig {
             web_app_folder: None,
             cell_keys: None,
             verification: Verification::Email,
+            providers: Vec::new(),
             sign_up: SignUp::Open,
             plan_changes: PlanChanges::Billing,
             trusted_proxy_hops: 0,

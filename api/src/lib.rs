@@ -13,6 +13,7 @@ mod cookie;
 mod extract;
 mod gateway;
 mod gateway_token;
+mod identity;
 mod key_ring;
 mod objects;
 mod observe;
@@ -32,6 +33,7 @@ mod token;
 mod web_app;
 
 pub use config::{ApiConfig, Hashing, PlanChanges, Rate, Rates, SignUp, Verification};
+pub use identity::{GITHUB, GOOGLE, ProviderConfig, Service};
 pub use key_ring::KeyRing;
 pub use objects::{Collected, Objects, collect};
 pub use openapi::openapi;

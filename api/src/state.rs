@@ -19,6 +19,7 @@ use crate::{
     cell_keys::CellKeys,
     config::ApiConfig,
     gateway_token::GatewayTokens,
+    identity::Providers,
     key_ring::KeyRing,
     objects::Objects,
     password::Passwords,
@@ -46,6 +47,8 @@ pub struct Parts {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) tokens: AccessTokens,
     pub(crate) gateways: GatewayTokens,
+    /// Sign-ins of others.
+    pub(crate) providers: Providers,
     /// By which clusters' tokens of pods are known.
     pub(crate) cells: CellKeys,
     /// Who ended their sign-in lately.
@@ -116,6 +119,7 @@ impl ApiState {
             repositories: OnceLock::new(),
             objects: OnceLock::new(),
             restores: broadcast::Sender::new(RESTORES),
+            providers: Providers::new(&config.providers, &config.public_url)?,
             web: match &config.web_app_folder {
                 Some(folder) => Some(WebApp::load(folder)?),
                 None => None,

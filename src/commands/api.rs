@@ -22,6 +22,7 @@ use crate::{
     exit::Exit,
     local_runtime::{self, Doors, Tokens},
     observability, output,
+    providers::Providers,
     reading::Reader,
     stop,
     tls::Tls,
@@ -88,6 +89,9 @@ pub(crate) struct Server {
     /// Whether anybody may sign up now: the switch to throw while sign-ups are being abused.
     #[arg(long, value_enum, default_value_t, env = "CODITECT_SIGN_UP")]
     sign_up: Door,
+
+    #[command(flatten)]
+    providers: Providers,
 
     /// Whether people change their plan themselves, or a payment does. `self-service` is for installations that
     /// sell nothing.
@@ -233,6 +237,7 @@ impl Server {
             Proof::None => Verification::None,
             Proof::Email => Verification::Email,
         };
+        config.providers = self.providers.configured();
         config.sign_up = match self.sign_up {
             Door::Open => SignUp::Open,
             Door::Closed => SignUp::Closed,
@@ -252,7 +257,7 @@ impl Server {
         let or_mode = |value: Option<String>| {
             value.unwrap_or_else(|| "as the command says: none in dev, email otherwise".into())
         };
-        vec![
+        let mut settings = vec![
             ("listen", self.listen.to_string()),
             (
                 "public-url",
@@ -321,7 +326,9 @@ impl Server {
                     "on".into()
                 },
             ),
-        ]
+        ];
+        settings.extend(self.providers.settings());
+        settings
     }
 }
 

@@ -170,7 +170,7 @@ pub(super) async fn register(
 }
 
 /// Where a new person goes and what they may use.
-fn placement(state: &ApiState) -> Result<Placement> {
+pub(super) fn placement(state: &ApiState) -> Result<Placement> {
     let policy = state.policy();
     let plan = policy
         .default_plan

@@ -132,7 +132,8 @@ pub(super) async fn sign_in(
     .await
 }
 
-async fn hand_out(state: &ApiState, refresh: RefreshToken) -> Answer<Response> {
+/// The tokens of a login that is open.
+pub(super) async fn hand_out(state: &ApiState, refresh: RefreshToken) -> Answer<Response> {
     let RefreshToken { account, login, .. } = refresh;
     // People belong to one tenant; the first is theirs.
     let membership = state

@@ -6,8 +6,10 @@ mod entity;
 mod events;
 mod events_of_all;
 mod following;
+mod identity;
 mod login;
 mod me;
+mod me_connections;
 mod me_logins;
 mod me_usage;
 mod operations;
@@ -74,9 +76,13 @@ impl Groups {
             credentials: OpenApiRouter::new()
                 .routes(routes!(auth::register))
                 .routes(routes!(auth::claim_session))
+                .routes(routes!(identity::callback))
+                .routes(routes!(identity::session))
                 .routes(routes!(login::login)),
             public: OpenApiRouter::new()
                 .routes(routes!(auth::registration))
+                .routes(routes!(identity::providers))
+                .routes(routes!(identity::start))
                 .routes(routes!(login::refresh))
                 .routes(routes!(login::logout))
                 .routes(routes!(plans::list)),
@@ -103,7 +109,8 @@ impl Groups {
                 .routes(routes!(me_usage::usage))
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))
-                .routes(routes!(me_logins::connections))
+                .routes(routes!(me_connections::list))
+                .routes(routes!(me_connections::connect, me_connections::disconnect))
                 .routes(routes!(plans::set))
                 .routes(routes!(workspaces::list, workspaces::create))
                 .routes(routes!(

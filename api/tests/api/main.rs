@@ -16,6 +16,7 @@ mod login;
 mod me;
 mod me_more;
 mod operations;
+mod providers;
 mod serving;
 mod sidecar;
 mod sidecar_files;
