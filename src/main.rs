@@ -13,6 +13,7 @@ mod observability;
 mod output;
 mod policy;
 mod progress;
+mod providers;
 mod reading;
 mod sample;
 mod serving;

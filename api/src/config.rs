@@ -7,6 +7,7 @@ use coditect_core::{Error, Result};
 pub use coditect_registry::operation::Verification;
 
 use crate::mail::Delivery;
+use crate::identity::ProviderConfig;
 
 /// The API's configuration.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct ApiConfig {
     pub verification: Verification,
     /// What becomes of letters.
     pub mail: Delivery,
+    /// Sign-ins of others that people may use here.
+    pub providers: Vec<ProviderConfig>,
     /// Whether anybody may sign up now.
     pub sign_up: SignUp,
     /// Who may change a tenant's plan.
@@ -73,6 +76,7 @@ impl ApiConfig {
             cell_keys: None,
             verification: Verification::Email,
             mail: Delivery::None,
+            providers: Vec::new(),
             sign_up: SignUp::Open,
             plan_changes: PlanChanges::Billing,
             trusted_proxy_hops: 0,

@@ -31,17 +31,24 @@ fn header_value(value: &str, seconds: u32) -> Result<HeaderValue> {
 
 /// The refresh token that came with the request, if there is one that we made.
 pub(crate) fn read(headers: &HeaderMap, keys: &KeyRing) -> Option<RefreshToken> {
+    // One that is not ours does not hide one that is.
+    values(headers, REFRESH_COOKIE).find_map(|value| RefreshToken::decode(value, keys))
+}
+
+/// Every value that the request brings for the cookie of that name.
+pub(crate) fn values<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> impl Iterator<Item = &'a str> {
     let lines = headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|line| line.to_str().ok());
-    let pairs = lines
+    lines
         .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    // One that is not ours does not hide one that is.
-    pairs
-        .filter(|(name, _)| *name == REFRESH_COOKIE)
-        .find_map(|(_, value)| RefreshToken::decode(value, keys))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(move |(found, _)| *found == name)
+        .map(|(_, value)| value)
 }
 
 /// Refuses requests that a page of a foreign origin has made: the cookie's `SameSite=Strict` also forbids

@@ -17,6 +17,7 @@ mod cookie;
 mod extract;
 mod gateway;
 mod gateway_token;
+mod identity;
 mod key_ring;
 mod mail;
 mod objects;
@@ -41,6 +42,7 @@ mod totp;
 mod web_app;
 
 pub use config::{ApiConfig, Hashing, PlanChanges, Rate, Rates, SignUp, Verification};
+pub use identity::{GITHUB, GOOGLE, ProviderConfig, Service};
 pub use key_ring::KeyRing;
 pub use mail::{Delivery, Relay};
 pub use objects::{Collected, Objects, collect};

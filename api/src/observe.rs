@@ -11,7 +11,7 @@ use axum::{
 };
 use tracing::Instrument;
 
-use crate::problem::{HEADERS_TOO_LARGE, INTERNAL, Problem};
+use crate::problem::{HEADERS_TOO_LARGE, Problem};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -95,13 +95,7 @@ fn finish(mut response: Response, id: &str, settings: Observe) -> Response {
         None => None,
     };
     if let Some(problem) = problem {
-        if let Some(cause) = &problem.cause {
-            if problem.of == &INTERNAL {
-                tracing::error!(error = cause.chain(), "failed");
-            } else {
-                tracing::warn!(error = cause.chain(), "not available");
-            }
-        }
+        problem.log();
         problem.write(&mut response, id);
     }
     let headers = response.headers_mut();

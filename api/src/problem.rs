@@ -62,6 +62,14 @@ problem_types! {
         "Send `challenge` with a code of the authenticator app, or with a recovery code, to /api/v5/auth/login/second-factor within five minutes.";
     LIMIT_REACHED = "limit-reached", FORBIDDEN, "A limit of the plan is reached",
         "`limit` names it. Free some of it, or choose a larger plan.";
+    FLOW_ENDED = "sign-in-ended", FORBIDDEN, "This sign-in was not begun here, or is over",
+        "A sign-in at a provider ends in the browser in which it began, once, within ten minutes. Begin again.";
+    PROVIDER_REFUSED = "provider-refused", FORBIDDEN, "The provider did not confirm the sign-in",
+        "The detail says why. Begin again, or sign in another way.";
+    EMAIL_UNVERIFIED = "email-not-verified", FORBIDDEN, "The provider has not verified the e-mail address",
+        "Verify the address at the provider, on GitHub the primary one, and begin again.";
+    NO_ACCOUNT = "no-account", FORBIDDEN, "Nobody here has this sign-in",
+        "Sign up with it, agreeing to the terms; where nobody can sign up right now, try again later.";
     NOT_FOUND = "not-found", NOT_FOUND, "There is no such thing",
         "It never was, is gone, or belongs to somebody else. Check the address.";
     NO_MODELS = "no-models", NOT_FOUND, "There are no language models here",
@@ -70,12 +78,16 @@ problem_types! {
         "The API has no Git of its own: what a cell's repository holds is told where the API runs beside the cell's renderer.";
     NO_MAIL = "no-mail", NOT_FOUND, "No mail is sent here",
         "This needs a letter, and the installation sends none. An operator can tell whether that is to change.";
+    PROVIDER_OFF = "provider-off", NOT_FOUND, "That sign-in is not switched on here",
+        "/api/v5/auth/providers lists those that are. An operator can switch others on.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not know the method",
         "The `Allow` header lists the methods it knows.";
     REQUEST_TIMEOUT = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
         "Send the whole request without pauses.";
     CONFLICT = "conflict", CONFLICT, "The state does not allow this",
         "It changed meanwhile, or something else must be done first. Read it again, then decide.";
+    ADDRESS_TAKEN = "address-taken", CONFLICT, "The e-mail address has an account already",
+        "Sign in to it as you always do, then connect the provider in the settings.";
     PRECONDITION_FAILED = "precondition-failed", PRECONDITION_FAILED, "It was changed meanwhile",
         "The `If-Match` header names an older state. Read it again, apply your change to what you find, and send the new entity tag.";
     PAYLOAD_TOO_LARGE = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
@@ -90,6 +102,8 @@ problem_types! {
         "It was recorded under the request id. Trying again may help; if not, report the request id.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "The service cannot answer now",
         "Nothing is lost. Try again after as many seconds as the `Retry-After` header says.";
+    PROVIDER_UNAVAILABLE = "provider-unavailable", SERVICE_UNAVAILABLE, "The provider cannot be asked now",
+        "Nothing is lost. Try again in a moment, or sign in another way.";
 }
 
 /// Seconds after which trying again makes sense when nobody knows better.
@@ -168,6 +182,18 @@ impl Problem {
         }
     }
 
+    /// A problem whose cause is for the log alone.
+    pub(crate) fn because(
+        of: &'static ProblemType,
+        detail: impl Into<String>,
+        cause: Error,
+    ) -> Self {
+        Self {
+            cause: Some(Arc::new(cause)),
+            ..Self::new(of, detail)
+        }
+    }
+
     /// Fields that are not acceptable; at least one.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = errors
@@ -191,6 +217,17 @@ impl Problem {
         };
         let of = of.copied().unwrap_or(fallback);
         Self::new(of, format!("{}.", of.title))
+    }
+
+    /// Tells the log why, where the outside is told the type alone.
+    pub(crate) fn log(&self) {
+        match &self.cause {
+            Some(cause) if self.of == &INTERNAL => {
+                tracing::error!(error = cause.chain(), "failed");
+            }
+            Some(cause) => tracing::warn!(error = cause.chain(), "not available"),
+            None => {}
+        }
     }
 
     /// As a response without a body: the outermost layer writes it, because it knows the request's id.

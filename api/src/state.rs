@@ -20,6 +20,7 @@ use crate::{
     cell_keys::CellKeys,
     config::ApiConfig,
     gateway_token::GatewayTokens,
+    identity::Providers,
     key_ring::KeyRing,
     mail::Mail,
     objects::Objects,
@@ -48,6 +49,8 @@ pub struct Parts {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) tokens: AccessTokens,
     pub(crate) gateways: GatewayTokens,
+    /// Sign-ins of others.
+    pub(crate) providers: Providers,
     /// By which clusters' tokens of pods are known.
     pub(crate) cells: CellKeys,
     /// Who ended their sign-in lately.
@@ -123,6 +126,7 @@ impl ApiState {
             repositories: OnceLock::new(),
             objects: OnceLock::new(),
             restores: broadcast::Sender::new(RESTORES),
+            providers: Providers::new(&config.providers, &config.public_url)?,
             web: match &config.web_app_folder {
                 Some(folder) => Some(WebApp::load(folder)?),
                 None => None,

@@ -46,6 +46,14 @@ pub(crate) fn describe() {
     );
     describe_counter!("coditect_api_logins_total", "Sign-ins by outcome");
     describe_counter!(
+        "coditect_api_provider_sign_ins_total",
+        "Sign-ins with a provider that came back, by provider and outcome"
+    );
+    describe_counter!(
+        "coditect_api_provider_failures_total",
+        "Calls to a provider that failed for a reason of its own or of our configuration"
+    );
+    describe_counter!(
         "coditect_api_refresh_reused_total",
         "Logins ended because an old refresh token was used again"
     );

@@ -23,6 +23,7 @@ use crate::{
     local_runtime::{self, Doors, Tokens},
     mail::Mail,
     observability, output,
+    providers::Providers,
     reading::Reader,
     stop,
     tls::Tls,
@@ -91,6 +92,9 @@ pub(crate) struct Server {
     /// Whether anybody may sign up now: the switch to throw while sign-ups are being abused.
     #[arg(long, value_enum, default_value_t, env = "CODITECT_SIGN_UP")]
     sign_up: Door,
+
+    #[command(flatten)]
+    providers: Providers,
 
     /// Whether people change their plan themselves, or a payment does. `self-service` is for installations that
     /// sell nothing.
@@ -252,6 +256,7 @@ impl Server {
             true => Delivery::Mailbox,
             false => Delivery::None,
         });
+        config.providers = self.providers.configured();
         config.sign_up = match self.sign_up {
             Door::Open => SignUp::Open,
             Door::Closed => SignUp::Closed,
@@ -342,6 +347,7 @@ impl Server {
             ),
         ];
         settings.extend(self.mail.described());
+        settings.extend(self.providers.settings());
         settings
     }
 }

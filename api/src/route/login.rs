@@ -192,7 +192,8 @@ pub(super) async fn sign_in(
     .await
 }
 
-async fn hand_out(state: &ApiState, refresh: RefreshToken) -> Answer<Response> {
+/// The tokens of a login that is open.
+pub(super) async fn hand_out(state: &ApiState, refresh: RefreshToken) -> Answer<Response> {
     let RefreshToken { account, login, .. } = refresh;
     let membership = acts_in(state, account, login).await?;
     let body = SignedInBody::new(state, (account, login), membership)?;

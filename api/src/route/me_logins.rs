@@ -1,7 +1,7 @@
-//! Where the person is signed in, and with what else they can.
+//! Where the person is signed in.
 
 use axum::{Json, extract::State, http::StatusCode};
-use coditect_core::{Error, LoginId, ProviderName, RequestId};
+use coditect_core::{Error, LoginId, RequestId};
 use coditect_registry::operation::EndLogin;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -83,37 +83,4 @@ pub(super) async fn end_login(
         .apply(RequestId::random(), &operation)
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// With what else the person can sign in.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Connections)]
-pub(super) struct ConnectionsBody {
-    items: Vec<ProviderBody>,
-}
-
-/// A provider's identity that is linked to the account.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ConnectedProvider)]
-struct ProviderBody {
-    #[schema(value_type = String)]
-    provider: ProviderName,
-    connected_at: Timestamp,
-}
-
-/// The providers with which the person can sign in: those that are linked.
-#[utoipa::path(get, path = "/api/v5/me/connections", tag = "me", responses((status = 200, description = "The providers", body = ConnectionsBody)))]
-pub(super) async fn connections(
-    State(state): State<ApiState>,
-    caller: SignedIn,
-) -> Answer<Json<ConnectionsBody>> {
-    let mut view = state.registry.view().await?;
-    let found = view.identities(caller.account).await?;
-    let items = found.into_iter().map(|(provider, linked)| ProviderBody {
-        provider,
-        connected_at: linked.linked_at,
-    });
-    Ok(Json(ConnectionsBody {
-        items: items.collect(),
-    }))
 }

@@ -6,10 +6,12 @@ mod entity;
 mod events;
 mod events_of_all;
 mod following;
+mod identity;
 mod login;
 mod me;
 mod me_email;
 mod me_api_keys;
+mod me_connections;
 mod me_logins;
 mod me_usage;
 mod operations;
@@ -84,10 +86,14 @@ impl Groups {
                 .routes(routes!(proofs::verify_email))
                 .routes(routes!(proofs::forgot_password))
                 .routes(routes!(proofs::reset_password))
-                .routes(routes!(login::login))
-                .routes(routes!(second_factor::answer_second_factor)),
+                .routes(routes!(second_factor::answer_second_factor))
+                .routes(routes!(identity::callback))
+                .routes(routes!(identity::session))
+                .routes(routes!(login::login)),
             public: OpenApiRouter::new()
                 .routes(routes!(auth::registration))
+                .routes(routes!(identity::providers))
+                .routes(routes!(identity::start))
                 .routes(routes!(login::refresh))
                 .routes(routes!(login::logout))
                 .routes(routes!(plans::list)),
@@ -121,9 +127,10 @@ impl Groups {
                 .routes(routes!(me_usage::usage))
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))
-                .routes(routes!(me_logins::connections))
                 .routes(routes!(me_api_keys::list, me_api_keys::create))
                 .routes(routes!(me_api_keys::revoke))
+                .routes(routes!(me_connections::list))
+                .routes(routes!(me_connections::connect, me_connections::disconnect))
                 .routes(routes!(plans::set))
                 .routes(routes!(tenants::present))
                 .routes(routes!(tenants::mine))

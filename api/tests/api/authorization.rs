@@ -21,6 +21,10 @@ const PUBLIC: &[(&str, &str)] = &[
     ("post", "/api/v5/auth/login"),    // checks a password
     ("post", "/api/v5/auth/refresh"),  // checks the refresh cookie
     ("post", "/api/v5/auth/logout"),   // takes away, gives nothing
+    ("get", "/api/v5/auth/providers"), // for the sign-in page
+    ("get", "/api/v5/auth/{provider}"), // before one is in
+    ("get", "/api/v5/auth/{provider}/callback"), // the browser's cookie and the provider's code
+    ("post", "/api/v5/auth/identity/session"), // the browser's cookie and a code
     ("get", "/api/v5/plans"),          // a price list
     ("get", "/health"),                // for machines
     ("get", "/health/ready"),
@@ -81,6 +85,9 @@ fn body(method: &str, path: &str) -> Option<Value> {
             Some(json!({ "password": "correct horse battery", "mode": "now" }))
         }
         ("post", "/api/v5/workspaces/{id}/erase") => {
+            Some(json!({ "password": "correct horse battery" }))
+        }
+        ("post", "/api/v5/me/connections/{provider}") => {
             Some(json!({ "password": "correct horse battery" }))
         }
         ("put", "/api/v5/me/password") => Some(

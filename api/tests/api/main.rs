@@ -19,6 +19,7 @@ mod me;
 mod me_more;
 mod operations;
 mod second_factor;
+mod providers;
 mod serving;
 mod sessions;
 mod sidecar;

@@ -22,6 +22,7 @@ export const router = createBrowserRouter([
           { path: "login", lazy: page(() => import("@/features/auth/login-page")) },
           { path: "register", lazy: page(() => import("@/features/auth/register-page")) },
           { path: "verify", lazy: page(() => import("@/features/auth/verify-page")) },
+          { path: "identity", lazy: page(() => import("@/features/auth/identity-page")) },
           { path: "forgot", lazy: page(() => import("@/features/auth/forgot-page")) },
           {
             Component: Protected,

@@ -52,6 +52,8 @@ const door: Scene[] = [
   },
   { name: "verify", path: "/verify", stranger: true },
   { name: "verify-failed", path: "/verify#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/verify-email"] = problem(422, "invalid-input", "the link was used, or is older than a day"); } },
+  { name: "identity-problem", path: "/identity#problem=no-account", stranger: true },
+  { name: "identity-old", path: "/identity#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/identity/session"] = problem(403, "sign-in-ended", "this sign-in was not begun in this browser, or is over; begin again"); } },
   { name: "forgot", path: "/forgot", stranger: true },
   { name: "forgot-sent", path: "/forgot", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/forgot-password"] = ok({}); }, act: async (page) => { await page.getByLabel("E-mail").fill("ada@example.com"); await press("Send me a mail")(page); await page.getByRole("status").first().waitFor(); } },
   { name: "forgot-link", path: "/forgot#code=one", stranger: true },

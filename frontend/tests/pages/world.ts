@@ -115,6 +115,7 @@ export class World {
     const other = this.answers[request];
     if (other) return other;
     if (request === "GET /api/v5/plans") return ok({ items: plans });
+    if (request === "GET /api/v5/auth/providers") return ok({ items: [{ provider: "google", title: "Google", start_url: "/api/v5/auth/google" }, { provider: "github", title: "GitHub", start_url: "/api/v5/auth/github" }] });
     if (request === "POST /api/v5/auth/refresh") return this.signedIn ? this.signIn() : problem(401, "unauthenticated", "nobody is signed in");
     if (request === "POST /api/v5/auth/login") {
       const { password } = JSON.parse(body) as { password: string };

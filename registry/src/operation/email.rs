@@ -113,6 +113,7 @@ impl Operation for ConfirmEmail {
         // Whoever gets mail at the old address may not use it to enter any more.
         forget_password_reset(tx, self.account).await?;
         record.email = change.email;
+        record.email_verified_at = Some(self.at);
         record.revision += 1;
         tx.put(&keys::account(self.account), &record)?;
         tx.audit_account(self.account, &Action::EmailChanged, self.at)
@@ -194,13 +195,18 @@ impl Operation for ResetPassword {
     type Output = Vec<LoginId>;
 
     async fn run(&self, tx: &mut Tx) -> Result<Vec<LoginId>, Abort> {
-        who::account(tx, self.account).await?;
+        let mut record = who::account(tx, self.account).await?;
         tx.get::<PasswordReset>(&keys::password_reset(self.account))
             .await?
             .filter(|reset| reset.proof_hash == self.proof_hash && self.at < reset.expires_at)
             .ok_or_else(wrong_proof)?;
         forget_password_reset(tx, self.account).await?;
         forget_email_change(tx, self.account).await?;
+        // What was shown went to the address: whoever reads its mail is here.
+        if record.email_verified_at.is_none() {
+            record.email_verified_at = Some(self.at);
+            tx.put(&keys::account(self.account), &record)?;
+        }
         let credential = Credential {
             password_hash: self.password_hash.clone(),
             changed_at: self.at,

@@ -54,7 +54,11 @@ pub(super) async fn forget_person(
     Ok(identities)
 }
 
-async fn forget_providers(tx: &mut Tx, account: AccountId) -> Result<Vec<IdentityHash>, Abort> {
+/// Removes the indexes of an account's linked identities, and gives the hashes of these.
+pub(super) async fn forget_providers(
+    tx: &mut Tx,
+    account: AccountId,
+) -> Result<Vec<IdentityHash>, Abort> {
     let mut identities = Vec::new();
     for (key, linked) in tx
         .scan_all::<LinkedIdentity>(&keys::providers(account))

@@ -1,20 +1,28 @@
 //! Other ways to sign in: somebody else's sign-in linked to an account, or made into one.
 
 use async_trait::async_trait;
-use coditect_core::{AccountId, DisplayName, Email, Error, ExternalId, ProviderName};
+use coditect_core::{
+    AccountId, DisplayName, Email, Error, ExternalId, ProviderName, RegistrationId, TenantId,
+    TermsVersion, UserId,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    api_key::revoke_all,
+    email::{forget_email_change, forget_password_reset},
+    forget::forget_providers,
+    login::end_all_but,
     provision::{Person, provision},
     sign_up::{Placement, Provisioned},
+    upkeep::forget_registration,
     who,
 };
 use crate::{
     keys,
-    record::{Action, Credential, LinkedIdentity},
+    record::{AcceptedTerms, Account, Action, Credential, LinkedIdentity},
     registry::Operation,
-    tx::{Abort, Tx},
+    tx::{Abort, Tx, trailing_uuid},
 };
 
 /// Links a provider's identity to an account. The caller has seen the person prove both.
@@ -137,6 +145,9 @@ impl Operation for UnlinkIdentity {
 }
 
 /// Finds the account of a provider's identity, or makes one that has no password.
+///
+/// Who proves an address that an account has without ever having proved it takes that account over: whoever signed up
+/// with somebody else's address has lain in wait for its owner, and nothing by which they could enter is kept.
 pub struct EnterByIdentity {
     /// Whose sign-in.
     pub provider: ProviderName,
@@ -146,8 +157,10 @@ pub struct EnterByIdentity {
     pub email: Email,
     /// The name.
     pub display_name: DisplayName,
-    /// Where a new user goes.
-    pub placement: Placement,
+    /// The terms that the person agreed to when they came.
+    pub terms: Option<TermsVersion>,
+    /// Where a new user goes; none: no account is made.
+    pub placement: Option<Placement>,
     /// Now.
     pub at: Timestamp,
 }
@@ -160,8 +173,13 @@ pub enum Entered {
     Known(AccountId),
     /// Account, user and first workspace were made.
     Made(Provisioned),
+    /// The address had an account that nobody had proved to be theirs. It is this person's now, and its password,
+    /// sign-ins, API keys and other identities are gone.
+    Reclaimed(AccountId),
     /// The address has an account that the identity is not linked to: whoever proves to be its person links it.
     AddressTaken,
+    /// Nobody has the identity or the address, and no account was to be made.
+    Unknown,
 }
 
 #[async_trait]
@@ -174,25 +192,79 @@ impl Operation for EnterByIdentity {
         if let Some(account) = tx.get::<AccountId>(&index).await? {
             return Ok(Entered::Known(account));
         }
-        if tx
-            .get::<AccountId>(&keys::email(&self.email))
-            .await?
-            .is_some()
-        {
-            return Ok(Entered::AddressTaken);
+        if let Some(account) = tx.get::<AccountId>(&keys::email(&self.email)).await? {
+            let record = who::account(tx, account).await?;
+            if record.email_verified_at.is_some() {
+                return Ok(Entered::AddressTaken);
+            }
+            self.reclaim(tx, account, record).await?;
+            return Ok(Entered::Reclaimed(account));
         }
+        let Some(placement) = &self.placement else {
+            return Ok(Entered::Unknown);
+        };
         let person = Person {
             email: &self.email,
             display_name: &self.display_name,
             password_hash: None,
-            terms: None,
+            terms: self.accepted(),
+            verified: true,
         };
-        let made = provision(tx, &person, &self.placement, self.at).await?;
+        let made = provision(tx, &person, placement, self.at).await?;
         link(tx, made.account, &self.provider, &self.subject, self.at)?;
         Ok(Entered::Made(made))
     }
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+impl EnterByIdentity {
+    fn accepted(&self) -> Option<AcceptedTerms> {
+        let version = self.terms.clone()?;
+        Some(AcceptedTerms {
+            version,
+            at: self.at,
+        })
+    }
+
+    /// Leaves the account nothing by which it could be entered but this identity.
+    async fn reclaim(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        mut record: Account,
+    ) -> Result<(), Abort> {
+        tx.clear(&keys::credential(account));
+        tx.clear(&keys::second_factor(account));
+        forget_providers(tx, account).await?;
+        tx.clear_range(&keys::providers(account));
+        forget_email_change(tx, account).await?;
+        forget_password_reset(tx, account).await?;
+        // A sign-up's one sign-in is a way in too.
+        for (_, registration) in tx
+            .scan_all::<RegistrationId>(&keys::account_registrations(account))
+            .await?
+        {
+            forget_registration(tx, registration).await?;
+        }
+        for (key, user) in tx.scan_all::<UserId>(&keys::memberships(account)).await? {
+            let tenant = TenantId::from_bytes(*trailing_uuid(&key)?.as_bytes());
+            revoke_all(tx, tenant, user).await?;
+        }
+        end_all_but(tx, account, None, self.at).await?;
+        record.display_name = self.display_name.clone();
+        record.email_verified_at = Some(self.at);
+        // Whoever agreed to terms before was somebody else.
+        record.terms = self.accepted();
+        record.revision += 1;
+        tx.put(&keys::account(account), &record)?;
+        link(tx, account, &self.provider, &self.subject, self.at)?;
+        let action = Action::AccountReclaimed {
+            provider: self.provider.clone(),
+        };
+        tx.audit_account(account, &action, self.at).await?;
+        Ok(())
     }
 }

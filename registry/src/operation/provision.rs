@@ -28,6 +28,8 @@ pub(super) struct Person<'a> {
     /// None if they sign in by a provider.
     pub(super) password_hash: Option<&'a str>,
     pub(super) terms: Option<AcceptedTerms>,
+    /// Whether the address was proved to be theirs.
+    pub(super) verified: bool,
 }
 
 /// Account, tenant, user, default workspace, audit entry and change key: all or nothing.
@@ -48,6 +50,7 @@ pub(super) async fn provision(
             revision: 1,
             mark: None,
             terms: person.terms.clone(),
+            email_verified_at: person.verified.then_some(at),
         },
     )?;
     if let Some(password_hash) = person.password_hash {

@@ -89,6 +89,7 @@ impl Operation for Register {
                     display_name: &self.display_name,
                     password_hash: Some(&self.password_hash),
                     terms: self.accepted(),
+                    verified: false,
                 };
                 let made = provision(tx, &person, &self.placement, self.at).await?;
                 tx.put(
@@ -196,6 +197,7 @@ impl Operation for CompleteRegistration {
                     display_name: &display_name,
                     password_hash: Some(&password_hash),
                     terms,
+                    verified: true,
                 };
                 let made = provision(tx, &person, &self.placement, self.at).await?;
                 tx.clear(&keys::address_registration(&email, self.registration));

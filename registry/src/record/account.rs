@@ -23,6 +23,9 @@ pub struct Account {
     /// The terms that the person agreed to; none if they were shown none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<AcceptedTerms>,
+    /// When the person first proved that the address is theirs; none: whoever signed up may be somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified_at: Option<Timestamp>,
 }
 
 /// Which terms a person agreed to, and when.

@@ -204,6 +204,10 @@ pub enum Action {
     IdentityUnlinked {
         provider: ProviderName,
     },
+    /// The owner of an address that nobody had proved came by a provider: every other way in was shut.
+    AccountReclaimed {
+        provider: ProviderName,
+    },
     SecondFactorEnabled,
     SecondFactorRemoved,
     RecoveryCodeUsed,

@@ -1,13 +1,16 @@
 //! Linked identities: unique, and never the last way to sign in.
 
 use coditect_core::{AccountId, Kind};
-use coditect_registry::operation::{
-    CompleteRegistration, EnterByIdentity, Entered, LinkIdentity, Register, UnlinkIdentity,
-    Verification,
+use coditect_registry::{
+    keys,
+    operation::{
+        CompleteRegistration, EnterByIdentity, Entered, LinkIdentity, Register, UnlinkIdentity,
+        Verification,
+    },
 };
 
 use crate::{
-    cast::external,
+    cast::{ada, external},
     support::{World, at, placement},
 };
 
@@ -34,7 +37,8 @@ fn enter(subject: &str, email: &str) -> EnterByIdentity {
         subject: external(subject),
         email: email.parse().unwrap(),
         display_name: "Ada".parse().unwrap(),
-        placement: placement(),
+        terms: Some("2026-11-01".parse().unwrap()),
+        placement: Some(placement()),
         at: at(3),
     }
 }
@@ -114,23 +118,32 @@ async fn the_last_way_to_sign_in_stays() {
     );
 }
 
+/// Somebody who signed up with the address and proved it.
+async fn verified(world: &World, email: &str) -> AccountId {
+    let asked = Register {
+        verification: Verification::Email,
+        ..World::register(email)
+    };
+    world.done(&asked).await;
+    let complete = CompleteRegistration {
+        registration: asked.registration,
+        placement: placement(),
+        at: at(1),
+    };
+    world.done(&complete).await.account
+}
+
 #[tokio::test]
 async fn an_address_is_not_taken_over_by_a_provider_nor_from_one() {
     let world = World::new().await;
-    let ada = world.sign_up("ada@example.com").await;
+    let ada = verified(&world, "ada@example.com").await;
     assert_eq!(
         world.done(&enter("s1", "ada@example.com")).await,
         Entered::AddressTaken
     );
-    assert!(
-        world
-            .view()
-            .await
-            .identities(ada.account)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let mut view = world.view().await;
+    assert!(view.identities(ada).await.unwrap().is_empty());
+    assert!(view.credential(ada).await.unwrap().is_some());
 
     // A sign-up that waits for its proof when the person comes by a provider: its password is nobody's.
     let planted = Register {
@@ -156,4 +169,71 @@ async fn an_address_is_not_taken_over_by_a_provider_nor_from_one() {
             .unwrap()
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn whoever_lay_in_wait_in_an_unproved_account_is_shut_out_by_its_owner() {
+    let world = World::new().await;
+    let planted = ada(&world).await;
+    let account = planted.person.account;
+    let entered = enter("subject-of-the-owner", "ada@ada.example");
+    assert_eq!(world.done(&entered).await, Entered::Reclaimed(account));
+
+    let mut view = world.view().await;
+    assert!(view.credential(account).await.unwrap().is_none());
+    assert!(
+        view.login(account, planted.login, at(50))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let linked = view.identities(account).await.unwrap();
+    assert_eq!(linked.len(), 1);
+    assert_eq!(linked[0].1.subject, external("subject-of-the-owner"));
+    let google = "google".parse().unwrap();
+    let former = external("subject-of-ada");
+    assert_eq!(
+        view.account_by_identity(&google, &former).await.unwrap(),
+        None
+    );
+    for of in [
+        keys::api_key_hash(&planted.api_key_hash),
+        keys::second_factor(account),
+        keys::email_change(account),
+        keys::password_reset(account),
+    ] {
+        assert!(!world.entries().await.iter().any(|(key, _)| *key == of));
+    }
+    assert!(
+        world
+            .keys_of(&keys::account_registrations(account))
+            .await
+            .is_empty()
+    );
+    let record = view.account(account).await.unwrap().unwrap();
+    assert_eq!(record.email_verified_at, Some(at(3)));
+    assert_eq!(record.terms.unwrap().version.as_str(), "2026-11-01");
+    assert_eq!(record.display_name.as_str(), "Ada");
+
+    // From now on it is proved, and taken from nobody.
+    let another = enter("subject-of-another", "ada@ada.example");
+    assert_eq!(world.done(&another).await, Entered::AddressTaken);
+    assert_eq!(world.done(&entered).await, Entered::Known(account));
+}
+
+#[tokio::test]
+async fn where_no_account_is_to_be_made_a_stranger_stays_one() {
+    let world = World::new().await;
+    let stranger = EnterByIdentity {
+        placement: None,
+        ..enter("s1", "ada@example.com")
+    };
+    assert_eq!(world.done(&stranger).await, Entered::Unknown);
+    let mut view = world.view().await;
+    let email = "ada@example.com".parse().unwrap();
+    assert!(view.account_by_email(&email).await.unwrap().is_none());
+    let made = world.done(&enter("s1", "ada@example.com")).await;
+    assert!(matches!(made, Entered::Made(_)), "{made:?}");
+    let known = world.done(&stranger).await;
+    assert!(matches!(known, Entered::Known(_)), "{known:?}");
 }

@@ -4,6 +4,7 @@ import { useSession } from "@/shared/session/session";
 import { destination } from "./actions";
 import { Door } from "./door";
 import { LoginForm } from "./login-form";
+import { ProviderButtons } from "./provider-buttons";
 
 export function Page() {
   const navigate = useNavigate();
@@ -13,6 +14,7 @@ export function Page() {
   return (
     <Door title="Sign in" below={<>No account yet? <Link to="/register">Sign up</Link></>}>
       <LoginForm onDone={() => { void navigate(to, { replace: true }); }} />
+      <ProviderButtons signingUp={false} />
     </Door>
   );
 }

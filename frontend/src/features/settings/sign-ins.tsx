@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { connections, endSignIn, signIns } from "@/shared/api/person";
+import { endSignIn, signIns } from "@/shared/api/person";
 import { asProblem } from "@/shared/api/problem";
 import { Read } from "@/shared/components/later";
 import { Button, Heading, Item, List, Row, Span, State, Text, Time } from "@/shared/components/ui";
@@ -25,25 +25,6 @@ export function SignIns() {
                 </Row>
               </Item>
             ))}
-          </List>
-        )}
-      </Read>
-    </>
-  );
-}
-
-const names: Record<string, string> = { google: "Google", github: "GitHub" };
-
-export function Connections() {
-  const query = useQuery({ queryKey: ["connections"], queryFn: connections });
-  return (
-    <>
-      <Heading>Connections</Heading>
-      <Text quiet small>Providers with which you can sign in.</Text>
-      <Read query={query} what="Signing in with Google or GitHub.">
-        {({ items }) => (
-          <List display="grid" gap="3">
-            {items.map(({ provider, connected_at: at }) => <Item key={provider}><Row justifyContent="space-between"><Span>{names[provider] ?? provider}</Span>{at ? <Span quiet>connected <Time at={at} /></Span> : <Span quiet>not connected</Span>}</Row></Item>)}
           </List>
         )}
       </Read>

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/auth/identity/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in with the code that the way back from a provider ended with: once, in the same browser. */
+        post: operations["auth_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/auth/login": {
         parameters: {
             query?: never;
@@ -49,6 +66,23 @@ export interface paths {
         put?: never;
         /** Ends the login of the refresh cookie and that of the access token, if either came. */
         post: operations["auth_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/auth/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** With whose sign-ins people can come in. */
+        get: operations["auth_providers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -134,6 +168,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/auth/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Leads a browser to a provider to sign in there.
+         * @description A person whom nobody here knows signs up by it, if they agreed to terms; without `terms_version` it only signs in.
+         *     It ends at the web app's page `/identity`, with what came of it behind `#`.
+         */
+        get: operations["auth_start"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/auth/{provider}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a provider leads the browser back to.
+         * @description On to the web app's page `/identity`: with `#code=…`, which `/api/v5/auth/identity/session` takes from this browser
+         *     within a minute, with `#connected=…` after linking, or with `#problem=…`. Who does not ask for a page is answered with
+         *     the problem itself.
+         */
+        get: operations["auth_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/me": {
         parameters: {
             query?: never;
@@ -165,6 +242,24 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/me/connections/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins to link a provider's sign-in to the account. */
+        post: operations["me_connect"];
+        /** Unlinks a provider's sign-in. The last way to sign in stays. */
+        delete: operations["me_disconnect"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1017,6 +1112,10 @@ export interface components {
             detail: string;
             status: components["schemas"]["Fare"];
         };
+        IdentityCode: {
+            /** @description What stood behind `#` where the provider's answer led to. */
+            code: string;
+        };
         /** @description A public key as a JSON Web Key (RFC 7517, RFC 8037). */
         JsonWebKey: {
             /** @description `EdDSA`. */
@@ -1235,6 +1334,14 @@ export interface components {
             title: string;
             /** @description What sort of problem it is: a stable URI, relative to the API's address, with an explanation behind it. */
             type: string;
+        };
+        ProviderConnection: {
+            password?: components["schemas"]["Password"] | null;
+        };
+        /** @description Where the person goes to prove that a provider's identity is theirs. */
+        ProviderConnectionBegun: {
+            /** @description The provider's page. It leads back to the web app's `/identity`, in this browser, within ten minutes. */
+            authorize_url: string;
         };
         /** @description Whether requests should be sent here. */
         Readiness: {
@@ -1460,6 +1567,25 @@ export interface components {
         SidecarWanted: {
             /** @description For each, in the same order. */
             wanted: boolean[];
+        };
+        /** @description A provider with which people can sign in. */
+        SignInProvider: {
+            /** @example google */
+            provider: string;
+            /**
+             * @description Where a browser is led to sign in with it.
+             * @example /api/v5/auth/google
+             */
+            start_url: string;
+            /**
+             * @description What people call it.
+             * @example Google
+             */
+            title: string;
+        };
+        /** @description The sign-ins of others that are switched on. */
+        SignInProviders: {
+            items: components["schemas"]["SignInProvider"][];
         };
         /** @description An access token. The refresh token comes as a cookie that scripts cannot read. */
         SignedIn: {
@@ -1750,6 +1876,48 @@ export interface operations {
             };
         };
     };
+    auth_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityCode"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the refresh cookie is set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description The code is not this browser's, was used or is too old; or a page of another origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     auth_login: {
         parameters: {
             query?: never;
@@ -1816,6 +1984,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those that are switched on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProviders"];
+                };
             };
             /** @description Any other failure */
             default: {
@@ -1966,6 +2163,150 @@ export interface operations {
             };
             /** @description A page of another origin */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_start: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The version of the terms that the person agreed to: 1 to 32 visible ASCII characters
+                 * @example 2026-11-01
+                 */
+                terms_version?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The provider
+                 * @example google
+                 */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description On to the provider, or to the web app with a problem; a cookie binds what follows to the browser */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Led here by a page of another origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That provider is not switched on */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_callback: {
+        parameters: {
+            query?: {
+                /** @description What the browser was given along. */
+                state?: string;
+                /** @description What is exchanged for the person's identity. */
+                code?: string;
+                /** @description Why there is no code (RFC 6749, section 4.1.2.1). */
+                error?: string;
+                /** @description Who answers (RFC 9207). */
+                iss?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The provider
+                 * @example google
+                 */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description On to the web app */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not begun in this browser, or refused by the provider */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That provider is not switched on */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address has an account already, or the identity another one */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2136,6 +2477,132 @@ export interface operations {
             };
             /** @description No access token, or one that is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_connect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The provider
+                 * @example google
+                 */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderConnection"];
+            };
+        };
+        responses: {
+            /** @description Where to go; a cookie binds what follows to the browser */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderConnectionBegun"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That provider is not switched on */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_disconnect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The provider
+                 * @example google
+                 */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Unlinked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No sign-in of that provider is linked */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is the only way to sign in */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
