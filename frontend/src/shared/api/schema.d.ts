@@ -21,6 +21,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/auth/forgot-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for a letter with which a forgotten password can be replaced.
+         * @description The answer and its time are the same whether or not the address has an account: whatever depends on it happens after
+         *     the answer.
+         */
+        post: operations["auth_forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/auth/login": {
         parameters: {
             query?: never;
@@ -32,6 +53,23 @@ export interface paths {
         put?: never;
         /** Signs in with e-mail and password. */
         post: operations["auth_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/auth/login/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Completes a sign-in that asked for a second factor. */
+        post: operations["auth_answer_second_factor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -88,7 +126,7 @@ export interface paths {
         /**
          * Signs a person up.
          * @description The answer is the same whether or not the address has an account. With an `Idempotency-Key`, the same
-         *     request sent again is answered with the same id and does nothing twice.
+         *     request sent again is answered with the same id and does nothing twice, but for the letter, which comes again.
          */
         post: operations["auth_register"];
         delete?: never;
@@ -134,6 +172,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/auth/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replaces a forgotten password by the code of a letter. Every sign-in of the account ends. */
+        post: operations["auth_reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/auth/verify-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shows the code of a letter that asks whether an address is somebody's.
+         * @description It completes a sign-up, or gives an account the address that it asked for. It signs nobody in: whoever is lured to a
+         *     link of somebody else's must not find themselves in their account.
+         */
+        post: operations["auth_verify_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/me": {
         parameters: {
             query?: never;
@@ -163,6 +239,27 @@ export interface paths {
         /** The providers with which the person can sign in: those that are linked. */
         get: operations["me_connections"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/me/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Asks for another address. It becomes the account's once the code of the letter that goes there is shown at
+         *     `/api/v5/auth/verify-email`; until then nothing changes. A later request replaces an earlier one.
+         * @description The answer is the same whether or not the address has an account: who reads its mail is told.
+         */
+        put: operations["me_change_email"];
         post?: never;
         delete?: never;
         options?: never;
@@ -232,6 +329,42 @@ export interface paths {
         put?: never;
         /** Takes the mark off the account. Workspaces stay off until they are started. */
         post: operations["me_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/me/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether signing in asks for a second factor. */
+        get: operations["me_second_factor"];
+        put?: never;
+        /** Offers a secret for an authenticator app. Nothing is asked for until a code of it is confirmed; an earlier offer is void. */
+        post: operations["me_offer_second_factor"];
+        /** Switches the second factor off. */
+        delete: operations["me_remove_second_factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v5/me/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches the second factor on, by a code of the secret that was offered. */
+        post: operations["me_confirm_second_factor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -917,6 +1050,14 @@ export interface components {
             /** @description The account's password. */
             password: components["schemas"]["Password"];
         };
+        AddressProof: {
+            /** @description What stands behind `#code=` in the letter's link. */
+            code: string;
+        };
+        /** @description What a code from a letter did. */
+        AddressProved: {
+            done: components["schemas"]["Proved"];
+        };
         /**
          * @description The kinds of obstacle.
          * @enum {string}
@@ -937,6 +1078,14 @@ export interface components {
          * @enum {string}
          */
         DeletionMode: "grace" | "now";
+        EmailChange: {
+            current_password: components["schemas"]["Password"];
+            /**
+             * @description The address wanted.
+             * @example ada@example.org
+             */
+            email: string;
+        };
         /** @enum {string} */
         Fare: "ok" | "degraded" | "failing";
         /** @description What is wrong with one field. */
@@ -1002,6 +1151,10 @@ export interface components {
         FileRestores: {
             /** @description Those that wait, and those of the last day; the newest first. */
             items: components["schemas"]["FileRestore"][];
+        };
+        ForgottenPassword: {
+            /** @example ada@example.com */
+            email: string;
         };
         /** @description How the process and its parts fare. */
         Health: {
@@ -1178,6 +1331,11 @@ export interface components {
             current_password: components["schemas"]["Password"];
             new_password: components["schemas"]["Password"];
         };
+        PasswordReset: {
+            /** @description What stands behind `#code=` in the letter's link. */
+            code: string;
+            password: components["schemas"]["Password"];
+        };
         /**
          * @description A step on the road from request to ready.
          * @enum {string}
@@ -1216,6 +1374,8 @@ export interface components {
         PowerName: "on" | "off";
         /** @description A problem document (RFC 9457). */
         Problem: {
+            /** @description What to send along with the second factor. */
+            challenge?: string | null;
             /** @description What happened this time, in words for a person. */
             detail: string;
             /** @description Every field that is not acceptable. */
@@ -1236,6 +1396,8 @@ export interface components {
             /** @description What sort of problem it is: a stable URI, relative to the API's address, with an explanation behind it. */
             type: string;
         };
+        /** @enum {string} */
+        Proved: "sign_up" | "new_address";
         /** @description Whether requests should be sent here. */
         Readiness: {
             ready: boolean;
@@ -1254,6 +1416,10 @@ export interface components {
              */
             remedy: string;
         };
+        /** @description What to write down. Each code signs in once, in the place of the app's. */
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
         Registration: {
             /**
              * @description What the person wants to be called: 1 to 64 visible characters.
@@ -1265,7 +1431,7 @@ export interface components {
              * @example ada@example.com
              */
             email: string;
-            /** @description 12 to 128 characters, not the e-mail address. */
+            /** @description 12 to 128 characters, not the e-mail address and not among the first that are guessed. */
             password: components["schemas"]["Password"];
             /**
              * @description The version of the terms that the person agreed to: 1 to 32 visible ASCII characters.
@@ -1292,6 +1458,33 @@ export interface components {
         };
         /** @enum {string} */
         RoleName: "owner" | "admin" | "member";
+        /** @description Whether a second factor is asked for. */
+        SecondFactor: {
+            enabled: boolean;
+            /** @description How many recovery codes are left. */
+            recovery_codes_left: number;
+        };
+        SecondFactorCode: {
+            /** @description Six digits of the authenticator app. */
+            code: components["schemas"]["Password"];
+        };
+        SecondFactorLogin: {
+            /** @description The `challenge` of the problem with which signing in was answered. */
+            challenge: string;
+            /** @description Six digits of the authenticator app, or a recovery code. */
+            code: components["schemas"]["Password"];
+        };
+        /** @description A secret for an authenticator app. It is told this once. */
+        SecondFactorOffer: {
+            /** @description The secret in base32, to be typed. */
+            secret: string;
+            /** @description The same as an address, to be shown as a QR code. */
+            uri: string;
+        };
+        SecondFactorPassword: {
+            /** @description The account's password. */
+            password: components["schemas"]["Password"];
+        };
         /** @description Who may be in a workspace. */
         SidecarAccess: {
             /** @description Logins that ended lately, of the account that may be in. */
@@ -1750,6 +1943,46 @@ export interface operations {
             };
         };
     };
+    auth_forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgottenPassword"];
+            };
+        };
+        responses: {
+            /** @description If the address has an account, a letter is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description This installation sends no mail */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     auth_login: {
         parameters: {
             query?: never;
@@ -1773,6 +2006,57 @@ export interface operations {
                 };
             };
             /** @description E-mail or password is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A page of another origin; or the password is right and a second factor is asked for: the problem's `challenge` goes with it to `/api/v5/auth/login/second-factor` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_answer_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorLogin"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the refresh cookie is set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description The code is wrong or was used before, or the challenge is over */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1984,6 +2268,97 @@ export interface operations {
             };
         };
     };
+    auth_reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description The password is replaced; every sign-in is ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The code is not valid, or not any more */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_verify_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressProof"];
+            };
+        };
+        responses: {
+            /** @description The address is proved */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressProved"];
+                };
+            };
+            /** @description The code is not valid, or not any more */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address has an account by now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me_get: {
         parameters: {
             query?: never;
@@ -2154,6 +2529,55 @@ export interface operations {
             };
         };
     };
+    me_change_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description A letter is on its way to the new address */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation sends no mail */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me_logins: {
         parameters: {
             query?: never;
@@ -2300,6 +2724,186 @@ export interface operations {
             };
             /** @description No access token, or one that is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether it does */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_offer_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorPassword"];
+            };
+        };
+        responses: {
+            /** @description The secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOffer"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is a second factor; switch it off first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorPassword"];
+            };
+        };
+        responses: {
+            /** @description Off; the recovery codes are worth nothing any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorCode"];
+            };
+        };
+        responses: {
+            /** @description On from now; the recovery codes are told this once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was offered, or something else meanwhile */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
