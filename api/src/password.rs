@@ -24,6 +24,14 @@ const LONGEST: usize = 128;
 /// Longest in bytes: four for each character.
 const LONGEST_BYTES: usize = 4 * LONGEST;
 
+/// How many guesses a password must outlast: fewer are made at a password even where guessing is slowed down. Above it lie
+/// all of the tens of thousands of passwords that were found in breaches, and what is made of them by a number, a doubling
+/// or 1337 spelling (Wheeler, zxcvbn: Low-Budget Password Strength Estimation, USENIX Security 2016).
+const GUESSES: u64 = 1_000_000;
+/// Longest password in characters at which is looked for that: longer ones are on no list, and looking takes a time that
+/// grows with the length (a tenth of a second for 24 characters made to take long).
+const LONGEST_COMMON: usize = 24;
+
 /// A password somebody sent. Wiped from memory when dropped, never printed.
 pub(crate) struct Password(Zeroizing<String>);
 
@@ -42,6 +50,12 @@ impl Password {
             return Err(Error::invalid(field, "is the e-mail address"));
         }
         Ok(password)
+    }
+
+    /// Whether it is among the first that are guessed.
+    fn is_common(&self) -> bool {
+        self.0.chars().count() <= LONGEST_COMMON
+            && zxcvbn::zxcvbn(&self.0, &["coditect"]).guesses() < GUESSES
     }
 
     /// A password to be compared: bounded, because hashing takes time by its length, and in one normal form
@@ -90,11 +104,25 @@ impl Passwords {
         })
     }
 
-    /// The password's hash in PHC string format.
-    pub(crate) async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String> {
+    /// The hash of a chosen password in PHC string format.
+    ///
+    /// # Errors
+    /// `Invalid` naming `field` if the password is among the first that are guessed.
+    pub(crate) async fn hash(
+        &self,
+        field: &'static str,
+        password: Password,
+        salt: [u8; 16],
+    ) -> Result<String> {
         let (memory, params) = (Arc::clone(&self.memory), self.params.clone());
-        self.run(move || memory.hash(&params, password.0.as_bytes(), &salt))
-            .await
+        self.run(move || {
+            if password.is_common() {
+                let message = "is among the first that are guessed; take several words that do not belong together";
+                return Err(Error::invalid(field, message));
+            }
+            memory.hash(&params, password.0.as_bytes(), &salt)
+        })
+        .await
     }
 
     /// True if the password has this hash. Takes as long if there is none.
@@ -284,7 +312,7 @@ mod tests {
     async fn the_same_letters_are_the_same_password() {
         let passwords = cheap(1, 8);
         let composed = Password::chosen("password", "caf\u{e9} au lait!", Some(&email())).unwrap();
-        let hash = passwords.hash(composed, [7; 16]).await.unwrap();
+        let hash = passwords.hash("password", composed, [7; 16]).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
         let decomposed = || Password::presented("password", "cafe\u{301} au lait!").unwrap();
         assert!(
@@ -303,6 +331,45 @@ mod tests {
                 .unwrap()
         );
         assert!(!passwords.verify(decomposed(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_guessed_first_is_refused() {
+        let passwords = cheap(1, 8);
+        for text in [
+            "password1234",
+            "Password123!",
+            "p@$$w0rdp@$$w0rd",
+            "123456789012",
+            "qwertyuiopas",
+            "1qaz2wsx3edc",
+            "letmeinletmein",
+            "iloveyou1234",
+            "aaaaaaaaaaaaaaaa",
+            "abcdefghijkl",
+            "coditectcoditect",
+        ] {
+            let password = Password::chosen("new_password", text, None).unwrap();
+            let refused = passwords.hash("new_password", password, [7; 16]).await;
+            let error = refused.unwrap_err().to_string();
+            assert!(
+                error.starts_with("new_password is among"),
+                "{text}: {error}"
+            );
+        }
+        for text in [
+            "correct horse battery",
+            "staple staple staple",
+            "пароль из слов",
+            "a long password",
+            "hK4!vz9QwLm2",
+        ] {
+            let password = Password::chosen("password", text, None).unwrap();
+            assert!(
+                passwords.hash("password", password, [7; 16]).await.is_ok(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) struct RegisterBody {
     /// The address by which the account is known.
     #[schema(max_length = 254, example = "ada@example.com")]
     email: String,
-    /// 12 to 128 characters, not the e-mail address.
+    /// 12 to 128 characters, not the e-mail address and not among the first that are guessed.
     password: Secret,
     /// What the person wants to be called: 1 to 64 visible characters.
     #[schema(max_length = 64, example = "Ada")]
@@ -132,7 +132,7 @@ pub(super) async fn register(
         )),
         None => rand::random(),
     };
-    let password_hash = state.passwords.hash(password, salt).await?;
+    let password_hash = state.passwords.hash("password", password, salt).await?;
     let (registration, request) = match &key {
         Some(key) => {
             let terms = terms.as_ref().map_or("", TermsVersion::as_str);

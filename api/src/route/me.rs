@@ -178,7 +178,10 @@ pub(super) async fn change_password(
         return Err(checks.problem());
     };
     confirm(&state, &caller, "current_password", current).await?;
-    let password_hash = state.passwords.hash(new, rand::random()).await?;
+    let password_hash = state
+        .passwords
+        .hash("new_password", new, rand::random())
+        .await?;
     let operation = ChangePassword {
         account: caller.account,
         password_hash,

@@ -209,7 +209,10 @@ pub(super) async fn reset_password(
     let operation = ResetPassword {
         account,
         proof_hash: proof.hash(keys),
-        password_hash: state.passwords.hash(password, rand::random()).await?,
+        password_hash: state
+            .passwords
+            .hash("password", password, rand::random())
+            .await?,
         at: state.now(),
     };
     state

@@ -44,6 +44,11 @@ const door: Scene[] = [
   { name: "privacy", path: "/privacy", stranger: true },
   { name: "login", path: "/login", stranger: true },
   { name: "login-error", path: "/login", stranger: true, act: async (page) => { await page.getByLabel("E-mail").fill("ada@example.com"); await page.getByLabel("Password").fill("no"); await submit(page, "Sign in"); } },
+  {
+    name: "login-code", path: "/login", stranger: true,
+    world: (world) => { world.answers["POST /api/v5/auth/login"] = problem(403, "second-factor-required", "signing in to this account needs a second factor", { challenge: "c.1" }); },
+    act: async (page) => { await page.getByLabel("E-mail").fill("ada@example.com"); await page.getByLabel("Password").fill("correct horse battery"); await press("Sign in")(page); await page.getByLabel("Code").waitFor(); },
+  },
   { name: "register", path: "/register", stranger: true },
   {
     name: "register-errors", path: "/register", stranger: true,
@@ -51,7 +56,8 @@ const door: Scene[] = [
     act: async (page) => { await page.getByRole("checkbox").check(); await page.getByRole("button", { name: "Sign up", exact: true }).click(); await page.getByText("must hold an @").waitFor(); },
   },
   { name: "verify", path: "/verify", stranger: true },
-  { name: "verify-failed", path: "/verify#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/verify-email"] = problem(422, "invalid-input", "the link was used, or is older than a day"); } },
+  { name: "verified", path: "/verify#code=one", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/verify-email"] = ok({ done: "sign_up" }); }, act: async (page) => { await page.getByText("Your address is verified").waitFor(); } },
+  { name: "verify-failed", path: "/verify#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/verify-email"] = problem(403, "forbidden", "this link is not valid any more; ask for a new one"); } },
   { name: "identity-problem", path: "/identity#problem=no-account", stranger: true },
   { name: "identity-old", path: "/identity#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/identity/session"] = problem(403, "sign-in-ended", "this sign-in was not begun in this browser, or is over; begin again"); } },
   { name: "forgot", path: "/forgot", stranger: true },
@@ -99,7 +105,23 @@ const dashboard: Scene[] = [
 ];
 
 const settings: Scene[] = [
-  ...["profile", "password", "sign-ins", "api-keys", "connections", "theme", "files", "account"].map((part): Scene => ({ name: `settings-${part}`, path: `/settings/${part}`, world: one })),
+  ...["profile", "password", "second-factor", "sign-ins", "api-keys", "connections", "theme", "files", "account"].map((part): Scene => ({ name: `settings-${part}`, path: `/settings/${part}`, world: one })),
+  { name: "settings-email-sent", path: "/settings/profile", world: (world) => { one(world); world.answers["PUT /api/v5/me/email"] = ok({}); }, act: async (page) => { await page.getByLabel("New e-mail").fill("ada@example.org"); await press("Change e-mail")(page); await page.getByText("A letter is on its way").waitFor(); } },
+  { name: "settings-second-factor-on", path: "/settings/second-factor", world: at("/api/v5/me/second-factor", { enabled: true, recovery_codes_left: 9 }) },
+  {
+    name: "settings-second-factor-offer", path: "/settings/second-factor",
+    world: (world) => { at("/api/v5/me/second-factor", { enabled: false, recovery_codes_left: 0 })(world); world.answers["POST /api/v5/me/second-factor"] = ok({ secret: "MZXW6YTBOI2DGNBVGY3TQOJQGEZDGNBV", uri: "otpauth://totp/Coditect:ada?secret=MZXW6YTBOI2DGNBVGY3TQOJQGEZDGNBV" }); },
+    act: async (page) => { await page.getByLabel("Your password").fill("correct horse battery"); await press("Set it up")(page); await page.getByLabel("Code").waitFor(); },
+  },
+  {
+    name: "settings-second-factor-codes", path: "/settings/second-factor",
+    world: (world) => {
+      at("/api/v5/me/second-factor", { enabled: false, recovery_codes_left: 0 })(world);
+      world.answers["POST /api/v5/me/second-factor"] = ok({ secret: "MZXW6YTBOI2DGNBVGY3TQOJQGEZDGNBV", uri: "otpauth://totp/Coditect:ada" });
+      world.answers["POST /api/v5/me/second-factor/confirm"] = ok({ recovery_codes: Array.from({ length: 10 }, (_, i) => `MZXW-6YTB-OI2D-GNB${"ABCDEFGHIJ"[i] ?? ""}`) });
+    },
+    act: async (page) => { await page.getByLabel("Your password").fill("correct horse battery"); await press("Set it up")(page); await page.getByLabel("Code").fill("123456"); await press("Switch it on")(page); await page.getByText("Keep these recovery codes").waitFor(); },
+  },
   { name: "settings-sign-ins-list", path: "/settings/sign-ins", world: at("/api/v5/me/logins", { items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }, { id: "2", began_at: ago(900_000), used_at: ago(86_400), agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", present: false }] }) },
   { name: "settings-api-keys-list", path: "/settings/api-keys", world: (world) => { at("/api/v5/me/api-keys", { items: [{ id: "1", name: "laptop", created_at: ago(90_000), used_at: null }] })(world); world.answers["POST /api/v5/me/api-keys"] = ok({ id: "2", name: "ci", created_at: ago(0), used_at: null, secret: "ck_2fJ8s0dKx9QmWv7yTzR4bN6hLpE3aGcU1iOoYqXw" }); }, act: async (page) => { await page.getByLabel("Name").fill("ci"); await page.locator("main form button[type=submit]").click(); await page.getByText("ck_2f").waitFor(); } },
   { name: "settings-connections-list", path: "/settings/connections", world: at("/api/v5/me/connections", { items: [{ provider: "google", connected_at: ago(900_000) }, { provider: "github", connected_at: null }] }) },

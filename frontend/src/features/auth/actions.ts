@@ -1,11 +1,40 @@
 import { api, unwrap } from "@/shared/api/client";
+import { Problem } from "@/shared/api/problem";
 import { signedIn } from "@/shared/session/session";
 import { TERMS_VERSION } from "@/shared/terms";
 
 export interface Person { email: string; password: string; display_name: string }
 
-export async function signIn(email: string, password: string): Promise<void> {
-  signedIn(unwrap(await api.POST("/api/v5/auth/login", { body: { email, password } })));
+/** Signs in; gives what has to be sent with the code where a second factor is asked for. */
+export async function signIn(email: string, password: string): Promise<{ challenge: string } | null> {
+  try {
+    signedIn(unwrap(await api.POST("/api/v5/auth/login", { body: { email, password } })));
+    return null;
+  } catch (error) {
+    const challenge = error instanceof Problem && error.slug === "second-factor-required" ? error.body.challenge : null;
+    if (challenge) return { challenge };
+    throw error;
+  }
+}
+
+/** Completes a sign-in by a code of the authenticator app, or a recovery code. */
+export async function showCode(challenge: string, code: string): Promise<void> {
+  signedIn(unwrap(await api.POST("/api/v5/auth/login/second-factor", { body: { challenge, code } })));
+}
+
+/** Shows the code of a letter: completes a sign-up, or changes an address. */
+export async function verifyEmail(code: string) {
+  return unwrap(await api.POST("/api/v5/auth/verify-email", { body: { code } })).done;
+}
+
+/** Asks for a letter; answers alike for every address. */
+export async function forgotPassword(email: string): Promise<void> {
+  unwrap(await api.POST("/api/v5/auth/forgot-password", { body: { email } }));
+}
+
+/** Sets a new password by the code of a letter. */
+export async function resetPassword(code: string, password: string): Promise<void> {
+  unwrap(await api.POST("/api/v5/auth/reset-password", { body: { code, password } }));
 }
 
 const TRIES = 20;

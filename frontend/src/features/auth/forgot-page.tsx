@@ -1,11 +1,10 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "react-router";
-import { forgotPassword, resetPassword } from "@/shared/api/awaited";
 import { Problem } from "@/shared/api/problem";
-import { NotYet } from "@/shared/components/later";
 import { ProblemView } from "@/shared/components/problem-view";
 import { Button, Field, Form, Link, Text } from "@/shared/components/ui";
+import { forgotPassword, resetPassword } from "./actions";
 import { Door } from "./door";
 
 /** Asks for a mail, and takes the new password where the mail's link leads (its code stands behind `#`). */
@@ -19,7 +18,7 @@ export function Page() {
     <Door title="New password" below={<Link to="/login">Back to signing in</Link>}>
       <Form noValidate onSubmit={(event) => { event.preventDefault(); ask.mutate(); }}>
         {ask.isError && Object.keys(fields).length === 0 && <ProblemView error={ask.error} />}
-        {ask.isSuccess && (ask.data === null ? <NotYet what="Setting a new password by mail." /> : <Text role="status">{done}</Text>)}
+        {ask.isSuccess && <Text role="status">{done}</Text>}
         {code
           ? <Field label="New password" type="password" autoComplete="new-password" maxLength={128} hint="12 characters or more." value={value} onChange={(event) => { setValue(event.target.value); }} error={fields["password"]} />
           : <Field label="E-mail" type="email" autoComplete="username" maxLength={254} value={value} onChange={(event) => { setValue(event.target.value); }} error={fields["email"]} />}

@@ -52,6 +52,30 @@ describe("signing in", () => {
   });
 });
 
+describe("signing in with a second factor", () => {
+  it("asks for the code, sends it with the challenge, and signs in", async () => {
+    useSession.setState({ status: "out", token: null, account: null });
+    const sent: unknown[] = [];
+    vi.stubGlobal("fetch", async (request: Request) => {
+      sent.push(await request.json());
+      return request.url.endsWith("/second-factor")
+        ? answer(200, { access_token: "a.b.c", expires_in: 300, token_type: "Bearer" })
+        : answer(403, { type: "/problems/second-factor-required", title: "A second factor is asked for", status: 403, challenge: "c.1" });
+    });
+    const done = shown();
+    await fill();
+    const code = await screen.findByLabelText("Code");
+    expect(document.activeElement).toBe(code);
+    expect(done).not.toHaveBeenCalled();
+    const user = userEvent.setup();
+    await user.type(code, "123456");
+    await user.click(screen.getByRole("button", { name: "Sign in" }));
+    await vi.waitFor(() => { expect(done).toHaveBeenCalled(); });
+    expect(sent[1]).toEqual({ challenge: "c.1", code: "123456" });
+    expect(useSession.getState().status).toBe("in");
+  });
+});
+
 describe("destination", () => {
   it("is a page of this app, never another address", () => {
     expect(destination("/ide/1")).toBe("/ide/1");

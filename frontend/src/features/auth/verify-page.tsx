@@ -1,10 +1,9 @@
 import { useMutation } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useLocation } from "react-router";
-import { verifyEmail } from "@/shared/api/awaited";
-import { NotYet } from "@/shared/components/later";
 import { ProblemView } from "@/shared/components/problem-view";
 import { ButtonLink, Stack, Text } from "@/shared/components/ui";
+import { verifyEmail } from "./actions";
 import { Door } from "./door";
 
 /** Where the mail's link leads. The code stands behind `#`, which no server and no log ever sees. */
@@ -29,7 +28,7 @@ export function Page() {
       <Stack gap="4">
         {verify.isPending && <Text role="status">One moment…</Text>}
         {verify.isError && <ProblemView error={verify.error} again={() => { mutate(code); }} />}
-        {verify.isSuccess && (verify.data === null ? <NotYet what="Verifying addresses by mail." /> : <Text role="status">Your address is verified.</Text>)}
+        {verify.isSuccess && <Text role="status">{verify.data === "new_address" ? "Your account has this address now. Sign in with it from here on." : "Your address is verified, and your workspace is on its way. Sign in to see it."}</Text>}
         {!verify.isPending && <ButtonLink to="/login" look="main">Sign in</ButtonLink>}
       </Stack>
     </Door>

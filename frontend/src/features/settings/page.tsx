@@ -7,10 +7,11 @@ import { SignIns } from "./sign-ins";
 import { FilesHistory } from "./files-history";
 import { PasswordPart } from "./password";
 import { Profile } from "./profile";
+import { SecondFactorPart } from "./second-factor";
 import { ThemePart } from "./theme";
 
 const parts = [
-  ["profile", "Profile", Profile], ["password", "Password", PasswordPart], ["sign-ins", "Sign-ins", SignIns], ["api-keys", "API keys", ApiKeys],
+  ["profile", "Profile", Profile], ["password", "Password", PasswordPart], ["second-factor", "Second factor", SecondFactorPart], ["sign-ins", "Sign-ins", SignIns], ["api-keys", "API keys", ApiKeys],
   ["connections", "Connections", Connections], ["theme", "Theme", ThemePart], ["files", "Files' history", FilesHistory], ["account", "Erase account", Account],
 ] as const;
 

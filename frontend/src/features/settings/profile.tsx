@@ -6,10 +6,11 @@ import { Read } from "@/shared/components/later";
 import { ProblemView } from "@/shared/components/problem-view";
 import { Button, Copyable, Field, Form, Heading, Link, Row, Span, Text, Time } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
+import { EmailForm } from "./email-form";
 import { meQuery, useMe } from "@/shared/workspaces/queries";
 
 export function Profile() {
-  return <><Heading>Profile</Heading><Read query={useMe()} what="Your profile.">{(me) => <ProfileForm me={me} />}</Read></>;
+  return <><Heading>Profile</Heading><Read query={useMe()} what="Your profile.">{(me) => <><ProfileForm me={me} /><EmailForm me={me} /></>}</Read></>;
 }
 
 function ProfileForm({ me }: { me: Me }) {
@@ -24,7 +25,6 @@ function ProfileForm({ me }: { me: Me }) {
     <Form noValidate onSubmit={(event) => { event.preventDefault(); change.mutate(); }}>
       {change.isError && !fields["display_name"] && <ProblemView error={change.error} />}
       <Field label="Name" autoComplete="name" maxLength={64} value={name} onChange={(event) => { setName(event.target.value); }} error={fields["display_name"]} />
-      <Field label="E-mail" type="email" value={me.email} readOnly hint="Changing it is not available here yet." />
       <Row flexWrap="wrap" gap="2" fontSize="sm" color="fg.muted"><Span>Account</Span><Copyable text={me.id} what="account id" /></Row>
       <Text small quiet>
         Here since <Time at={me.created_at} />.{me.terms && <> Agreed to the <Link to="/terms">terms</Link> of version {me.terms.version} <Time at={me.terms.at} />.</>}

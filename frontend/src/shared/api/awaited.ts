@@ -10,13 +10,6 @@ export const apiKeys = () => probe<{ items: ApiKey[] }>("GET", "/api/v5/me/api-k
 export const makeApiKey = (name: string) => probe<ApiKey>("POST", "/api/v5/me/api-keys", { name });
 export const revokeApiKey = (id: string) => probe<object>("DELETE", `/api/v5/me/api-keys/${id}`);
 
-/** `POST /api/v5/auth/verify-email` with the code of the mail. */
-export const verifyEmail = (code: string) => probe<object>("POST", "/api/v5/auth/verify-email", { code });
-/** `POST /api/v5/auth/forgot-password`; answers alike for every address. */
-export const forgotPassword = (email: string) => probe<object>("POST", "/api/v5/auth/forgot-password", { email });
-/** `POST /api/v5/auth/reset-password` with the code of the mail. */
-export const resetPassword = (code: string, password: string) => probe<object>("POST", "/api/v5/auth/reset-password", { code, password });
-
 /** `GET /api/v5/billing/invoices`. */
 export interface Invoice { id: string; at: string; cents: number; status: string; url: string }
 export const invoices = () => probe<{ items: Invoice[] }>("GET", "/api/v5/billing/invoices");
