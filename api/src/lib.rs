@@ -6,6 +6,7 @@
 
 mod address;
 mod api_key;
+mod archive;
 mod caller;
 mod cell_keys;
 mod code;

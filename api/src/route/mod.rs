@@ -1,5 +1,6 @@
 //! The routes, in groups that share a door.
 
+mod admin;
 mod auth;
 mod connect;
 mod entity;
@@ -9,6 +10,7 @@ mod following;
 mod login;
 mod me;
 mod me_api_keys;
+mod me_export;
 mod me_logins;
 mod me_usage;
 mod operations;
@@ -47,7 +49,7 @@ pub use workspace_host::Site;
 pub(crate) use workspace_host::{host_name, name_of_origin};
 
 use crate::{
-    caller::{limit_address, limit_credentials, limit_pods, require_login},
+    caller::{limit_address, limit_credentials, limit_pods, require_administrator, require_login},
     extract::within,
     gateway::require_credential,
     observe::{self, Observe, REQUEST_ID},
@@ -70,6 +72,8 @@ pub(crate) struct Groups {
     pub(crate) gateways: OpenApiRouter<ApiState>,
     /// For signed-in callers only.
     pub(crate) signed_in: OpenApiRouter<ApiState>,
+    /// For signed-in administrators of the platform only.
+    pub(crate) administrators: OpenApiRouter<ApiState>,
 }
 
 impl Groups {
@@ -100,11 +104,20 @@ impl Groups {
                 .routes(routes!(sidecar::restored_content, sidecar::restored))
                 .routes(routes!(sidecar::state, sidecar::put_state))
                 .routes(routes!(sidecar::complete)),
+            administrators: OpenApiRouter::new()
+                .routes(routes!(admin::users))
+                .routes(routes!(admin::user))
+                .routes(routes!(admin::user_history))
+                .routes(routes!(admin::hold))
+                .routes(routes!(admin::let_go))
+                .routes(routes!(admin::workspaces))
+                .routes(routes!(admin::decisions)),
             signed_in: OpenApiRouter::new()
                 .routes(routes!(me::get, me::patch, me::delete))
                 .routes(routes!(me::restore))
                 .routes(routes!(me::change_password))
                 .routes(routes!(me_usage::usage))
+                .routes(routes!(me_export::export))
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))
                 .routes(routes!(me_logins::connections))
@@ -171,6 +184,11 @@ pub fn router(state: ApiState) -> Router {
         .merge(
             behind(groups.gateways)
                 .route_layer(from_fn_with_state(state.clone(), require_credential)),
+        )
+        .merge(
+            behind(groups.administrators)
+                .route_layer(from_fn_with_state(state.clone(), require_administrator))
+                .route_layer(from_fn_with_state(state.clone(), require_login)),
         )
         .merge(
             behind(groups.signed_in).route_layer(from_fn_with_state(state.clone(), require_login)),
