@@ -142,6 +142,20 @@ pub(crate) async fn require_login(
     limited(limit, &caller.account, rest).await
 }
 
+/// Lets only administrators of the platform through, of those that [`require_login`] let in.
+pub(crate) async fn require_administrator(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    request: Request,
+    next: Next,
+) -> Response {
+    if state.config.administrators.contains(&caller.account) {
+        return next.run(request).await;
+    }
+    let message = "only an administrator of this installation may do this";
+    Problem::from(Error::new(Kind::Forbidden, message)).into_response()
+}
+
 /// Who calls, and with which key if it is one.
 struct Known {
     caller: SignedIn,

@@ -1,9 +1,9 @@
 //! What an operator decides about the API. The command line fills it; nothing here reads the environment.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use axum::http::Uri;
-use coditect_core::{Error, Result};
+use coditect_core::{AccountId, Error, Result};
 pub use coditect_registry::operation::Verification;
 
 use crate::mail::Delivery;
@@ -35,6 +35,8 @@ pub struct ApiConfig {
     pub providers: Vec<ProviderConfig>,
     /// Whether anybody may sign up now.
     pub sign_up: SignUp,
+    /// The accounts that administer the platform: they see everybody, and hold whoever abuses it.
+    pub administrators: BTreeSet<AccountId>,
     /// Who may change a tenant's plan.
     pub plan_changes: PlanChanges,
     /// How many proxies of our own stand before the API, each adding one entry to `X-Forwarded-For`. With 0
@@ -78,6 +80,7 @@ impl ApiConfig {
             mail: Delivery::None,
             providers: Vec::new(),
             sign_up: SignUp::Open,
+            administrators: BTreeSet::new(),
             plan_changes: PlanChanges::Billing,
             trusted_proxy_hops: 0,
             rates: Some(Rates::default()),

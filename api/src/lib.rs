@@ -8,6 +8,7 @@ mod address;
 mod after;
 mod backoff;
 mod api_key;
+mod archive;
 mod caller;
 mod cell_keys;
 mod challenge;

@@ -36,6 +36,7 @@ pub fn openapi() -> OpenApi {
             tag("sessions", "What the person has open, shared by browser tabs"),
             tag("sidecar", "What workspaces' gateways call"),
             tag("plans", "What is sold, and what the tenant has"),
+            tag("admin", "What administrators of the installation see and do"),
             tag("operations", "Health, metrics and keys"),
         ]))
         .build();
@@ -48,6 +49,7 @@ pub fn openapi() -> OpenApi {
     ];
     let guarded = [
         (groups.signed_in.into_openapi(), ACCESS),
+        (groups.administrators.into_openapi(), ACCESS),
         (groups.pods.into_openapi(), POD),
         (groups.gateways.into_openapi(), GATEWAY),
     ];

@@ -13,6 +13,7 @@ pub mod janitor;
 pub mod keys;
 mod keyspace;
 pub mod operation;
+mod personal;
 pub mod query;
 mod reader;
 pub mod record;
@@ -21,6 +22,7 @@ pub mod stats;
 pub mod store;
 mod tx;
 
+pub use personal::{Copied, PersonalCopy};
 pub use query::{
     AuditPlace, Behind, Changes, Complete, PowerChanges, UserRuntime, WorkspaceRuntime,
     WorkspaceView,

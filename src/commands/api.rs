@@ -5,7 +5,7 @@ use coditect_api::{
     ApiConfig, ApiState, Delivery, KeyRing, Objects, Plain, PlanChanges, Rates, SignUp,
     Verification, serve_behind,
 };
-use coditect_core::{Catalogue, Error, Result, health::Health};
+use coditect_core::{AccountId, Catalogue, Error, Result, health::Health};
 use coditect_registry::{
     Registry,
     store::{Store, remote},
@@ -95,6 +95,15 @@ pub(crate) struct Server {
 
     #[command(flatten)]
     providers: Providers,
+
+    /// An account that administers the installation; may be given several times. `GET /api/v5/me` tells one's own.
+    #[arg(
+        long = "administrator",
+        value_name = "ACCOUNT",
+        env = "CODITECT_ADMINISTRATORS",
+        value_delimiter = ','
+    )]
+    administrators: Vec<AccountId>,
 
     /// Whether people change their plan themselves, or a payment does. `self-service` is for installations that
     /// sell nothing.
@@ -257,6 +266,7 @@ impl Server {
             false => Delivery::None,
         });
         config.providers = self.providers.configured();
+        config.administrators = self.administrators.iter().copied().collect();
         config.sign_up = match self.sign_up {
             Door::Open => SignUp::Open,
             Door::Closed => SignUp::Closed,
@@ -327,6 +337,7 @@ impl Server {
                 ),
             ),
             ("sign-up", format!("{:?}", self.sign_up).to_lowercase()),
+            ("administrators", self.administrators.len().to_string()),
             (
                 "plan-changes",
                 match self.plan_changes {

@@ -30,7 +30,6 @@ pub(crate) enum Letter {
     /// Somebody signed in with a recovery code; `left` are left.
     RecoveryCodeUsed { left: usize },
     /// To somebody who is invited into a tenant.
-    #[allow(dead_code, reason = "sent where people are invited")]
     Invitation {
         /// Who invites: an address that was proved, not a name that somebody chose.
         from: Email,

@@ -45,6 +45,8 @@ pub(super) struct MeBody {
     tenant: Option<TenantBody>,
     /// Set while the account is marked for deletion: until then it can be restored.
     deletes_at: Option<Timestamp>,
+    /// Since when an administrator of the platform holds the membership, so that nothing of it runs.
+    held_at: Option<Timestamp>,
     /// The terms that the person agreed to when signing up.
     terms: Option<TermsBody>,
 }
@@ -76,12 +78,14 @@ async fn read(state: &ApiState, view: &mut View, caller: &SignedIn) -> Result<(u
         user_id: None,
         tenant: None,
         deletes_at: account.mark.map(|mark| mark.until),
+        held_at: None,
         terms: account.terms.map(TermsBody::from),
     };
     if let Ok((tenant, id)) = caller.membership()
         && let Some((_, user)) = view.user(id).await?
     {
         body.user_id = Some(id);
+        body.held_at = user.held;
         body.tenant = TenantBody::read(view, &state.policy(), tenant, user.role).await?;
     }
     Ok((account.revision, body))

@@ -1,5 +1,6 @@
 //! The routes, in groups that share a door.
 
+mod admin;
 mod auth;
 mod connect;
 mod entity;
@@ -12,6 +13,7 @@ mod me;
 mod me_email;
 mod me_api_keys;
 mod me_connections;
+mod me_export;
 mod me_logins;
 mod me_usage;
 mod operations;
@@ -52,7 +54,7 @@ pub use workspace_host::Site;
 pub(crate) use workspace_host::{host_name, name_of_origin};
 
 use crate::{
-    caller::{limit_address, limit_credentials, limit_pods, require_login},
+    caller::{limit_address, limit_credentials, limit_pods, require_administrator, require_login},
     extract::within,
     gateway::require_credential,
     observe::{self, Observe, REQUEST_ID},
@@ -75,6 +77,8 @@ pub(crate) struct Groups {
     pub(crate) gateways: OpenApiRouter<ApiState>,
     /// For signed-in callers only.
     pub(crate) signed_in: OpenApiRouter<ApiState>,
+    /// For signed-in administrators of the platform only.
+    pub(crate) administrators: OpenApiRouter<ApiState>,
 }
 
 impl Groups {
@@ -113,6 +117,14 @@ impl Groups {
                 .routes(routes!(sidecar::restored_content, sidecar::restored))
                 .routes(routes!(sidecar::state, sidecar::put_state))
                 .routes(routes!(sidecar::complete)),
+            administrators: OpenApiRouter::new()
+                .routes(routes!(admin::users))
+                .routes(routes!(admin::user))
+                .routes(routes!(admin::user_history))
+                .routes(routes!(admin::hold))
+                .routes(routes!(admin::let_go))
+                .routes(routes!(admin::workspaces))
+                .routes(routes!(admin::decisions)),
             signed_in: OpenApiRouter::new()
                 .routes(routes!(me::get, me::patch, me::delete))
                 .routes(routes!(me::restore))
@@ -125,6 +137,7 @@ impl Groups {
                 ))
                 .routes(routes!(second_factor::confirm_second_factor))
                 .routes(routes!(me_usage::usage))
+                .routes(routes!(me_export::export))
                 .routes(routes!(me_logins::logins))
                 .routes(routes!(me_logins::end_login))
                 .routes(routes!(me_api_keys::list, me_api_keys::create))
@@ -192,6 +205,11 @@ pub fn router(state: ApiState) -> Router {
         .merge(
             behind(groups.gateways)
                 .route_layer(from_fn_with_state(state.clone(), require_credential)),
+        )
+        .merge(
+            behind(groups.administrators)
+                .route_layer(from_fn_with_state(state.clone(), require_administrator))
+                .route_layer(from_fn_with_state(state.clone(), require_login)),
         )
         .merge(
             behind(groups.signed_in).route_layer(from_fn_with_state(state.clone(), require_login)),

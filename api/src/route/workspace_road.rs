@@ -74,6 +74,7 @@ words! {
         Restored,
         /// A sign-up starts at once.
         SignUp,
+        Held,
     }
 
     /// The kinds of obstacle.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod admin;
 mod answer;
 mod api_keys;
 mod authorization;
@@ -9,6 +10,7 @@ mod cluster;
 mod documents;
 mod events;
 mod events_of_all;
+mod export;
 mod gateway;
 mod harness;
 mod history;

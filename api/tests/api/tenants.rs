@@ -254,3 +254,36 @@ async fn where_addresses_are_verified_the_account_is_proof_enough() {
         .await
         .expect(201);
 }
+
+#[tokio::test]
+async fn the_code_goes_to_the_address_where_letters_are_sent() {
+    let app = App::with(|config| config.mail = coditect_api::Delivery::Mailbox).await;
+    let (ada, bob) = (
+        app.person("ada@example.com").await,
+        app.person("bob@example.com").await,
+    );
+    let invitation = invite(&app, &ada, "bob@example.com", "member").await;
+    assert!(invitation.get("code").is_none());
+    let letters = app.get("/dev/mailbox").await.expect(200).text;
+    let (_, code) = letters.split_once("/invitation#code=").unwrap();
+    let code: String = code.chars().take(36 + 1 + 43).collect();
+    assert!(code.starts_with(invitation["id"].as_str().unwrap()));
+    assert!(letters.contains("bob@example.com") && letters.contains("ada@example.com"));
+    let path = format!(
+        "/api/v5/me/invitations/{}/accept",
+        invitation["id"].as_str().unwrap()
+    );
+    app.call(&bob, "POST", &path, Some(json!({ "code": code })))
+        .await
+        .expect(201);
+    // An address is not flooded, whoever asks.
+    for at in 0..4 {
+        let body = json!({ "email": "carol@example.com", "role": "member" });
+        let answer = app.call(&ada, "POST", INVITATIONS, Some(body)).await;
+        if at < 3 {
+            answer.expect(201);
+        } else {
+            answer.expect_problem(429, "too-many-requests");
+        }
+    }
+}

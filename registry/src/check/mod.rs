@@ -10,7 +10,7 @@ mod rules;
 
 use std::sync::Arc;
 
-use coditect_core::{Result, TenantId};
+use coditect_core::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use crate::{
     keys,
     keyspace::{readable, subject},
     reader::everything,
-    record::Action,
+    record::{Action, PLATFORM},
     store::{Isolation, Key, KeyRange, Store, StoreError},
     tx::Tx,
 };
@@ -244,7 +244,7 @@ pub(crate) fn audit(tx: &mut Tx, written: &[u8], at: Timestamp) -> Result<(), St
     let Ok(parsed) = keys::parse(written) else {
         return Ok(());
     };
-    let tenant = rules::tenant_of(&parsed).unwrap_or(TenantId::from_bytes([0; 16]));
+    let tenant = rules::tenant_of(&parsed).unwrap_or(PLATFORM);
     let action = Action::IndexRepaired {
         kind: parsed.kind.pattern.to_owned(),
         id: subject(&parsed),

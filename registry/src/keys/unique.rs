@@ -71,6 +71,16 @@ pub fn address_invitations(email: &Email) -> KeyRange {
 pub fn user_place(user: UserId) -> Key {
     key(&("user", user.as_uuid()))
 }
+/// Where every user is.
+#[must_use]
+pub fn user_places() -> KeyRange {
+    KeyRange::below(&key(&("user",)))
+}
+/// Where every workspace is.
+#[must_use]
+pub fn workspace_places() -> KeyRange {
+    KeyRange::below(&key(&("workspace",)))
+}
 /// `workspace/{w}` → tenant, user and cell.
 #[must_use]
 pub fn workspace_place(workspace: WorkspaceId) -> Key {

@@ -70,6 +70,7 @@ impl Operation for AdoptUser {
             mark,
             removal: None,
             custody: None,
+            held: (self.intent.standing == Standing::Suspended).then_some(self.at),
         };
         put_user(tx, *tenant, *user, &record).await?;
         tx.put(

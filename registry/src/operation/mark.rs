@@ -122,7 +122,10 @@ async fn set_standing(
         row.intent.standing = Standing::Marked;
         stop_all(tx, (tenant, id), &row, &off(at)).await?;
     } else {
-        row.intent.standing = Standing::Active;
+        row.intent.standing = match user.held {
+            Some(_) => Standing::Suspended,
+            None => Standing::Active,
+        };
     }
     tx.put_intent(&mut row, &touched, at)?;
     Ok(())

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     email::{forget_email_change, forget_password_reset},
     login::end_all_but,
+    who,
 };
 use crate::{
     keys,
@@ -101,6 +102,31 @@ impl Operation for ChangePassword {
             Some(self.account),
             Action::PasswordChanged,
         )?;
+        Ok(())
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Notes that a person took a copy of what the registry holds of them.
+pub struct NoteCopy {
+    /// Whose.
+    pub account: AccountId,
+    /// Now.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl Operation for NoteCopy {
+    const NAME: &'static str = "note_copy";
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        who::account(tx, self.account).await?;
+        let action = Action::PersonalCopyTaken;
+        tx.audit_account(self.account, &action, self.at).await?;
         Ok(())
     }
 

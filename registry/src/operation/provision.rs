@@ -137,6 +137,7 @@ pub(super) async fn add_member(
         mark: None,
         removal: None,
         custody: None,
+        held: None,
     };
     put_user(tx, tenant, user, &record).await?;
     tx.put(

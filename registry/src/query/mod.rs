@@ -1,5 +1,6 @@
 //! What may be asked of a view, by subject.
 
+mod administrator;
 mod billing;
 mod cell;
 mod conversation;

@@ -44,8 +44,8 @@ pub use purge::Purge;
 pub use rollout::{Rollout, RolloutState};
 pub use session::{ApiKey, ApiKeyPlace, Session};
 pub use tenant::{
-    Action, AuditEntry, Custody, Grace, Mark, Revocation, Role, Tenant, TransactionRecord, User,
-    UserPlace, WorkspacePlace,
+    Action, AuditEntry, Custody, Grace, Mark, PLATFORM, Revocation, Role, Tenant,
+    TransactionRecord, User, UserPlace, WorkspacePlace,
 };
 pub use workspace::{Metering, PowerCause, PowerState, Status, Workspace};
 

@@ -67,6 +67,9 @@ pub struct User {
     /// Set once somebody left this user behind and `account` was given it.
     #[serde(default)]
     pub custody: Option<Custody>,
+    /// Since when an administrator of the platform holds the user: nothing of it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Timestamp>,
 }
 
 impl User {
@@ -160,6 +163,9 @@ pub struct TransactionRecord {
     pub output: serde_json::Value,
 }
 
+/// Under this id stands the audit of what belongs to no tenant, and of what administrators of the platform do.
+pub const PLATFORM: TenantId = TenantId::from_bytes([0; 16]);
+
 /// Who decided what. Ids only: an audit outlives the person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
@@ -182,6 +188,7 @@ pub enum Action {
         workspace: WorkspaceId,
     },
     ProfileChanged,
+    PersonalCopyTaken,
     PasswordChanged,
     PasswordReset,
     EmailChanged,
@@ -300,6 +307,18 @@ pub enum Action {
         user: UserId,
     },
     UserDeleted {
+        user: UserId,
+    },
+    /// By an administrator of the platform.
+    UserHeld {
+        user: UserId,
+    },
+    /// By an administrator of the platform.
+    UserLetGo {
+        user: UserId,
+    },
+    /// By an administrator of the platform: their address and name.
+    UserLookedAt {
         user: UserId,
     },
     UserAdopted {

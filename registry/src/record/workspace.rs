@@ -55,6 +55,8 @@ pub enum PowerCause {
     Restored,
     /// A sign-up starts at once.
     SignUp,
+    /// An administrator of the platform holds its user.
+    Held,
 }
 
 /// What the observer saw of the workspace in the cluster.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Tx, trailing_uuid};
 use crate::{
     keys,
-    record::{Action, AuditEntry, Expiring, IntentRow, Requested, Revocation},
+    record::{Action, AuditEntry, Expiring, IntentRow, PLATFORM, Requested, Revocation},
     store::StoreError,
 };
 
@@ -121,5 +121,21 @@ impl Tx {
         action: Action,
     ) -> Result<(), StoreError> {
         self.append(&keys::audit(tenant), &AuditEntry { at, actor, action })
+    }
+
+    /// As [`Tx::audit`], of what an administrator of the platform has done: the tenant sees it, and so does whoever
+    /// looks after administrators.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn audit_administrator(
+        &mut self,
+        tenant: TenantId,
+        at: Timestamp,
+        by: AccountId,
+        action: Action,
+    ) -> Result<(), StoreError> {
+        self.audit(tenant, at, Some(by), action.clone())?;
+        self.audit(PLATFORM, at, Some(by), action)
     }
 }

@@ -4,6 +4,7 @@
 
 mod acting;
 mod activity;
+mod administrators;
 mod adopt;
 mod api_keys;
 mod billing;
@@ -27,6 +28,7 @@ mod members;
 mod metering;
 mod observer;
 mod owners;
+mod personal;
 mod purges;
 mod quarantine;
 mod races;

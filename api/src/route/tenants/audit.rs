@@ -47,11 +47,12 @@ struct DecisionBody {
 }
 
 impl AuditBody {
-    /// A page of a tenant's audit.
+    /// A page of a tenant's audit: of as many entries as fit one, those that are `wanted`.
     pub(in crate::route) async fn read(
         view: &mut View,
         tenant: TenantId,
         page: &Paging,
+        wanted: impl Fn(&AuditEntry) -> bool,
     ) -> Result<Self> {
         let before = page.after.as_deref().map(|place| {
             let place = place.try_into().map_err(|_| paging::strange())?;
@@ -64,7 +65,7 @@ impl AuditBody {
         let last = found.last().filter(|_| more);
         let next_cursor = last.map(|(AuditPlace(place), _)| paging::cursor(place));
         let mut items = Vec::with_capacity(found.len());
-        for (_, entry) in found {
+        for (_, entry) in found.into_iter().filter(|(_, entry)| wanted(entry)) {
             let actor_user = match entry.actor {
                 Some(actor) => view.membership(actor, tenant).await?,
                 None => None,
@@ -114,5 +115,7 @@ pub(in crate::route) async fn audit(
     let page = Paging::new(limit, cursor)?;
     let mut view = state.registry.view().await?;
     let (tenant, _) = acting(&mut view, &caller, Role::Admin).await?;
-    Ok(Json(AuditBody::read(&mut view, tenant, &page).await?))
+    Ok(Json(
+        AuditBody::read(&mut view, tenant, &page, |_| true).await?,
+    ))
 }

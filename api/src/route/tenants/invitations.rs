@@ -1,8 +1,10 @@
 //! Who is invited to the tenant.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State, http::StatusCode};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use coditect_core::{Email, Error, InvitationId, RequestId, UserId};
+use coditect_core::{Email, Error, InvitationId, Kind, RequestId, UserId};
 use coditect_registry::{
     operation::{Invite, RevokeInvitation},
     record::{Invitation, Role},
@@ -19,10 +21,13 @@ use super::{
 use crate::{
     caller::SignedIn,
     extract::{Checks, IdempotencyKey, JsonBody, PathId},
+    mail::{Letter, Purpose},
     problem::Answer,
     state::ApiState,
 };
 
+/// When to try again to invite an address that got several invitations.
+const LATER: Duration = Duration::from_secs(30 * 60);
 /// How long an invitation may be accepted.
 const OPEN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -48,7 +53,7 @@ pub(in crate::route) struct InvitationBody {
     by: Option<UserId>,
     created_at: Timestamp,
     expires_at: Timestamp,
-    /// What proves the invitation where addresses are not verified; in the answer that made it and nowhere else.
+    /// The letter's code, where no letters are sent: in the answer that made it and nowhere else, to be handed on.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }
@@ -115,6 +120,7 @@ pub(in crate::route) struct NewInvitation {
     responses(
         (status = 201, description = "Invited", body = InvitationBody),
         (status = 403, description = "The caller's role does not reach, or too many invitations are open"),
+        (status = 429, description = "The address got several invitations lately"),
         (status = 409, description = "The person of this address is a member, or the attempt's invitation is not open any more"),
     ),
 )]
@@ -128,7 +134,15 @@ pub(in crate::route) async fn invite(
     let Some(email) = checks.check(body.email.parse::<Email>()) else {
         return Err(checks.problem());
     };
-    let (tenant, me) = caller.membership()?;
+    let mut view = state.registry.view().await?;
+    let (tenant, _) = acting(&mut view, &caller, Role::Admin).await?;
+    let gone = || Error::not_found("this account is gone");
+    let from = view.account(caller.account).await?.ok_or_else(gone)?.email;
+    // Asked before anything is changed: an invitation that nobody hears of helps nobody.
+    if !state.mail.may(&email, Purpose::Invitation) {
+        let message = "this address got several invitations in the last hour; try again later";
+        return Err(Error::new(Kind::TooMany { retry_after: LATER }, message).into());
+    }
     let drawn = |purpose| match &key {
         Some(key) => state
             .tokens
@@ -136,14 +150,15 @@ pub(in crate::route) async fn invite(
             .derive(purpose, &[caller.account.as_bytes(), key.as_bytes()]),
         None => rand::random(),
     };
-    let code = BASE64_URL_SAFE_NO_PAD.encode(drawn("invitation code"));
     let invitation = InvitationId::from_bytes(derived(drawn("invitation id")));
+    let secret = BASE64_URL_SAFE_NO_PAD.encode(drawn("invitation code"));
+    let code = format!("{invitation}.{secret}");
     let at = state.now();
     let operation = Invite {
         by: caller.account,
         tenant,
         invitation,
-        email,
+        email: email.clone(),
         role: body.role.into(),
         proof_hash: hash_of(&code),
         expires_at: at.saturating_add(OPEN).unwrap_or(Timestamp::MAX),
@@ -155,10 +170,13 @@ pub(in crate::route) async fn invite(
     let kept = view.invitation(tenant, invitation).await?;
     let closed = || Error::conflict("this attempt's invitation is not open any more");
     let kept = kept.ok_or_else(closed)?;
-    let shown = InvitationBody {
-        code: Some(code),
-        ..InvitationBody::new(invitation, kept, Some(me))
-    };
+    let by = Some(caller.user()?);
+    let mut shown = InvitationBody::new(invitation, kept, by);
+    if state.mail.is_on() {
+        state.mail.post(&email, &Letter::Invitation { from, code });
+    } else {
+        shown.code = Some(code);
+    }
     Ok((StatusCode::CREATED, Json(shown)))
 }
 

@@ -51,7 +51,7 @@ struct MyInvitationBody {
 pub(in crate::route) struct AnswerBody {
     /// The code of the letter; needed where addresses are not verified.
     #[serde(default)]
-    #[schema(max_length = 64)]
+    #[schema(max_length = 80)]
     code: Option<String>,
 }
 
