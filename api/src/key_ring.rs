@@ -2,6 +2,7 @@
 //! secret from which everything symmetric is derived.
 
 mod files;
+mod inventory;
 
 use std::{
     collections::BTreeMap,
@@ -17,8 +18,9 @@ use ed25519_dalek::{
     SigningKey,
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
-use files::{key_path, read_private, unusable, write_new};
+use files::{key_path, read_private, revoked_path, unusable, write_new};
 use hmac::{Hmac, KeyInit, Mac};
+pub use inventory::{KeyEntry, KeyState};
 use jiff::Timestamp;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::Serialize;
@@ -36,7 +38,7 @@ const OVERLAP_SECONDS: i64 = 3_600;
 ///
 /// In the directory, each private key is a PKCS#8 PEM file `access-<second>.pem` that signs from that second
 /// (Unix time) until the next one takes over, and `secret.key` holds 32 random bytes. All must be readable by
-/// their owner only.
+/// their owner only. `revoked-<second>.<key>` says that a key was revoked then.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     directory: Option<PathBuf>,
@@ -44,8 +46,14 @@ pub struct KeyRing {
     secret: Arc<Zeroizing<[u8; 32]>>,
 }
 
-/// Keys by the second from which they sign.
-pub(crate) type Keys = BTreeMap<i64, AccessKey>;
+/// What is in the directory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    /// Keys by the second from which they sign.
+    signing: BTreeMap<i64, AccessKey>,
+    /// The names of keys that were revoked, with the second.
+    revoked: BTreeMap<String, i64>,
+}
 
 /// One pair of keys for access tokens.
 #[derive(Clone, Debug)]
@@ -93,7 +101,7 @@ impl KeyRing {
                 .encode(Zeroizing::new(rand::random::<[u8; 32]>()).as_slice())
                 .as_bytes(),
         )?;
-        if load(&directory)?.is_empty() {
+        if load(&directory)?.signing.is_empty() {
             write_new(&key_path(&directory, 0), new_pem()?.as_bytes())?;
         }
         let text = read_private(&secret_path)?;
@@ -120,7 +128,11 @@ impl KeyRing {
     /// # Errors
     /// `Internal` if a key cannot be made.
     pub fn ephemeral() -> Result<Self> {
-        let keys = Keys::from([(0, AccessKey::new(&SigningKey::from_bytes(&rand::random()))?)]);
+        let key = AccessKey::new(&SigningKey::from_bytes(&rand::random()))?;
+        let keys = Keys {
+            signing: [(0, key)].into(),
+            revoked: BTreeMap::new(),
+        };
         Ok(Self {
             directory: None,
             keys: watch::Sender::new(Arc::new(keys)),
@@ -139,15 +151,13 @@ impl KeyRing {
             .saturating_add(i64::try_from(lead.as_secs()).unwrap_or(i64::MAX));
         let Some(directory) = &self.directory else {
             let mut keys = (*self.snapshot()).clone();
-            keys.insert(
-                from,
-                AccessKey::new(&SigningKey::from_bytes(&rand::random()))?,
-            );
+            let key = AccessKey::new(&SigningKey::from_bytes(&rand::random()))?;
+            keys.signing.insert(from, key);
             self.replace(keys);
             return Ok(());
         };
         write_new(&key_path(directory, from), new_pem()?.as_bytes())?;
-        let seconds: Vec<i64> = load(directory)?.into_keys().collect();
+        let seconds: Vec<i64> = load(directory)?.signing.into_keys().collect();
         for pair in seconds.windows(2) {
             if pair[1].saturating_add(OVERLAP_SECONDS) <= now.as_second() {
                 let path = key_path(directory, pair[0]);
@@ -167,7 +177,7 @@ impl KeyRing {
             return Ok(());
         };
         let keys = load(directory)?;
-        if keys.is_empty() {
+        if keys.signing.is_empty() {
             return Err(Error::invalid(
                 directory.display().to_string(),
                 "holds no access key any more; those known stay in use",
@@ -181,9 +191,10 @@ impl KeyRing {
     pub(crate) fn active(&self, now: Timestamp) -> Result<AccessKey> {
         let keys = self.snapshot();
         let begun = keys
+            .signing
             .range(..=now.as_second())
             .next_back()
-            .or_else(|| keys.first_key_value());
+            .or_else(|| keys.signing.first_key_value());
         begun
             .map(|(_, key)| key.clone())
             .ok_or_else(|| Error::internal("the key ring is empty"))
@@ -191,12 +202,17 @@ impl KeyRing {
 
     /// The key of that name, if it still verifies.
     pub(crate) fn find(&self, id: &str) -> Option<AccessKey> {
-        self.snapshot().values().find(|key| key.id == id).cloned()
+        self.snapshot()
+            .signing
+            .values()
+            .find(|key| key.id == id)
+            .cloned()
     }
 
     /// The names of the keys that verify.
     pub(crate) fn ids(&self) -> Vec<String> {
-        self.snapshot().values().map(|key| key.id.clone()).collect()
+        let keys = self.snapshot();
+        keys.signing.values().map(|key| key.id.clone()).collect()
     }
 
     /// Follows the keys: changes when one is added or removed.
@@ -214,7 +230,7 @@ impl KeyRing {
             kid: key.id.clone(),
             x: key.public.clone(),
         };
-        self.snapshot().values().map(describe).collect()
+        self.snapshot().signing.values().map(describe).collect()
     }
 
     /// 32 bytes that only this installation can make of these parts; `label` keeps uses apart.
@@ -249,10 +265,12 @@ impl KeyRing {
     fn replace(&self, keys: Keys) {
         self.keys.send_if_modified(|known| {
             // Read again without a change, nobody is woken for it.
-            let differ = !known
-                .iter()
-                .map(|(from, key)| (from, &key.id))
-                .eq(keys.iter().map(|(from, key)| (from, &key.id)));
+            let names = |keys: &Keys| {
+                let signing = keys.signing.iter();
+                let signing: Vec<_> = signing.map(|(from, key)| (*from, key.id.clone())).collect();
+                (signing, keys.revoked.clone())
+            };
+            let differ = names(known) != names(&keys);
             if differ {
                 *known = Arc::new(keys);
             }
@@ -289,13 +307,24 @@ fn new_pem() -> Result<Zeroizing<String>> {
 
 fn load(directory: &Path) -> Result<Keys> {
     let unreadable = |error| unusable(directory, "cannot be listed", error);
-    let mut keys = Keys::new();
+    let mut keys = Keys::default();
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
+        if let Some((second, id)) = name
+            .strip_prefix("revoked-")
+            .and_then(|rest| rest.split_once('.'))
+        {
+            let second = second.parse().map_err(|_| {
+                let what = "must be named revoked-<second>.<key>";
+                Error::invalid(path.display().to_string(), what)
+            })?;
+            keys.revoked.insert(id.to_owned(), second);
+            continue;
+        }
         let Some(second) = name
             .strip_prefix("access-")
             .and_then(|rest| rest.strip_suffix(".pem"))
@@ -309,8 +338,11 @@ fn load(directory: &Path) -> Result<Keys> {
         let key = SigningKey::from_pkcs8_pem(&read_private(&path)?).map_err(|error| {
             wrong("must be an Ed25519 private key in PKCS#8 PEM").because(error)
         })?;
-        keys.insert(second, AccessKey::new(&key)?);
+        keys.signing.insert(second, AccessKey::new(&key)?);
     }
+    // A key whose file came back, from a backup or another machine, stays revoked.
+    let Keys { signing, revoked } = &mut keys;
+    signing.retain(|_, key| !revoked.contains_key(&key.id));
     Ok(keys)
 }
 

@@ -44,7 +44,7 @@ mod web_app;
 
 pub use config::{ApiConfig, Hashing, PlanChanges, Rate, Rates, SignUp, Verification};
 pub use identity::{GITHUB, GOOGLE, ProviderConfig, Service};
-pub use key_ring::KeyRing;
+pub use key_ring::{KeyEntry, KeyRing, KeyState};
 pub use mail::{Delivery, Relay};
 pub use objects::{Collected, Objects, collect};
 pub use openapi::openapi;

@@ -4,7 +4,7 @@ use axum::http::Method;
 use utoipa::openapi::{
     Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Response,
     ResponseBuilder, Responses,
-    path::Operation,
+    path::{Operation, ParameterIn},
     security::{
         ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
     },
@@ -147,11 +147,85 @@ fn complete(mut document: OpenApi, guard: Option<Guard>) -> OpenApi {
                 operation.security = Some(security);
                 respond(&mut operation.responses, "401", guard.refusal);
             }
+            expect_failures(operation);
             describe_failures(&mut operation.responses);
             respond(&mut operation.responses, "default", "Any other failure");
         }
     }
     document
+}
+
+/// The failures that follow from what an operation takes: each is a problem of the catalogue at `/problems`.
+fn expect_failures(operation: &mut Operation) {
+    let takes_body = operation.request_body.is_some();
+    let parameters = operation.parameters.iter().flatten();
+    let (mut in_path, mut elsewhere) = (false, false);
+    for parameter in parameters {
+        match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => in_path = true,
+            _ => elsewhere = true,
+        }
+    }
+    let responses = &mut operation.responses;
+    if takes_body {
+        respond(responses, "400", "The body is not JSON (`malformed-json`)");
+        respond(
+            responses,
+            "408",
+            "The body took too long (`request-timeout`)",
+        );
+        respond(
+            responses,
+            "413",
+            "The body is too large (`payload-too-large`)",
+        );
+        respond(
+            responses,
+            "415",
+            "The body has another type than JSON (`unsupported-media-type`)",
+        );
+    }
+    if takes_body || elsewhere {
+        respond(
+            responses,
+            "422",
+            "A field is not acceptable; `errors` names each (`invalid-input`)",
+        );
+    }
+    if in_path {
+        respond(
+            responses,
+            "404",
+            "There is no such thing, or it is somebody else's (`not-found`)",
+        );
+    }
+    if !operation
+        .tags
+        .iter()
+        .flatten()
+        .any(|tag| tag == "operations")
+    {
+        respond(
+            responses,
+            "429",
+            "Too many requests; `Retry-After` says when to come back (`too-many-requests`)",
+        );
+    }
+    respond(
+        responses,
+        "431",
+        "The headers are too large (`headers-too-large`)",
+    );
+    respond(
+        responses,
+        "500",
+        "A failure of ours, recorded under the request id (`internal`)",
+    );
+    respond(
+        responses,
+        "503",
+        "Not now; `Retry-After` says when to come back (`unavailable`)",
+    );
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {

@@ -22,9 +22,11 @@ use tower::ServiceExt;
 
 use crate::{revoked, router, state::ApiState};
 
-/// How often keys that other processes have added are looked for: far below the lead with which a new key is
-/// published before it signs.
-const RELOAD_KEYS: Duration = Duration::from_secs(30);
+/// How often the signing keys are read again: a revoked one must be worth nothing within seconds, at the gateways too.
+const RELOAD_KEYS: Duration = Duration::from_secs(2);
+
+/// How often the clusters' keys are read again: they are published long before they sign.
+const RELOAD_CELL_KEYS: Duration = Duration::from_secs(30);
 
 /// Longest time until HTTP is spoken on a new connection.
 const OPENING: Duration = Duration::from_secs(10);
@@ -270,28 +272,39 @@ async fn pause_after(error: &io::Error) {
 }
 
 async fn reload_keys(state: ApiState, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(RELOAD_KEYS);
+    let keys = state.tokens.keys.clone();
+    let cells = state.cells.clone();
+    tokio::join!(
+        again(&state, &shutdown, "keys", RELOAD_KEYS, move || keys
+            .reload()),
+        again(
+            &state,
+            &shutdown,
+            "cell-keys",
+            RELOAD_CELL_KEYS,
+            move || { cells.reload() }
+        ),
+    );
+}
+
+/// Reads files again and again, and says in health whether they can be read.
+async fn again(
+    state: &ApiState,
+    shutdown: &CancellationToken,
+    part: &'static str,
+    every: Duration,
+    read: impl Fn() -> Result<()> + Clone + Send + 'static,
+) {
+    let mut ticks = tokio::time::interval(every);
     ticks.tick().await;
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        let (keys, cells) = (state.tokens.keys.clone(), state.cells.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            [("keys", keys.reload()), ("cell-keys", cells.reload())]
-        });
-        let read = match read.await {
-            Ok(read) => read,
-            Err(error) => {
-                tracing::error!(%error, "reading keys again failed");
-                continue;
+        match tokio::task::spawn_blocking(read.clone()).await {
+            Err(error) => tracing::error!(%error, part, "reading keys again failed"),
+            Ok(Err(error)) => {
+                tracing::error!(part, error = error.chain(), "cannot be read again");
+                state.health.degraded(part, error.to_string());
             }
-        };
-        for (part, read) in read {
-            match read {
-                Err(error) => {
-                    tracing::error!(part, error = error.chain(), "cannot be read again");
-                    state.health.degraded(part, error.to_string());
-                }
-                Ok(()) => state.health.ok(part, "read"),
-            }
+            Ok(Ok(())) => state.health.ok(part, "read"),
         }
     }
 }

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod dev;
 mod history;
+mod keys;
 mod observer;
 mod quarantine;
 mod reap;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Quarantine(quarantine::Quarantine),
     /// Read back from Git what was lost.
     Restore(restore::Restore),
+    /// The keys that sign tokens: which there are, a new one, one less.
+    Keys(keys::Keys),
     /// Print the effective configuration, secrets hidden.
     Config(config::Config),
     /// Print a completion script for a shell.
@@ -98,6 +101,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Registry(registry) => registry.run(output).await,
             Command::Quarantine(quarantine) => quarantine.run(output).await,
             Command::Restore(restore) => restore.run(output).await,
+            Command::Keys(keys) => keys.run(output),
             Command::Config(config) => config.run(output),
             Command::Completions(completions) => Ok(completions.run()),
             Command::WorkspacePod(pod) => pod.run().await,

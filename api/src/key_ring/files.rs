@@ -13,13 +13,18 @@ pub(super) fn key_path(directory: &Path, second: i64) -> PathBuf {
     directory.join(format!("access-{second}.pem"))
 }
 
+pub(super) fn revoked_path(directory: &Path, second: i64, id: &str) -> PathBuf {
+    directory.join(format!("revoked-{second}.{id}"))
+}
+
 /// Writes the file unless it is there, whole or not at all, readable by its owner only.
 pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<()> {
     if path.exists() {
         return Ok(());
     }
     let fail = |error| unusable(path, "cannot be written", error);
-    let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
+    let name = format!(".{:016x}.tmp", rand::random::<u64>());
+    let temporary = path.with_file_name(name);
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

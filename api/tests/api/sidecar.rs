@@ -464,3 +464,28 @@ async fn each_workspace_has_its_own_rate() {
         .await
         .expect(404);
 }
+
+#[tokio::test]
+async fn what_a_revoked_key_signed_is_worth_nothing_and_gateways_are_told_its_name() {
+    let cell = Cell::start().await;
+    let mut pod = cell.pod("ada@example.com").await;
+    let before = cell.access(&pod, "").await;
+    let key = &before.keys[0];
+    cell.app.keys.revoke(key, cell.app.now()).unwrap();
+
+    let of_person = cell.app.call(&pod.person, "GET", "/api/v5/me", None).await;
+    of_person.expect_problem(401, "unauthenticated");
+    let of_pod = cell.call(&pod, "GET", sidecar::ACCESS_PATH, None).await;
+    of_pod.expect_problem(401, "unauthenticated");
+    // Nobody has to sign in again: what the browser keeps is no token of that key.
+    cell.app.refresh(&pod.person.cookie).await.expect(200);
+
+    pod.credential = cell.credential(&pod).await.credential;
+    let after = format!("?after={}&wait=25", before.version);
+    let told = cell.access(&pod, &after).await;
+    assert_eq!(&told.revoked_keys, std::slice::from_ref(key));
+    assert!(!told.keys.contains(key) && told.keys.len() == 1, "{told:?}");
+    cell.app.advance(24 * 3_600);
+    pod.credential = cell.credential(&pod).await.credential;
+    assert!(cell.access(&pod, "").await.revoked_keys.is_empty());
+}

@@ -58,7 +58,8 @@ pub(in crate::route) async fn access(
             },
         };
         let restores = waiting(&state, &gateway).await?;
-        let access = access_of(state.tokens.keys.ids(), logins, restores);
+        let ring = &state.tokens.keys;
+        let access = access_of(ring.ids(), ring.revoked(state.now()), logins, restores);
         if after.as_ref() != Some(&access.version) {
             return Ok(Json(access));
         }
@@ -94,13 +95,20 @@ fn seconds(text: &str) -> Result<u64> {
     wait.ok_or_else(|| Error::invalid("wait", format!("must be a number from 0 to {LONGEST_WAIT}")))
 }
 
-fn access_of(keys: Vec<String>, ended_logins: Vec<LoginId>, restores: Vec<Restore>) -> Access {
+fn access_of(
+    keys: Vec<String>,
+    revoked_keys: Vec<String>,
+    ended_logins: Vec<LoginId>,
+    restores: Vec<Restore>,
+) -> Access {
     let mut all = Sha256::new();
-    for key in &keys {
-        all.update((key.len() as u64).to_be_bytes());
-        all.update(key);
+    for keys in [&keys, &revoked_keys] {
+        for key in keys {
+            all.update((key.len() as u64).to_be_bytes());
+            all.update(key);
+        }
+        all.update([0]);
     }
-    all.update([0]);
     for login in &ended_logins {
         all.update(login.as_bytes());
     }
@@ -111,7 +119,7 @@ fn access_of(keys: Vec<String>, ended_logins: Vec<LoginId>, restores: Vec<Restor
     Access {
         version: BASE64_URL_SAFE_NO_PAD.encode(&all.finalize()[..16]),
         keys,
-        revoked_keys: Vec::new(),
+        revoked_keys,
         ended_logins,
         restores,
     }
