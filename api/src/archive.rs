@@ -63,7 +63,7 @@ impl Archive {
         };
         put(0, name.as_bytes());
         // Mode, owner and group; then size and time; the sum is of a header whose own sum is blanks.
-        put(100, b"0000600\00000000\00000000\0");
+        put(100, b"0000600\x000000000\x000000000\x00");
         put(124, format!("{size:011o}\0").as_bytes());
         put(
             136,
