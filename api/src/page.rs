@@ -67,11 +67,10 @@ fn index(state: &ApiState, headers: &HeaderMap) -> Option<Response> {
 }
 
 /// Where something else than the web app is, or nothing.
-const NOT_THE_APPS: [&str; 9] = [
+const NOT_THE_APPS: [&str; 8] = [
     "api",
     ".well-known",
     "assets",
-    "dev",
     "docs",
     "health",
     "metrics",

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     after::AfterAnswers,
     cell_keys::CellKeys,
-    config::ApiConfig,
+    config::{ApiConfig, Verification},
     gateway_token::GatewayTokens,
     identity::Providers,
     key_ring::KeyRing,
@@ -117,6 +117,15 @@ impl ApiState {
     ) -> Result<Self> {
         let origins = config.allowed_origins()?;
         let (web_app, stopping) = (config.web_app_origin()?, CancellationToken::new());
+        let mail = Mail::open(
+            &config.mail,
+            web_app.clone(),
+            health.clone(),
+            stopping.clone(),
+        )?;
+        if config.verification == Verification::Email && !mail.is_on() {
+            mail.is_missed();
+        }
         Ok(Self(Arc::new(Parts {
             own_hosts: origins
                 .iter()
@@ -132,12 +141,7 @@ impl ApiState {
                 None => None,
             },
             after_answers: AfterAnswers::new(),
-            mail: Mail::open(
-                &config.mail,
-                web_app.clone(),
-                health.clone(),
-                stopping.clone(),
-            )?,
+            mail,
             web_app,
             gateways: GatewayTokens::new(keys.clone(), config.public_url.clone()),
             cells: CellKeys::open(config.cell_keys.clone())?,

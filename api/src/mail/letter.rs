@@ -136,8 +136,7 @@ impl Letter {
                         "Your account at Coditect now has another e-mail address. Letters go there, and one signs in with it.",
                     ),
                     words(
-                        "If that was not you, somebody knows your password and reads this no more than you want them to: \
-                         write to whoever runs this installation at once.",
+                        "If that was not you, somebody else has your password: write to whoever runs this installation at once.",
                     ),
                 ],
             ),

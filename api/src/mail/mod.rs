@@ -97,6 +97,13 @@ impl Mail {
         })))
     }
 
+    /// Tells whoever runs this that sign-ups need letters and none is sent.
+    pub(crate) fn is_missed(&self) {
+        let told = "no letter is sent, so nobody can sign up: name a mail server by --mail-relay, or ask for no proof by --verification none";
+        self.0.health.degraded(PART, told);
+        tracing::warn!("{told}");
+    }
+
     /// Whether letters reach anybody.
     pub(crate) fn is_on(&self) -> bool {
         !matches!(self.0.road, Road::None)

@@ -120,6 +120,8 @@ async fn of_two_sign_ups_of_one_address_the_first_that_is_proved_counts() {
 #[tokio::test]
 async fn without_mail_nobody_waits_for_a_letter_that_never_comes() {
     let app = App::with(|config| config.verification = Verification::Email).await;
+    let state = format!("{:?}", app.health.snapshot()["mail"]);
+    assert!(state.contains("--mail-relay"), "{state}");
     let version = app.version().await;
     let told = app.register("ada@example.com").await;
     let told = told.expect_problem(503, "unavailable");

@@ -4,7 +4,7 @@ import { type Schemas, api, unwrap, unwrapIfThere } from "@/shared/api/client";
 import { Problem } from "@/shared/api/problem";
 import { Read } from "@/shared/components/later";
 import { ProblemView } from "@/shared/components/problem-view";
-import { Block, Button, Copyable, Field, Form, Heading, Notice, Row, Stack, Text } from "@/shared/components/ui";
+import { Anchor, Block, Button, Copyable, Field, Form, Heading, Notice, Row, Stack, Text } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
 
 const key = ["second-factor"];
@@ -21,14 +21,12 @@ export function SecondFactorPart() {
       <Heading>Second factor</Heading>
       <Text quiet small>Signing in then asks for a code of an authenticator app beside the password.</Text>
       <Read query={query} what="A second factor.">
-        {({ enabled, recovery_codes_left: left }) => (
-          <>
-            {recovery && <RecoveryCodes codes={recovery} />}
-            {enabled
-              ? <SwitchOff left={left} onDone={() => { setRecovery(null); say("The second factor is off."); void again(); }} />
-              : <SwitchOn onDone={(codes) => { setRecovery(codes); void again(); }} />}
-          </>
-        )}
+        {({ enabled, recovery_codes_left: left }) => {
+          // Nothing else is offered beside what is shown this once.
+          if (recovery) return <RecoveryCodes codes={recovery} />;
+          if (enabled) return <SwitchOff left={left} onDone={() => { say("The second factor is off."); void again(); }} />;
+          return <SwitchOn onDone={(codes) => { setRecovery(codes); void again(); }} />;
+        }}
       </Read>
     </>
   );
@@ -81,7 +79,7 @@ function SwitchOn({ onDone }: { onDone: (codes: string[]) => void }) {
     <Form noValidate onSubmit={(event) => { event.preventDefault(); confirm.mutate(); }}>
       <Text>Add this key to your authenticator app, as a time-based one, then type the code that it shows.</Text>
       <Row flexWrap="wrap" gap="2"><Copyable text={offer.secret} what="key" /></Row>
-      <Text small><a href={offer.uri}>Open it in an app on this device</a></Text>
+      <Text small><Anchor href={offer.uri}>Open it in an app on this device</Anchor></Text>
       {confirm.isError && Object.keys(fields).length === 0 && <ProblemView error={confirm.error} />}
       <Field label="Code" inputMode="numeric" autoComplete="one-time-code" maxLength={6} value={code} onChange={(event) => { setCode(event.target.value); }} error={fields["code"]} />
       <Row><Button type="submit" look="main" busy={confirm.isPending}>Switch it on</Button></Row>
