@@ -26,6 +26,10 @@ pub(crate) struct Cli {
     )]
     pub(crate) output: Output,
 
+    /// As `--output json`.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
     /// Which log lines to write to standard error, as `level` or `target=level,…`.
     #[arg(long, global = true, default_value = "warn", env = "CODITECT_LOG")]
     pub(crate) log: String,

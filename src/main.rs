@@ -3,6 +3,7 @@
 mod address;
 mod cells;
 mod cli;
+mod client;
 mod clusters;
 mod commands;
 mod data;

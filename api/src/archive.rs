@@ -63,14 +63,17 @@ impl Archive {
         };
         put(0, name.as_bytes());
         // Mode, owner and group; then size and time; the sum is of a header whose own sum is blanks.
-        put(100, b"0000600\x000000000\x000000000\x00");
+        put(100, b"0000600\0");
+        put(108, b"0000000\0");
+        put(116, b"0000000\0");
         put(124, format!("{size:011o}\0").as_bytes());
         put(
             136,
             format!("{:011o}\0", self.at.as_second().max(0)).as_bytes(),
         );
         put(148, b"        0");
-        put(257, b"ustar\x0000");
+        put(257, b"ustar\0");
+        put(263, b"00");
         let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
         header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         Ok(header)

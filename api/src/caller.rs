@@ -8,7 +8,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use coditect_core::{AccountId, Error, Kind, LoginId, RequestId, Result, TenantId, UserId};
+use coditect_core::{
+    AccountId, Error, Kind, LoginId, RequestId, Result, TenantId, UserId, WorkspaceId,
+};
 use coditect_registry::{
     View, keys,
     operation::TouchApiKey,
@@ -127,7 +129,10 @@ pub(crate) async fn require_login(
         Some(key) => {
             let path = request.extensions().get::<MatchedPath>();
             let path = path.map(MatchedPath::as_str).unwrap_or_default();
-            may(key, request.method(), path)
+            match may(key, request.method(), path) {
+                Ok(()) => stays_home(&state, &caller, path, request.uri().path()).await,
+                refused => refused,
+            }
         }
         None => Ok(()),
     };
@@ -216,6 +221,33 @@ fn not_for_keys() -> Error {
     let message = "no API key may do this; sign in and do it yourself";
     Error::new(Kind::Forbidden, message)
 }
+
+/// Refuses a key what its person has in another tenant than the key's, or what was left to them.
+async fn stays_home(state: &ApiState, caller: &SignedIn, route: &str, path: &str) -> Result<()> {
+    let Some(rest) = route.strip_prefix(OF_A_WORKSPACE) else {
+        return Ok(());
+    };
+    if !rest.is_empty() && !rest.starts_with('/') {
+        return Ok(());
+    }
+    let none = || Error::not_found("there is no workspace of that id");
+    let at = OF_A_WORKSPACE.matches('/').count();
+    // An id that is written in another way than ids are is none.
+    let id: WorkspaceId = path
+        .split('/')
+        .nth(at)
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(none)?;
+    let place = state.registry.view().await?.workspace_place(id).await?;
+    let user = caller.user()?;
+    place
+        .filter(|place| place.user == user)
+        .map(drop)
+        .ok_or_else(none)
+}
+
+/// How the routes of one workspace begin.
+const OF_A_WORKSPACE: &str = "/api/v5/workspaces/{id}";
 
 /// Refuses a key whose scopes do not hold what the route asks.
 fn may(key: &ApiKey, method: &Method, path: &str) -> Result<()> {

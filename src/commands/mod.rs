@@ -1,12 +1,15 @@
 //! The subcommands, one file each with its arguments, help and function.
 
 mod api;
+mod api_key;
 mod cell;
 mod completions;
 mod config;
 mod dev;
 mod history;
 mod keys;
+mod login;
+mod logout;
 mod observer;
 mod quarantine;
 mod reap;
@@ -15,7 +18,9 @@ mod render;
 mod renderer;
 mod restart;
 mod restore;
+mod tenant;
 mod verify;
+mod workspace;
 mod workspace_pod;
 
 use std::{net::SocketAddr, time::Duration};
@@ -27,7 +32,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Cli, data::Data, exit::Exit, output, stop, store, waiting};
+use crate::{
+    cli::{Cli, Output},
+    data::Data,
+    exit::Exit,
+    output, stop, store, waiting,
+};
 
 /// How long the process that has the registry may take to start.
 const OWNER: Duration = Duration::from_secs(60);
@@ -63,6 +73,16 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     /// The keys that sign tokens: which there are, a new one, one less.
     Keys(keys::Keys),
+    /// Keep an API key, with which `workspace` and `tenant` call an installation.
+    Login(login::Login),
+    /// Forget the API key that `login` keeps.
+    Logout(logout::Logout),
+    /// Your workspaces in an installation: list, create, start, stop, delete, open.
+    Workspace(workspace::Workspace),
+    /// Your API keys in an installation: list, create, revoke.
+    ApiKey(api_key::ApiKey),
+    /// Your tenant in an installation: members, roles, invitations, what was decided.
+    Tenant(tenant::Tenant),
     /// Print the effective configuration, secrets hidden.
     Config(config::Config),
     /// Print a completion script for a shell.
@@ -85,7 +105,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
     let runtime = builder.enable_all().build().map_err(|error| {
         Error::unavailable("the process cannot start its threads").because(error)
     })?;
-    let output = cli.output;
+    let output = match cli.json {
+        true => Output::Json,
+        false => cli.output,
+    };
     let done = runtime.block_on(async {
         match cli.command {
             Command::Dev(dev) => dev.run(output).await,
@@ -102,6 +125,11 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Quarantine(quarantine) => quarantine.run(output).await,
             Command::Restore(restore) => restore.run(output).await,
             Command::Keys(keys) => keys.run(output),
+            Command::Login(login) => login.run(output).await,
+            Command::Logout(logout) => logout.run(output),
+            Command::Workspace(workspace) => workspace.run(output).await,
+            Command::ApiKey(api_key) => api_key.run(output).await,
+            Command::Tenant(tenant) => tenant.run(output).await,
             Command::Config(config) => config.run(output),
             Command::Completions(completions) => Ok(completions.run()),
             Command::WorkspacePod(pod) => pod.run().await,

@@ -156,6 +156,7 @@ impl Groups {
                 .routes(routes!(tenants::invitations, tenants::invite))
                 .routes(routes!(tenants::revoke_invitation))
                 .routes(routes!(tenants::audit))
+                .routes(routes!(tenants::left_behind))
                 .routes(routes!(tenants::my_invitations))
                 .routes(routes!(tenants::accept_invitation))
                 .routes(routes!(tenants::decline_invitation))

@@ -47,6 +47,8 @@ const NO_KEY: &[(&str, &str)] = &[
     ("post", "/api/v5/me/api-keys"),        // keys themselves
     ("delete", "/api/v5/me/api-keys/{id}"), // keys themselves
     ("put", "/api/v5/tenant/plan"),         // costs money
+    ("get", "/api/v5/tenants"),             // a key is of one tenant
+    ("get", "/api/v5/me/left-behind"),      // a key is of one tenant
     ("post", "/api/v5/tenants/{id}/switch"), // is of a sign-in
     ("post", "/api/v5/tenant/leave"),       // the person goes themselves
     ("post", "/api/v5/tenant/members/{id}/hand-over"), // gives a person's files away

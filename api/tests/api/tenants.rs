@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, PASSWORD, Person};
+use crate::{
+    api_keys::{make, program},
+    harness::{App, PASSWORD, Person},
+};
 
 pub(crate) const INVITATIONS: &str = "/api/v5/tenant/invitations";
 
@@ -285,5 +288,41 @@ async fn the_code_goes_to_the_address_where_letters_are_sent() {
         } else {
             answer.expect_problem(429, "too-many-requests");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_of_the_tenant_in_which_it_was_made() {
+    let app = App::start().await;
+    let ada = app.person("ada@example.com").await;
+    let bob = app.person("bob@example.com").await;
+    let own = app.workspace(&bob).await;
+    let invitation = invite(&app, &ada, "bob@example.com", "member").await;
+    let joined = answer(&app, &bob, &invitation, "accept").await;
+    let scopes = ["workspaces:read", "workspaces:write", "files:read"];
+    let at_home = program(&make(&app, &bob, &scopes).await);
+    let there = switch(&app, &bob, &joined["tenant"]).await;
+    let made_there = program(&make(&app, &there, &scopes).await);
+    let other = app.workspace(&there).await;
+    for (script, open, closed) in [(&at_home, &own, &other), (&made_there, &other, &own)] {
+        app.call(script, "GET", open, None).await.expect(200);
+        for (method, path) in [
+            ("GET", closed.clone()),
+            ("DELETE", closed.clone()),
+            ("POST", format!("{closed}/start")),
+            ("GET", format!("{closed}/events")),
+            ("GET", format!("{closed}/files")),
+            // The same id in other characters.
+            ("GET", closed.replacen('-', "%2D", 1)),
+        ] {
+            app.call(script, method, &path, None)
+                .await
+                .expect_problem(404, "not-found");
+        }
+        assert_eq!(app.workspaces(script).await.len(), 1);
+    }
+    // The person themselves reaches both.
+    for path in [&own, &other] {
+        app.call(&bob, "GET", path, None).await.expect(200);
     }
 }

@@ -144,6 +144,20 @@ async fn a_member_is_removed_restored_and_handed_over() {
     );
     // Its workspaces are the heir's now, and nobody's of before.
     app.call(&ada, "GET", &workspace, None).await.expect(200);
+    for (person, count) in [(&ada, 1), (&bob, 0)] {
+        let listed = app
+            .call(person, "GET", "/api/v5/me/left-behind?limit=1", None)
+            .await
+            .expect(200)
+            .json();
+        let items = listed["items"].as_array().unwrap();
+        assert_eq!((items.len(), &listed["next_cursor"]), (count, &Value::Null));
+        for item in items {
+            assert!(path.ends_with(item["user"].as_str().unwrap()));
+            let shown = item["workspaces"][0]["id"].as_str().unwrap();
+            assert!(workspace.ends_with(shown));
+        }
+    }
     app.call(&bob, "GET", &workspace, None)
         .await
         .expect_problem(404, "not-found");

@@ -2,12 +2,14 @@
 
 mod audit;
 mod invitations;
+mod left_behind;
 mod members;
 mod membership;
 mod mine;
 
 pub(super) use audit::*;
 pub(super) use invitations::*;
+pub(super) use left_behind::*;
 pub(super) use members::*;
 pub(super) use membership::*;
 pub(super) use mine::*;
@@ -23,8 +25,7 @@ async fn acting(view: &mut View, caller: &SignedIn, role: Role) -> Result<(Tenan
     let gone = || Error::not_found("this account belongs to no tenant any more");
     let (_, user) = view.user(id).await?.ok_or_else(gone)?;
     if user.mark.is_some() || user.account != caller.account {
-        let message =
-            "this membership has ended; ask an owner or an admin of the tenant to restore it";
+        let message = "this membership is on its way out; whoever ended it can restore it";
         return Err(Error::new(Kind::Forbidden, message));
     }
     if user.role < role {
