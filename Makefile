@@ -11,7 +11,7 @@ export CODITECT_CACHE := $(CACHE)
 DATA ?= .coditect
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help run frontend frontend-check frontend-test theia theia-test journey hostile-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
+.PHONY: help run schemathesis frontend frontend-check frontend-test theia theia-test journey hostile-test test e2e e2e-full bench fmt lint deny manifests golden openapi schemas tools clean-data
 
 help: ## Lists what can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,8 +48,14 @@ journey: ## A person's whole day with the product, in a real browser: sign-up to
 test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
 	$(MAKE) --no-print-directory frontend-test theia-test
+	CODITECT_PROGRAM=$(CARGO_TARGET_DIR)/debug/coditect scripts/openid-test
+	CODITECT_PROGRAM=$(CARGO_TARGET_DIR)/debug/coditect scripts/schemathesis --short
 	$(MAKE) --no-print-directory journey hostile-test CODITECT_PROGRAM=$(CARGO_TARGET_DIR)/debug/coditect
 	$(MAKE) --no-print-directory e2e E2E_TARGETS='--bins --tests'
+
+# The program is built first, unless one is named.
+schemathesis: ## The running API against its own document: every operation, and 20,000 requests of all kinds.
+	scripts/schemathesis
 
 E2E_TARGETS ?= --bins
 e2e: tools ## The product on a real control plane: the quick scenarios; ONLY=name runs some.

@@ -13,8 +13,9 @@ use support::coditect;
 
 fn keys(data: &Path, arguments: &[&str]) -> Result<Value, String> {
     let mut command = coditect();
-    command.arg("keys").arg("--data").arg(data).args(arguments);
-    let output = command.args(["--output", "json"]).output().unwrap();
+    command.args(["--output", "json", "keys", "--data"]);
+    command.arg(data).args(arguments);
+    let output = command.output().unwrap();
     match output.status.success() {
         true => Ok(serde_json::from_slice(&output.stdout).unwrap()),
         false => Err(String::from_utf8(output.stderr).unwrap()),

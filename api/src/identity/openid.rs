@@ -7,14 +7,15 @@ use std::{
 
 use coditect_core::{Error, Result};
 use openidconnect::{
-    AdditionalProviderMetadata, AuthorizationCode, ClaimsVerificationError, CsrfToken, IssuerUrl,
-    Nonce, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, Scope,
-    SignatureVerificationError, TokenResponse,
+    AdditionalProviderMetadata, AuthorizationCode, ClaimsVerificationError, CsrfToken,
+    EndUserEmail, EndUserName, IssuerUrl, LocalizedClaim, Nonce, OAuth2TokenResponse,
+    PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, Scope, SignatureVerificationError,
+    SubjectIdentifier, TokenResponse,
     core::{
         CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient,
-        CoreClientAuthMethod, CoreGrantType, CoreIdTokenClaims, CoreJsonWebKey,
-        CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm,
-        CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+        CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
+        CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode, CoreResponseType,
+        CoreSubjectIdentifierType, CoreUserInfoClaims,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -175,7 +176,25 @@ impl OpenId {
             tracing::warn!(provider = %provider.name, error = %shown(&error), "an ID token is refused");
             provider.refused("its token is not valid here")
         })?;
-        person(provider, &claims)
+        let subject = claims.subject();
+        if claims.email().is_some() {
+            let verified = claims.email_verified();
+            return person(provider, subject, claims.email(), verified, claims.name());
+        }
+        // Only few put the address into the token: OpenID Connect Core 1.0, section 5.4 has it told at an address of its
+        // own, to whoever shows the access token.
+        let told = redeems
+            .user_info(
+                tokens.access_token().clone(),
+                Some(claims.subject().clone()),
+            )
+            .map_err(|_| provider.unverified())?;
+        let told: CoreUserInfoClaims =
+            told.request_async(&provider.http).await.map_err(|error| {
+                provider.away(Error::unavailable("who signed in is not told").because(error))
+            })?;
+        let verified = told.email_verified();
+        person(provider, subject, told.email(), verified, told.name())
     }
 
     /// The provider's metadata with its keys.
@@ -235,6 +254,7 @@ impl OpenId {
         let addresses = [
             Some(metadata.authorization_endpoint().as_str()),
             metadata.token_endpoint().map(|url| url.as_str()),
+            metadata.userinfo_endpoint().map(|url| url.as_str()),
             Some(metadata.jwks_uri().as_str()),
         ];
         if !addresses.into_iter().flatten().all(is_safe) {
@@ -267,15 +287,20 @@ fn shown(error: &ClaimsVerificationError) -> &'static str {
     }
 }
 
-fn person(provider: &Provider, claims: &CoreIdTokenClaims) -> Answer<Proven> {
-    let email = claims
-        .email()
-        .filter(|_| claims.email_verified() == Some(true))
+fn person(
+    provider: &Provider,
+    subject: &SubjectIdentifier,
+    email: Option<&EndUserEmail>,
+    verified: Option<bool>,
+    name: Option<&LocalizedClaim<EndUserName>>,
+) -> Answer<Proven> {
+    let email = email
+        .filter(|_| verified == Some(true))
         .and_then(|email| email.as_str().parse().ok())
         .ok_or_else(|| provider.unverified())?;
-    let name = claims.name().and_then(|name| name.get(None));
+    let name = name.and_then(|name| name.get(None));
     Ok(Proven {
-        subject: claims.subject().as_str().parse()?,
+        subject: subject.as_str().parse()?,
         display_name: called(name.map(|name| name.as_str()), &email)?,
         email,
     })
