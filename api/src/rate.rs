@@ -37,6 +37,8 @@ pub(crate) struct Limits {
     pub(crate) workspaces: Limiter<Caller>,
     /// Wrong passwords, by address of the account and network.
     pub(crate) wrong_passwords: Backoff<([u8; 32], Caller)>,
+    /// Wrong codes of second factors, by account.
+    pub(crate) wrong_codes: Backoff<AccountId>,
 }
 
 /// Who a limit counts for.
@@ -73,6 +75,7 @@ impl Limits {
             pods: Limiter::new("pods", rates.pods),
             gateway: Limiter::new("gateway", rates.gateway),
             wrong_passwords: Backoff::new(),
+            wrong_codes: Backoff::new(),
             workspaces: Limiter::every(
                 "new-workspaces",
                 rates.new_workspaces_an_hour,

@@ -119,6 +119,16 @@ pub(crate) struct Server {
     )]
     trusted_proxy_hops: usize,
 
+    /// How many new workspaces the people of one network (an IPv4 address, 64 bits of an IPv6 address) get an hour.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = Rates::default().new_workspaces_an_hour,
+        env = "CODITECT_NEW_WORKSPACES_AN_HOUR",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    new_workspaces_an_hour: u32,
+
     /// Switch rate limits off: for load tests.
     #[arg(long, env = "CODITECT_NO_RATE_LIMITS")]
     no_rate_limits: bool,
@@ -277,7 +287,10 @@ impl Server {
             Some(Plans::Billing) => PlanChanges::Billing,
         };
         config.trusted_proxy_hops = self.trusted_proxy_hops;
-        config.rates = (!self.no_rate_limits).then(Rates::default);
+        config.rates = (!self.no_rate_limits).then(|| Rates {
+            new_workspaces_an_hour: self.new_workspaces_an_hour,
+            ..Rates::default()
+        });
         config
     }
 
@@ -347,6 +360,10 @@ impl Server {
                 },
             ),
             ("trusted-proxy-hops", self.trusted_proxy_hops.to_string()),
+            (
+                "new-workspaces-an-hour",
+                self.new_workspaces_an_hour.to_string(),
+            ),
             ("audit-days", self.keep.described()),
             (
                 "rate-limits",

@@ -253,9 +253,9 @@ pub(super) async fn answer_second_factor(
     let challenge = Challenge::read(keys, &state.config.public_url, &body.challenge, at)?;
     let account = challenge.sub;
     if let Some(limits) = &state.limits {
-        // Whoever comes here knows the password: nobody else can use these up.
-        let key = keys.derive("second factor guesses", &[account.as_bytes()]);
-        limits.guesses.take(&key).map_err(|(error, _)| error)?;
+        // Wherever from: three of a million codes are right at a time, and whoever comes here knows the password already.
+        // Against them a new password helps, which ends their challenges.
+        limits.wrong_codes.guess(account, at)?;
     }
     let wrong = || {
         metrics::counter!("coditect_api_logins_total", "outcome" => "refused").increment(1);
@@ -279,6 +279,9 @@ pub(super) async fn answer_second_factor(
             .await?
         {
             return Err(wrong().into());
+        }
+        if let Some(limits) = &state.limits {
+            limits.wrong_codes.right(&account);
         }
         if is_recovery {
             let left = found.recovery.len().saturating_sub(1);

@@ -315,5 +315,18 @@ async fn a_network_gets_so_many_new_workspaces_an_hour() {
     let refused = prove("c@example.com", "2001:db8:1:2:ffff::3").await;
     assert!(refused.headers.contains_key("retry-after"));
     refused.expect_problem(429, "too-many-requests");
+    // Nor does whoever has an account already get more.
+    let member = Person::of(&app.login("a@example.com", PASSWORD).await.expect(200));
+    let more = async |from: &str| {
+        let request = app.request("POST", "/api/v5/workspaces");
+        let request = request
+            .bearer_auth(&member.token)
+            .header("x-forwarded-for", from);
+        app.send(request.json(&json!({ "name": "more" }))).await
+    };
+    more("2001:db8:1:2::4")
+        .await
+        .expect_problem(429, "too-many-requests");
+    more("2001:db8:1:4::1").await.expect(201);
     prove("d@example.com", "2001:db8:1:3::1").await.expect(200);
 }

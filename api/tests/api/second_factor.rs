@@ -1,6 +1,6 @@
 //! A second factor, from the offer to the last recovery code.
 
-use coditect_api::{Delivery, Rate, Rates};
+use coditect_api::{Delivery, Rates};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
@@ -233,21 +233,23 @@ async fn an_offer_is_nothing_until_it_is_confirmed() {
 
 #[tokio::test]
 async fn six_digits_are_not_guessed() {
-    let rates = Rates {
-        guesses: Rate {
-            burst: 3,
-            per_minute: 1,
-        },
-        ..Rates::default()
-    };
-    let ada = Ada::start(Some(rates)).await;
+    let ada = Ada::start(Some(Rates::default())).await;
     let challenge = ada.challenge().await;
-    for _ in 0..3 {
-        ada.answer(&challenge, "no code")
-            .await
-            .expect_problem(401, "unauthenticated");
+    let guess = || ada.answer(&challenge, "no code");
+    for _ in 0..5 {
+        guess().await.expect_problem(401, "unauthenticated");
     }
+    for wait in ["1", "2", "4"] {
+        let slower = guess().await;
+        assert_eq!(slower.header("retry-after"), wait);
+        slower.expect_problem(429, "too-many-requests");
+        ada.app.advance(wait.parse().unwrap());
+        guess().await.expect_problem(401, "unauthenticated");
+    }
+    // A right one does not pass either until then.
     ada.answer(&challenge, &ada.recovery[0])
         .await
         .expect_problem(429, "too-many-requests");
+    ada.app.advance(8);
+    ada.answer(&challenge, &ada.recovery[0]).await.expect(200);
 }
