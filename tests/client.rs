@@ -198,7 +198,7 @@ fn shells_complete_the_commands() {
     let script = String::from_utf8(script.stdout).unwrap();
     for command in ["workspace", "api-key", "tenant", "login"] {
         assert!(
-            script.contains(&format!("coditect__{}", command.replace('-', "__"))),
+            script.contains(&format!("coditect,{command})")),
             "{command}"
         );
     }

@@ -2,7 +2,7 @@
 
 use coditect_core::{AccountId, RequestId, Shard, Standing, TenantId, UserId, UserIntent};
 use coditect_registry::{
-    operation::{AdoptUser, AppointOwner, RestoreAccount},
+    operation::{AdoptUser, AppointOwner, RestoreAccount, SetHold},
     record::{Role, User},
 };
 
@@ -104,4 +104,23 @@ async fn a_mark_of_which_nobody_knows_why_is_taken_back_by_the_person() {
         })
         .await;
     assert_eq!(user(&world, &adopted).await.mark, None);
+}
+
+#[tokio::test]
+async fn who_was_held_is_held_and_can_be_let_go() {
+    let world = World::new().await;
+    let held = adopt(TenantId::random(), Standing::Suspended);
+    world.done(&held).await;
+    assert_eq!(user(&world, &held).await.held, Some(held.at));
+    let let_go = SetHold {
+        by: AccountId::random(),
+        user: held.intent.user,
+        held: false,
+        at: at(2),
+    };
+    world.done(&let_go).await;
+    assert_eq!(user(&world, &held).await.held, None);
+    let mut view = world.view().await;
+    let row = view.intent(&local(), held.intent.user).await.unwrap();
+    assert_eq!(row.unwrap().intent.standing, Standing::Active);
 }
