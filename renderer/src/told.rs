@@ -255,7 +255,9 @@ fn documents(file: &str) -> Vec<String> {
             _ => documents.push(String::new()),
         }
     }
-    documents.retain(|document| !document.trim().is_empty());
+    // Before the first stands what the file says of itself, in comments.
+    let says = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
+    documents.retain(|document| document.lines().any(says));
     documents
 }
 
@@ -334,6 +336,7 @@ mod tests {
             document("StatefulSet", Some(ours)),
         ]
         .concat();
+        let file = format!("# What a file says of itself.\n{file}");
         let objects = objects(&file, ours).unwrap();
         let kinds: Vec<_> = objects.iter().map(|object| object.kind.as_str()).collect();
         assert_eq!(kinds, ["Namespace", "Service", "StatefulSet"]);

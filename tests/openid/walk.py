@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -105,6 +106,7 @@ def main(program, folder):
         try:
             dev = subprocess.Popen(
                 [program, "dev", "--data", f"{work}/data", "--listen", "127.0.0.1:0", "--runtime", "none", "--output", "json",
+                 "--no-rate-limits", "--log", "error",
                  "--google-client-id", "coditect-here", "--google-client-secret-file", secret, "--google-issuer", f"http://127.0.0.1:{port}"],
                 stdout=subprocess.PIPE, text=True)
             running.append(dev)
@@ -118,7 +120,7 @@ def main(program, folder):
             assert provider.stdout.readline() == "ready\n", "the provider does not start"
             # What failed a moment ago is not tried for three seconds.
             while sign_in(api, "ada", "/api/v5/auth/google")[1] == {"problem": "provider-unavailable"}:
-                pass
+                time.sleep(0.2)
             walk(api)
         finally:
             for one in running:

@@ -66,7 +66,7 @@ def strangers():
     call("GET", "/api/v5/auth/registrations/{id}", **of)
     call("POST", "/api/v5/auth/registrations/{id}/session", **of)
     login = {"email": body["email"], "password": PASSWORD}
-    cookie = call("POST", "/api/v5/auth/login", body=login).headers["set-cookie"].split(";")[0]
+    cookie = call("POST", "/api/v5/auth/login", body=login).headers["set-cookie"][0].split(";")[0]
     call("POST", "/api/v5/auth/refresh", cookie=cookie)
     call("POST", "/api/v5/auth/logout", cookie=cookie)
     call("GET", "/api/v5/auth/providers")

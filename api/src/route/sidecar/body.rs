@@ -138,6 +138,7 @@ pub(super) struct HeartbeatBody {
     /// What the volume holds; null until it has been measured.
     volume: Option<VolumeBody>,
     /// File events that wait to be taken.
+    #[schema(format = "uint64")]
     waiting: u64,
 }
 
@@ -146,7 +147,9 @@ pub(super) struct HeartbeatBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = SidecarVolume)]
 struct VolumeBody {
+    #[schema(format = "uint64")]
     used_bytes: u64,
+    #[schema(format = "uint64")]
     size_bytes: u64,
 }
 
@@ -158,6 +161,7 @@ pub(super) struct FileBatchBody {
     /// Names the queue that it comes from: a new pod begins a new one.
     queue: Uuid,
     /// Grows with every batch of a queue.
+    #[schema(format = "uint64")]
     number: u64,
     /// Oldest first; at most 200.
     events: Vec<FileEventBody>,
@@ -172,6 +176,7 @@ enum FileEventBody {
     Written {
         path: String,
         at: Timestamp,
+        #[schema(format = "uint64")]
         size: u64,
         /// SHA-256 of its content in lower-case hexadecimal; null if it is too large to be read.
         sha256: Option<String>,
@@ -181,7 +186,10 @@ enum FileEventBody {
     /// It is gone, and everything below it if it was a folder.
     Removed { path: String, at: Timestamp },
     /// More happened than the queue could hold. Always first.
-    Lost { events: u64 },
+    Lost {
+        #[schema(format = "uint64")]
+        events: u64,
+    },
 }
 
 /// What the tabs of a workspace share.
@@ -190,6 +198,7 @@ enum FileEventBody {
 #[schema(as = SidecarState)]
 pub(super) struct SharedStateBody {
     /// Grows with every change.
+    #[schema(format = "uint64")]
     revision: u64,
     values: BTreeMap<String, SharedValueBody>,
 }
@@ -200,6 +209,7 @@ pub(super) struct SharedStateBody {
 #[schema(as = SidecarStateValue)]
 struct SharedValueBody {
     /// Grows with every change of this key.
+    #[schema(format = "uint64")]
     version: u64,
     /// JSON text.
     value: String,

@@ -1446,7 +1446,7 @@ export interface components {
             /** @description Oldest first; at most 200. */
             events: components["schemas"]["SidecarFileEvent"][];
             /**
-             * Format: int64
+             * Format: uint64
              * @description Grows with every batch of a queue.
              */
             number: number;
@@ -1467,7 +1467,7 @@ export interface components {
             path: string;
             /** @description SHA-256 of its content in lower-case hexadecimal; null if it is too large to be read. */
             sha256?: string | null;
-            /** Format: int64 */
+            /** Format: uint64 */
             size: number;
         } | {
             /** Format: date-time */
@@ -1476,7 +1476,7 @@ export interface components {
             kind: "removed";
             path: string;
         } | {
-            /** Format: int64 */
+            /** Format: uint64 */
             events: number;
             /** @enum {string} */
             kind: "lost";
@@ -1502,7 +1502,7 @@ export interface components {
             used: string;
             volume?: components["schemas"]["SidecarVolume"] | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description File events that wait to be taken.
              */
             waiting: number;
@@ -1538,7 +1538,7 @@ export interface components {
         /** @description What the tabs of a workspace share. */
         SidecarState: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Grows with every change.
              */
             revision: number;
@@ -1551,16 +1551,16 @@ export interface components {
             /** @description JSON text. */
             value: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Grows with every change of this key.
              */
             version: number;
         };
         /** @description What a volume holds. */
         SidecarVolume: {
-            /** Format: int64 */
+            /** Format: uint64 */
             size_bytes: number;
-            /** Format: int64 */
+            /** Format: uint64 */
             used_bytes: number;
         };
         /** @description Which of them are wanted. */
