@@ -6,8 +6,8 @@ use axum::http::Uri;
 use coditect_core::{AccountId, Error, Result};
 pub use coditect_registry::operation::Verification;
 
-use crate::mail::Delivery;
 use crate::identity::ProviderConfig;
+use crate::mail::Delivery;
 
 /// The API's configuration.
 #[derive(Clone, Debug)]

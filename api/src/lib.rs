@@ -6,9 +6,9 @@
 
 mod address;
 mod after;
-mod backoff;
 mod api_key;
 mod archive;
+mod backoff;
 mod caller;
 mod cell_keys;
 mod challenge;
@@ -32,8 +32,8 @@ mod rate;
 mod repositories;
 mod revoked;
 mod route;
-mod sealed;
 mod scope;
+mod sealed;
 mod serve;
 mod signed;
 mod state;

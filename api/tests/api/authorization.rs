@@ -40,9 +40,16 @@ const NO_KEY: &[(&str, &str)] = &[
     ("get", "/api/v5/me/export"),           // everything at once: for the person alone
     ("post", "/api/v5/me/restore"),         // a marked person's keys are none
     ("put", "/api/v5/me/password"),         // asks for the password
+    ("put", "/api/v5/me/email"),            // asks for the password
+    ("get", "/api/v5/me/second-factor"),    // sign-ins
+    ("post", "/api/v5/me/second-factor"),   // asks for the password
+    ("delete", "/api/v5/me/second-factor"), // asks for the password
+    ("post", "/api/v5/me/second-factor/confirm"), // sign-ins
     ("get", "/api/v5/me/logins"),           // sign-ins
     ("delete", "/api/v5/me/logins/{id}"),   // sign-ins
     ("get", "/api/v5/me/connections"),      // sign-ins
+    ("post", "/api/v5/me/connections/{provider}"), // sign-ins
+    ("delete", "/api/v5/me/connections/{provider}"), // sign-ins
     ("get", "/api/v5/me/api-keys"),         // keys themselves
     ("post", "/api/v5/me/api-keys"),        // keys themselves
     ("delete", "/api/v5/me/api-keys/{id}"), // keys themselves

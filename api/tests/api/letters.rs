@@ -8,7 +8,7 @@ use crate::harness::{Answer, App, PASSWORD, Person};
 const NEW: &str = "another horse battery";
 
 /// As an installation with mail is set up, its letters kept.
-fn with_mail(config: &mut ApiConfig) {
+pub(crate) fn with_mail(config: &mut ApiConfig) {
     config.verification = Verification::Email;
     config.mail = Delivery::Mailbox;
 }
@@ -53,7 +53,7 @@ async fn forgot(app: &App, email: &str) {
 }
 
 /// Signs up, proves the address, signs in.
-async fn member(app: &App, email: &str) -> Person {
+pub(crate) async fn member(app: &App, email: &str) -> Person {
     app.register(email).await.expect(202);
     let code = code(&letter(app, email, "Confirm your address").await);
     verify(app, &code).await.expect(200);

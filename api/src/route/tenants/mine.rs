@@ -13,7 +13,6 @@ use utoipa::ToSchema;
 use super::{super::plans::RoleName, invitations::hash_of};
 use crate::{
     caller::SignedIn,
-    config::Verification,
     extract::{JsonBody, PathId},
     problem::Answer,
     state::ApiState,
@@ -70,16 +69,22 @@ pub(in crate::route) struct JoinedBody {
 }
 
 /// Invitations to the person's own address that are open now.
-async fn open(
-    state: &ApiState,
-    caller: &SignedIn,
-) -> Result<Vec<(TenantId, InvitationId, Invitation)>> {
+struct Open {
+    found: Vec<(TenantId, InvitationId, Invitation)>,
+    /// Whether nobody has shown yet that the address is theirs: then the code of the letter has to.
+    needs_code: bool,
+}
+
+async fn open(state: &ApiState, caller: &SignedIn) -> Result<Open> {
     let mut view = state.registry.view().await?;
     let gone = || Error::not_found("this account is gone");
     let account = view.account(caller.account).await?.ok_or_else(gone)?;
     let mut found = view.invitations_of(&account.email).await?;
     found.retain(|(_, _, record)| state.now() < record.expires_at);
-    Ok(found)
+    Ok(Open {
+        found,
+        needs_code: account.email_verified_at.is_none(),
+    })
 }
 
 /// The one that is answered, and what proves it.
@@ -91,18 +96,18 @@ async fn answered(
 ) -> Result<(TenantId, String)> {
     caller.login()?;
     let none = || Error::not_found("this invitation is not open any more; ask for a new one");
-    let found = open(state, caller).await?;
+    let Open { found, needs_code } = open(state, caller).await?;
     let (tenant, _, record) = found
         .into_iter()
         .find(|(_, id, _)| *id == invitation)
         .ok_or_else(none)?;
-    let proof = match (code, state.config.verification) {
-        (Some(code), _) => hash_of(&code),
+    let proof = match code {
+        Some(code) => hash_of(&code),
         // Whoever has the account has read letters to its address: another letter proves no more.
-        (None, Verification::Email) => record.proof_hash,
-        (None, Verification::None) => {
+        None if !needs_code => record.proof_hash,
+        None => {
             let message =
-                "is needed, because addresses are not verified here; whoever invited has it";
+                "is needed, because nobody has verified your address yet; whoever invited has it";
             return Err(Error::invalid("code", message));
         }
     };
@@ -115,9 +120,9 @@ pub(in crate::route) async fn my_invitations(
     State(state): State<ApiState>,
     caller: SignedIn,
 ) -> Answer<Json<MyInvitationsBody>> {
-    let needs_code = state.config.verification == Verification::None;
-    let found = open(&state, &caller).await?.into_iter();
+    let Open { found, needs_code } = open(&state, &caller).await?;
     let mut items: Vec<_> = found
+        .into_iter()
         .map(|(tenant, id, record)| MyInvitationBody {
             id,
             tenant,

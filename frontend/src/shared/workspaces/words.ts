@@ -24,6 +24,7 @@ const causes: Partial<Record<Schemas["PowerCauseName"], string>> = {
   hours: "The hours of this month are used up.",
   longest_session: "It ran for long without anybody at it.",
   handed_over: "It was handed over to you and has not been started since.",
+  held: "The people who run this installation have stopped it; ask them why.",
   restored: "It was rebuilt from Git; wake it when you like.",
 };
 
