@@ -99,6 +99,9 @@ impl Cluster {
             format!("--root-ca-file={}", file("ca.crt")),
             "--kube-api-qps=200".to_owned(),
             "--kube-api-burst=400".to_owned(),
+            // A beta that waits until it has read what it wrote: after a killed API server's return its reads can stay
+            // behind for minutes, until some other StatefulSet changes, and nothing of that is what is tried here.
+            "--feature-gates=StaleControllerConsistencyStatefulSet=false".to_owned(),
         ];
         // As a large cluster has them: the defaults handle five objects of a kind at a time.
         for (controller, number) in [
