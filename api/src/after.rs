@@ -1,18 +1,25 @@
 //! Work that a request leaves behind: what depends on something that the answer's time must not tell.
+//!
+//! It begins after a while of its own, by chance: right after the answer it would hold up the next request of whoever
+//! asks, who would learn by that what the answer kept to itself (`cargo bench --bench api -- alike` tries both).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use coditect_core::{Error, Result};
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How much may be left behind at a time; with more, requests are refused, all alike.
-const PLACES: usize = 256;
+const PLACES: usize = 4_096;
+/// The longest that work waits before it begins.
+const LATEST: Duration = Duration::from_secs(1);
 
 /// Runs such work, and knows when all of it is done.
 pub(crate) struct AfterAnswers {
     places: Arc<Semaphore>,
     running: TaskTracker,
+    /// From then on nothing waits: it is to be done.
+    hurry: CancellationToken,
 }
 
 impl AfterAnswers {
@@ -20,6 +27,7 @@ impl AfterAnswers {
         Self {
             places: Arc::new(Semaphore::new(PLACES)),
             running: TaskTracker::new(),
+            hurry: CancellationToken::new(),
         }
     }
 
@@ -35,7 +43,11 @@ impl AfterAnswers {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             Error::unavailable("too much is under way right now; try again in a moment")
         })?;
+        let pause = LATEST.mul_f64(rand::random());
+        let hurry = self.hurry.clone();
         self.running.spawn(async move {
+            // Both ends of the wait mean the same.
+            let _ = tokio::time::timeout(pause, hurry.cancelled()).await;
             if let Err(error) = work.await {
                 tracing::error!(what, error = error.chain(), "work after an answer failed");
             }
@@ -46,6 +58,7 @@ impl AfterAnswers {
 
     /// Waits until all of it is done: called when nothing more is left behind.
     pub(crate) async fn drain(&self) {
+        self.hurry.cancel();
         self.running.close();
         self.running.wait().await;
     }

@@ -167,7 +167,9 @@ pub(super) async fn register(
         .apply(RequestId::from_bytes(request), &operation)
         .await?;
     metrics::counter!("coditect_api_sign_ups_total").increment(1);
-    write_to(&state, registration, &email).await?;
+    let left = state.clone();
+    let work = async move { write_to(&left, registration, &email).await };
+    state.after_answers.spawn("register", work)?;
 
     let status_url = format!("/api/v5/auth/registrations/{registration}");
     let location = HeaderValue::from_str(&status_url)
@@ -183,8 +185,7 @@ pub(super) async fn register(
         .into_response())
 }
 
-/// Writes to the address of a sign-up. Both ways take as long: one look at the registry, and a letter that goes its own
-/// way.
+/// Writes to the address of a sign-up: the letters differ, and so does what they cost.
 async fn write_to(state: &ApiState, registration: RegistrationId, email: &Email) -> Result<()> {
     let found = state
         .registry

@@ -92,12 +92,12 @@ pub(super) async fn login(
         metrics::counter!("coditect_api_logins_total", "outcome" => "refused").increment(1);
         Error::new(Kind::Unauthenticated, "e-mail or password is wrong")
     };
-    let found = state
-        .registry
-        .view()
-        .await?
-        .account_by_email(&email)
-        .await?;
+    let mut view = state.registry.view().await?;
+    let found = view.account_by_email(&email).await?;
+    if found.is_none() {
+        // As many reads as for an address with an account.
+        view.credential(AccountId::random()).await?;
+    }
     let hash = found
         .as_ref()
         .map(|(_, credential)| credential.password_hash.clone());

@@ -99,8 +99,9 @@ impl Operation for Register {
                 made.into_state()
             }
         };
+        // For an address with an account too, which has none waiting: its answer must not come sooner.
+        self.make_room(tx).await?;
         if matches!(state, RegistrationState::Pending { .. }) {
-            self.make_room(tx).await?;
             let mention = keys::address_registration(&self.email, self.registration);
             tx.put(&mention, &self.registration)?;
         }
