@@ -2,25 +2,24 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use coditect_core::{
-    AccountId, DisplayName, Email, Error, Kind, RequestId, Result, TermsVersion, UserId,
+    AccountId, DisplayName, Email, Error, RequestId, Result, TermsVersion, UserId,
 };
 use coditect_registry::{
     View,
-    operation::{ChangePassword, ChangeProfile, DeleteAccount, MarkAccount, RestoreAccount},
+    operation::{ChangePassword, ChangeProfile},
     record::AcceptedTerms,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{auth::Secret, entity, plans::TenantBody};
+use super::{auth::Secret, entity, plans::TenantBody, presence::confirm};
 use crate::{
-    caller::{SignedIn, count_password_check},
-    cookie,
+    caller::SignedIn,
     extract::{Checks, JsonBody},
     mail::Letter,
     password::Password,
@@ -65,7 +64,11 @@ impl From<AcceptedTerms> for TermsBody {
     }
 }
 
-async fn read(state: &ApiState, view: &mut View, caller: &SignedIn) -> Result<(u64, MeBody)> {
+pub(super) async fn read(
+    state: &ApiState,
+    view: &mut View,
+    caller: &SignedIn,
+) -> Result<(u64, MeBody)> {
     let account = view
         .account(caller.account)
         .await?
@@ -199,131 +202,4 @@ pub(super) async fn change_password(
         .await?;
     state.mail.send(&account.email, &Letter::PasswordChanged);
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Makes sure that it is the person who asks, not somebody at their open browser.
-pub(super) async fn confirm(
-    state: &ApiState,
-    caller: &SignedIn,
-    field: &'static str,
-    password: Password,
-) -> Answer<()> {
-    count_password_check(state, caller.account)?;
-    let credential = state
-        .registry
-        .view()
-        .await?
-        .credential(caller.account)
-        .await?;
-    if state
-        .passwords
-        .verify(
-            password,
-            credential.map(|credential| credential.password_hash),
-        )
-        .await?
-    {
-        return Ok(());
-    }
-    Err(Error::invalid(field, "is not this account's password").into())
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = AccountDeletion)]
-pub(super) struct Deletion {
-    /// The account's password.
-    password: Secret,
-    #[serde(default)]
-    mode: DeletionMode,
-}
-
-/// How something is deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum DeletionMode {
-    /// Stopped and marked; it can be restored until the grace period ends.
-    #[default]
-    Grace,
-    /// Erased at once and for good.
-    Now,
-}
-
-/// Deletes the account with everything that belongs to the person.
-#[utoipa::path(
-    delete, path = "/api/v5/me", tag = "me", request_body = Deletion,
-    responses(
-        (status = 202, description = "Marked for deletion", body = MeBody),
-        (status = 204, description = "Erased"),
-    ),
-)]
-pub(super) async fn delete(
-    State(state): State<ApiState>,
-    caller: SignedIn,
-    JsonBody(body): JsonBody<Deletion>,
-) -> Answer<Response> {
-    confirm(
-        &state,
-        &caller,
-        "password",
-        Password::presented("password", &body.password.0)?,
-    )
-    .await?;
-    let at = state.now();
-    match body.mode {
-        DeletionMode::Now => {
-            state
-                .registry
-                .apply(
-                    RequestId::random(),
-                    &DeleteAccount {
-                        account: caller.account,
-                        at,
-                    },
-                )
-                .await?;
-            Ok((
-                StatusCode::NO_CONTENT,
-                [(header::SET_COOKIE, cookie::clear()?)],
-            )
-                .into_response())
-        }
-        DeletionMode::Grace => {
-            let operation = MarkAccount {
-                account: caller.account,
-                until: grace_end(&state, at)?,
-                at,
-            };
-            state
-                .registry
-                .apply(RequestId::random(), &operation)
-                .await?;
-            let (revision, body) = read(&state, &mut state.registry.view().await?, &caller).await?;
-            entity::answer(StatusCode::ACCEPTED, revision, &body)
-        }
-    }
-}
-
-/// When something marked now is deleted for good.
-pub(super) fn grace_end(state: &ApiState, at: Timestamp) -> Result<Timestamp> {
-    let grace = SignedDuration::from_hours(24 * i64::from(state.policy().grace_days));
-    at.checked_add(grace)
-        .map_err(|error| Error::new(Kind::Internal, "the grace period has no end").because(error))
-}
-
-/// Takes the mark off the account. Workspaces stay off until they are started.
-#[utoipa::path(post, path = "/api/v5/me/restore", tag = "me", responses((status = 200, description = "Restored", body = MeBody)))]
-pub(super) async fn restore(State(state): State<ApiState>, caller: SignedIn) -> Answer<Response> {
-    state
-        .registry
-        .apply(
-            RequestId::random(),
-            &RestoreAccount {
-                account: caller.account,
-                at: state.now(),
-            },
-        )
-        .await?;
-    let (revision, body) = read(&state, &mut state.registry.view().await?, &caller).await?;
-    entity::answer(StatusCode::OK, revision, &body)
 }

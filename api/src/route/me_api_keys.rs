@@ -8,26 +8,22 @@ use coditect_registry::{
     operation::{IssueApiKey, RevokeApiKey},
     record::ApiKey,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     auth::{Secret, derived},
-    me::confirm,
+    presence::is_person_lately,
 };
 use crate::{
     api_key::ApiKeySecret,
     caller::SignedIn,
     extract::{IdempotencyKey, JsonBody, PathId},
-    password::Password,
     problem::Answer,
     scope::Scope,
     state::ApiState,
 };
-
-/// How long after signing in a person is taken to be there, so that no password is asked for.
-const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
 /// The person's API keys.
 #[derive(Serialize, ToSchema)]
@@ -143,7 +139,7 @@ pub(super) async fn create(
     if body.expires_at.is_some_and(|end| end <= at) {
         return Err(Error::invalid("expires_at", "must be in the future").into());
     }
-    prove_presence(&state, &caller, body.password).await?;
+    is_person_lately(&state, &caller, body.password).await?;
     let drawn = |purpose| match &key {
         Some(key) => state
             .tokens
@@ -177,27 +173,6 @@ pub(super) async fn create(
         ..KeyBody::new(api_key, kept)
     };
     Ok((StatusCode::CREATED, Json(shown)))
-}
-
-/// Makes sure that it is the person who asks, and lately, not somebody at their open browser.
-async fn prove_presence(
-    state: &ApiState,
-    caller: &SignedIn,
-    password: Option<Secret>,
-) -> Answer<()> {
-    if let Some(password) = password {
-        let password = Password::presented("password", &password.0)?;
-        return confirm(state, caller, "password", password).await;
-    }
-    let (login, now) = (caller.login()?, state.now());
-    let mut view = state.registry.view().await?;
-    let began = view.login(caller.account, login, now).await?;
-    if began.is_some_and(|login| now.duration_since(login.created_at) <= FRESH) {
-        return Ok(());
-    }
-    let message =
-        "is needed, because you signed in more than ten minutes ago; send it, or sign in anew";
-    Err(Error::invalid("password", message).into())
 }
 
 /// Revokes an API key: its next use fails.

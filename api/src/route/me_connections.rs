@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use coditect_core::{Error, Kind, ProviderName, RequestId};
+use coditect_core::{ProviderName, RequestId};
 use coditect_registry::operation::UnlinkIdentity;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,19 +15,15 @@ use utoipa::ToSchema;
 use super::{
     auth::Secret,
     identity::{begin, switched_on},
-    me::confirm,
+    presence::is_person,
 };
 use crate::{
     caller::SignedIn,
     extract::{JsonBody, PathId},
     identity::{Flow, Purpose},
-    password::Password,
     problem::Answer,
     state::ApiState,
 };
-
-/// Minutes after signing in within which somebody without a password may add another way in.
-const FRESH_MINUTES: i64 = 10;
 
 /// With what else the person can sign in.
 #[derive(Serialize, ToSchema)]
@@ -95,6 +91,7 @@ pub(super) async fn connect(
     JsonBody(body): JsonBody<ConnectBody>,
 ) -> Answer<Response> {
     let provider = switched_on(&state, &name)?;
+    // Whoever adds a way in keeps it after every change of the password.
     is_person(&state, &caller, body.password.as_ref()).await?;
     let purpose = Purpose::Link {
         account: caller.account,
@@ -104,27 +101,6 @@ pub(super) async fn connect(
     let (authorize_url, cookie) = begin(&state, provider, &flow).await?;
     let body = Json(BegunBody { authorize_url });
     Ok(([(header::SET_COOKIE, cookie)], body).into_response())
-}
-
-/// Whoever adds a way in keeps it after every change of the password: so it must be the person, not somebody at their
-/// open browser.
-async fn is_person(state: &ApiState, caller: &SignedIn, password: Option<&Secret>) -> Answer<()> {
-    let mut view = state.registry.view().await?;
-    if view.credential(caller.account).await?.is_some() {
-        let given = password.map_or("", |password| password.0.as_str());
-        let given = Password::presented("password", given)?;
-        return confirm(state, caller, "password", given).await;
-    }
-    let login = view
-        .login(caller.account, caller.login()?, state.now())
-        .await?;
-    let minutes = login.map(|login| state.now().duration_since(login.created_at).as_mins());
-    if minutes.is_none_or(|minutes| minutes >= FRESH_MINUTES) {
-        let message =
-            "sign out and in again first: this asks for a sign-in of the last ten minutes";
-        return Err(Error::new(Kind::Forbidden, message).into());
-    }
-    Ok(())
 }
 
 /// Unlinks a provider's sign-in. The last way to sign in stays.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     auth::Secret,
-    me::confirm,
+    presence::confirm,
     proofs::{end_of, needs_mail},
 };
 use crate::{

@@ -12,6 +12,7 @@ mod login;
 mod me;
 mod me_api_keys;
 mod me_connections;
+mod me_deletion;
 mod me_email;
 mod me_export;
 mod me_logins;
@@ -19,6 +20,7 @@ mod me_usage;
 mod operations;
 mod paging;
 mod plans;
+mod presence;
 mod proofs;
 mod second_factor;
 mod sessions;
@@ -126,8 +128,8 @@ impl Groups {
                 .routes(routes!(admin::workspaces))
                 .routes(routes!(admin::decisions)),
             signed_in: OpenApiRouter::new()
-                .routes(routes!(me::get, me::patch, me::delete))
-                .routes(routes!(me::restore))
+                .routes(routes!(me::get, me::patch, me_deletion::delete))
+                .routes(routes!(me_deletion::restore))
                 .routes(routes!(me::change_password))
                 .routes(routes!(me_email::change_email))
                 .routes(routes!(

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::{
     auth::Secret,
     login::{SignedInBody, sign_in},
-    me::confirm,
+    presence::confirm,
 };
 use crate::{
     address::CameFrom,

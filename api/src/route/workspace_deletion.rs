@@ -7,15 +7,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    auth::Secret,
-    me::{confirm, grace_end},
-    workspace_body::WorkspaceBody,
+    auth::Secret, me_deletion::grace_end, presence::is_person, workspace_body::WorkspaceBody,
     workspaces::show,
 };
 use crate::{
     caller::SignedIn,
     extract::{JsonBody, PathId},
-    password::Password,
     problem::Answer,
     state::ApiState,
 };
@@ -48,8 +45,8 @@ pub(super) async fn delete(
 #[serde(deny_unknown_fields)]
 #[schema(as = WorkspaceErasure)]
 pub(super) struct Erasure {
-    /// The account's password.
-    password: Secret,
+    /// The account's password. Who has none must have signed in within the last ten minutes.
+    password: Option<Secret>,
 }
 
 /// Erases a workspace at once and for good.
@@ -64,8 +61,7 @@ pub(super) async fn erase(
     PathId(workspace): PathId<WorkspaceId>,
     JsonBody(body): JsonBody<Erasure>,
 ) -> Answer<StatusCode> {
-    let password = Password::presented("password", &body.password.0)?;
-    confirm(&state, &caller, "password", password).await?;
+    is_person(&state, &caller, body.password.as_ref()).await?;
     let operation = DeleteWorkspace {
         account: caller.account,
         workspace,

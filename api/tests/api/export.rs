@@ -118,7 +118,7 @@ async fn a_copy_is_for_the_person_alone() {
         Some(serde_json::json!({ "password": PASSWORD, "mode": "now" })),
     )
     .await
-    .expect(204);
+    .expect(200);
     app.call(&ada, "GET", "/api/v5/me/export", None)
         .await
         .expect_problem(401, "unauthenticated");

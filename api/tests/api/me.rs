@@ -199,6 +199,8 @@ async fn erasing_leaves_nothing_and_frees_the_address() {
     let app = App::start().await;
     let person = app.person("ada@example.com").await;
     let path = app.workspace(&person).await;
+    let me = app.call(&person, "GET", "/api/v5/me", None).await;
+    let me = me.expect(200).json();
     let answer = app
         .call(
             &person,
@@ -207,8 +209,20 @@ async fn erasing_leaves_nothing_and_frees_the_address() {
             Some(json!({ "password": PASSWORD, "mode": "now" })),
         )
         .await
-        .expect(204);
+        .expect(200);
     assert!(answer.header("set-cookie").contains("Max-Age=0"));
+    let receipt = answer.json();
+    assert_eq!(receipt["account_id"], me["id"]);
+    assert_eq!(receipt["users"][0]["user_id"], me["user_id"]);
+    let workspace = path.rsplit('/').next().unwrap();
+    assert_eq!(receipt["users"][0]["workspaces"], json!([workspace]));
+    let kept = receipt["kept"].as_array().unwrap();
+    assert!(
+        kept.iter()
+            .any(|kept| kept["what"] == "tombstone/{cell}/{id}" && kept["count"] == 2),
+        "{receipt}"
+    );
+    assert!(!answer.text.contains("ada@"), "{receipt}");
     app.call(&person, "GET", &path, None)
         .await
         .expect_problem(401, "unauthenticated");

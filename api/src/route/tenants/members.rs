@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     super::{
-        me::grace_end,
+        me_deletion::grace_end,
         paging::{self, Paging},
         plans::RoleName,
     },

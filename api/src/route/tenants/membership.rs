@@ -14,7 +14,7 @@ use super::{
     super::{
         entity,
         login::SignedInBody,
-        me::grace_end,
+        me_deletion::grace_end,
         plans::{RoleName, TenantBody},
     },
     acting,

@@ -121,6 +121,27 @@ async fn the_last_way_in_stays() {
 }
 
 #[tokio::test]
+async fn who_has_no_password_goes_by_a_sign_in_of_the_last_minutes() {
+    let place = Place::start().await;
+    let browser = place.browser();
+    let ada = inside(&browser, super::WITH_TERMS).await;
+    place.app.advance(600);
+    let later = Person::of(&place.app.refresh(&ada.cookie).await.expect(200));
+    let go = json!({ "mode": "now" });
+    place
+        .app
+        .call(&later, "DELETE", "/api/v5/me", Some(go.clone()))
+        .await
+        .expect_problem(403, "forbidden");
+    let again = inside(&browser, super::WITH_TERMS).await;
+    place
+        .app
+        .call(&again, "DELETE", "/api/v5/me", Some(go))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
 async fn a_link_that_was_begun_by_a_login_that_ended_is_not_made() {
     let place = Place::start().await;
     let ada = place.app.person("ada@home.example").await;
