@@ -239,6 +239,11 @@ async fn fifty_people_are_erased_and_no_backup_brings_them_back() {
         .await;
     for (receipt, person) in receipts.iter().zip(go) {
         assert_eq!(receipt["users"][0]["user_id"], person.user.as_str());
+        let mut kept = receipt["kept"].as_array().unwrap().iter();
+        assert!(
+            kept.any(|kept| kept["what"] == "erased/{hash}"),
+            "{receipt}"
+        );
     }
     until("nobody of them in Git", async || {
         installation.in_git() == STAY

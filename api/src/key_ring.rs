@@ -14,6 +14,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use coditect_core::{Error, Result};
+use coditect_registry::record::IdentityKey;
 use ed25519_dalek::{
     SigningKey,
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
@@ -242,6 +243,12 @@ impl KeyRing {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
+    }
+
+    /// The key by which the registry knows the identities of those who were erased.
+    #[must_use]
+    pub fn identity_key(&self) -> IdentityKey {
+        IdentityKey::new(&self.derive("erased identities", &[]))
     }
 
     /// Whether `mac` is what [`KeyRing::derive`] makes of these parts.

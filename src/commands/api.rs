@@ -441,6 +441,7 @@ impl Running {
         let url = format!("{}://{address}", address::scheme(mode.tls));
         let public_url = server.public(&url);
         let keys = KeyRing::open(data.keys())?;
+        let registry = registry.with_identity_key(keys.identity_key());
         let (catalogue, follow) = catalogues(inputs.clone());
         let tls = match mode.tls {
             true => {
