@@ -64,6 +64,9 @@ pub(super) async fn erase(
     PathId(workspace): PathId<WorkspaceId>,
     JsonBody(body): JsonBody<Erasure>,
 ) -> Answer<StatusCode> {
+    // Of what is not theirs nobody is asked for a password.
+    let mut view = state.registry.view().await?;
+    view.workspace(caller.account, workspace).await?;
     let password = Password::presented("password", &body.password.0)?;
     confirm(&state, &caller, "password", password).await?;
     let operation = DeleteWorkspace {
