@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use coditect_core::{Error, FilePath, Result, WorkspaceId};
+use coditect_core::{AccountId, Error, FilePath, Result, WorkspaceId};
 use futures::StreamExt;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ use serde_json::error::Category;
 use uuid::Uuid;
 
 use crate::{
+    key_ring::KeyRing,
     problem::{
         Answer, FieldError, MALFORMED_JSON, MALFORMED_REQUEST, NOT_FOUND, PAYLOAD_TOO_LARGE,
         Problem, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE,
@@ -271,6 +272,17 @@ impl Query {
 /// The caller's name for one attempt, so that sending it again does nothing twice
 /// (draft-ietf-httpapi-idempotency-key-header).
 pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
+
+impl IdempotencyKey {
+    /// Bytes for what an attempt of this account makes: the same whenever it is sent again, others for every purpose;
+    /// random ones without a key.
+    pub(crate) fn draw(&self, keys: &KeyRing, purpose: &str, account: AccountId) -> [u8; 32] {
+        match &self.0 {
+            Some(key) => keys.derive(purpose, &[account.as_bytes(), key.as_bytes()]),
+            None => rand::random(),
+        }
+    }
+}
 
 impl FromRequestParts<ApiState> for IdempotencyKey {
     type Rejection = Problem;

@@ -180,7 +180,7 @@ fn object(state: Value) -> Result<Value> {
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: SignedIn,
-    IdempotencyKey(key): IdempotencyKey,
+    attempt: IdempotencyKey,
     JsonBody(body): JsonBody<NewSession>,
 ) -> Answer<Response> {
     let mut view = state.registry.view().await?;
@@ -189,13 +189,7 @@ pub(super) async fn create(
         let elsewhere = "there is no workspace of that id in your present membership";
         return Err(Error::not_found(elsewhere).into());
     }
-    let drawn = |purpose| match &key {
-        Some(key) => state
-            .tokens
-            .keys
-            .derive(purpose, &[caller.account.as_bytes(), key.as_bytes()]),
-        None => rand::random(),
-    };
+    let drawn = |purpose| attempt.draw(&state.tokens.keys, purpose, caller.account);
     let session = SessionId::from_bytes(derived(drawn("session")));
     let operation = OpenSession {
         account: caller.account,
