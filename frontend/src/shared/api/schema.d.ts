@@ -1442,6 +1442,8 @@ export interface paths {
          * Asks for a version back.
          * @description A workspace that runs does it within seconds, one that sleeps when it is woken; asking wakes nothing. What stands there
          *     then is kept beside if no version holds it. Asked again for the same file, the last word counts.
+         *
+         *     With an `Idempotency-Key`, the same key always names the same wish.
          */
         post: operations["workspaces_restore_snapshot"];
         delete?: never;
@@ -2354,7 +2356,7 @@ export interface components {
             code: components["schemas"]["Password"];
         };
         SecondFactorLogin: {
-            /** @description The `challenge` of the problem with which signing in was answered. */
+            /** @description The `challenge` of the problem with which signing in was answered, by password or by a provider. */
             challenge: string;
             /** @description Six digits of the authenticator app, or a recovery code. */
             code: components["schemas"]["Password"];
@@ -3822,7 +3824,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The code is not this browser's, was used or is too old; or a page of another origin */
+            /** @description The code is not this browser's, was used or is too old; or a page of another origin; or a second factor is asked for: the problem's `challenge` goes with it to `/api/v5/auth/login/second-factor` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12385,7 +12387,10 @@ export interface operations {
     workspaces_restore_snapshot: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names this attempt; 1 to 255 visible ASCII characters */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The workspace */
                 id: string;
@@ -12398,7 +12403,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It waits for the workspace */
+            /** @description It waits for the workspace; of an attempt that is sent again, what became of it */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -12416,6 +12421,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Eight files of this workspace wait already (`limit-reached`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such version, or it is not kept any more */
             404: {
                 headers: {
@@ -12425,8 +12439,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Eight files of this workspace wait already */
+            /** @description Another version of the file was asked for since, or the attempt was for another workspace */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not acceptable; `errors` names each (`invalid-input`) */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
