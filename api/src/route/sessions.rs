@@ -8,6 +8,7 @@ use axum::{
 };
 use coditect_core::{Error, RequestId, Result, SessionId, WorkspaceId};
 use coditect_registry::{
+    Operation,
     operation::{EndSession, OpenSession, TouchSession, UpdateSession, shared_session},
     record::Session,
 };
@@ -296,18 +297,13 @@ pub(super) async fn seen(
     caller: SignedIn,
     PathId(session): PathId<SessionId>,
 ) -> Answer<StatusCode> {
-    find(&state, &caller, session).await?;
     let operation = TouchSession {
         account: caller.account,
         user: caller.user()?,
         session,
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    note(&state, &caller, session, &operation).await
 }
 
 /// Ends a session: what was open in it is forgotten.
@@ -320,16 +316,24 @@ pub(super) async fn delete(
     caller: SignedIn,
     PathId(session): PathId<SessionId>,
 ) -> Answer<StatusCode> {
-    find(&state, &caller, session).await?;
     let operation = EndSession {
         account: caller.account,
         user: caller.user()?,
         session,
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
+    note(&state, &caller, session, &operation).await
+}
+
+/// Does something to a session that is not forgotten.
+async fn note(
+    state: &ApiState,
+    caller: &SignedIn,
+    session: SessionId,
+    operation: &impl Operation,
+) -> Answer<StatusCode> {
+    find(state, caller, session).await?;
+    let request = RequestId::random();
+    state.registry.apply(request, operation).await?;
     Ok(StatusCode::NO_CONTENT)
 }
