@@ -10,7 +10,7 @@ use super::table::Row;
 use crate::{
     api_keys::{make, program},
     gateway::{Cell, Pod},
-    harness::{App, PASSWORD, Person},
+    harness::{PASSWORD, Person},
     tenants::{invite, join},
 };
 
@@ -91,11 +91,6 @@ pub(super) struct World {
 /// The file that the owner's workspace holds.
 pub(super) const FILE: &str = "a.rs";
 
-async fn me(app: &App, person: &Person) -> Value {
-    let answer = app.call(person, "GET", "/api/v5/me", None).await;
-    answer.expect(200).json()
-}
-
 pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
@@ -104,7 +99,7 @@ impl World {
     pub(super) async fn start() -> Self {
         let mut cell = Cell::start().await;
         let platform = cell.app.person("platform@example.com").await;
-        let account = text(&me(&cell.app, &platform).await["id"]);
+        let account = text(&cell.app.me(&platform).await["id"]);
         let folder = cell.folder.path().to_owned();
         cell.app = cell
             .app
@@ -120,7 +115,7 @@ impl World {
         let admin = join(app, &owner.person, "admin@example.com", "admin").await;
         let fellow = join(app, &owner.person, "fellow@example.com", "member").await;
         let named = Named {
-            fellow: text(&me(app, &fellow).await["user_id"]),
+            fellow: text(&app.me(&fellow).await["user_id"]),
             ..names(&cell, &owner).await
         };
         shares(&cell, &other).await;
@@ -174,7 +169,7 @@ impl World {
 /// Makes one of each thing that the owner may have.
 async fn names(cell: &Cell, owner: &Pod) -> Named {
     let (app, person) = (&cell.app, &owner.person);
-    let me = me(app, person).await;
+    let me = app.me(person).await;
     let workspace = owner.workspace.to_string();
     app.login("owner@example.com", PASSWORD).await.expect(200);
     let logins = app.call(person, "GET", "/api/v5/me/logins", None).await;

@@ -24,8 +24,7 @@ impl Ada {
     async fn start() -> Self {
         let place = Place::start().await;
         let person = place.app.person("ada@home.example").await;
-        let me = place.app.call(&person, "GET", "/api/v5/me", None).await;
-        let account = me.expect(200).json()["id"]
+        let account = place.app.me(&person).await["id"]
             .as_str()
             .unwrap()
             .parse()
