@@ -15,6 +15,7 @@ mod challenge;
 mod code;
 mod config;
 mod cookie;
+mod examples;
 mod extract;
 mod gateway;
 mod gateway_token;
