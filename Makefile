@@ -49,6 +49,7 @@ test: tools lint deny manifests ## Everything that proves the product.
 	cargo test --workspace --no-fail-fast
 	$(MAKE) --no-print-directory frontend-test theia-test
 	CODITECT_PROGRAM=$(CARGO_TARGET_DIR)/debug/coditect scripts/openid-test
+	CODITECT_PROGRAM=$(CARGO_TARGET_DIR)/debug/coditect scripts/schemathesis --short
 	$(MAKE) --no-print-directory journey hostile-test CODITECT_PROGRAM=$(CARGO_TARGET_DIR)/debug/coditect
 	$(MAKE) --no-print-directory e2e E2E_TARGETS='--bins --tests'
 

@@ -52,7 +52,7 @@ fn address(extensions: &Extensions, headers: &HeaderMap, trusted_hops: usize) ->
 
 /// Each proxy appends the address it was called from, so only the last `trusted_hops` entries are to be
 /// believed; what stands before them the client may have written itself.
-fn forwarded(headers: &HeaderMap, trusted_hops: usize) -> Option<IpAddr> {
+pub(crate) fn forwarded(headers: &HeaderMap, trusted_hops: usize) -> Option<IpAddr> {
     if trusted_hops == 0 {
         return None;
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderMap, Method, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -23,7 +23,7 @@ use crate::{
     api_key::{ApiKeySecret, KeyHash},
     problem::Problem,
     rate::{Allowance, Caller, Limiter, Limits},
-    scope,
+    scope::{self, Scope},
     state::ApiState,
     token::Claims,
 };
@@ -120,25 +120,33 @@ pub(crate) async fn require_login(
     next: Next,
 ) -> Response {
     let token = bearer(request.headers());
+    let shows_key = token.as_deref().and_then(ApiKeySecret::recognise).is_some();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str).unwrap_or_default();
+    let asked = scope::asked(request.method(), route);
     let known = match authenticate(&state, token).await {
         Ok(known) => known,
-        Err(error) => return Problem::from(error).into_response(),
+        Err(error) => {
+            if shows_key && matches!(error.kind(), Kind::Unauthenticated) {
+                count_use(asked, "unknown");
+            }
+            return Problem::from(error).into_response();
+        }
     };
     let caller = known.caller;
     let allowed = match &known.key {
-        Some(key) => {
-            let path = request.extensions().get::<MatchedPath>();
-            let path = path.map(MatchedPath::as_str).unwrap_or_default();
-            match may(key, request.method(), path) {
-                Ok(()) => stays_home(&state, &caller, path, request.uri().path()).await,
-                refused => refused,
-            }
-        }
+        Some(key) => match may(key, asked) {
+            Ok(()) => stays_home(&state, &caller, route, request.uri().path()).await,
+            refused => refused,
+        },
         None => Ok(()),
     };
     request.extensions_mut().insert(caller);
     let limit = state.limits.as_ref().map(|limits| &limits.account);
     let rest = async {
+        if known.key.is_some() {
+            count_use(asked, if allowed.is_ok() { "let_in" } else { "refused" });
+        }
         match allowed {
             Ok(()) => next.run(request).await,
             Err(error) => Problem::from(error).into_response(),
@@ -249,9 +257,17 @@ async fn stays_home(state: &ApiState, caller: &SignedIn, route: &str, path: &str
 /// How the routes of one workspace begin.
 const OF_A_WORKSPACE: &str = "/api/v5/workspaces/{id}";
 
+/// Counts a use of an API key by what the route asks of keys, and what came of it. Those over their account's rate are
+/// counted there.
+fn count_use(asked: Option<Scope>, outcome: &'static str) {
+    let scope = asked.map_or("none", Scope::name);
+    metrics::counter!("coditect_api_key_uses_total", "scope" => scope, "outcome" => outcome)
+        .increment(1);
+}
+
 /// Refuses a key whose scopes do not hold what the route asks.
-fn may(key: &ApiKey, method: &Method, path: &str) -> Result<()> {
-    let scope = scope::asked(method, path).ok_or_else(not_for_keys)?;
+fn may(key: &ApiKey, asked: Option<Scope>) -> Result<()> {
+    let scope = asked.ok_or_else(not_for_keys)?;
     if key.scopes.contains(scope.name()) {
         return Ok(());
     }

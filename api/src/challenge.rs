@@ -1,6 +1,6 @@
-//! What a right password gives where a second factor is asked for: a few minutes to show it.
+//! What a right password, or a sign-in at a provider, gives where a second factor is asked for: a few minutes to show it.
 
-use coditect_core::{AccountId, Result};
+use coditect_core::{AccountId, ProviderName, RequestId, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,15 +18,25 @@ const KIND: TokenKind = TokenKind {
     name: "challenge",
 };
 
+/// What was shown before the second factor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shown {
+    /// The account's password, and when it was set: one that was replaced meanwhile signs nobody in.
+    Password(Timestamp),
+    /// A sign-in at this provider: one that was unlinked meanwhile signs nobody in. Its code names the one login that comes
+    /// of it.
+    Identity(ProviderName, RequestId),
+}
+
 /// A login that lacks its second factor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Challenge {
     iss: String,
     aud: String,
-    /// Whose password was right.
+    /// Who is to show it.
     pub(crate) sub: AccountId,
-    /// When that password was set: one that was replaced meanwhile signs nobody in.
-    pub(crate) password_of: Timestamp,
+    pub(crate) shown: Shown,
     iat: i64,
     exp: i64,
 }
@@ -41,12 +51,12 @@ impl Lasting for Challenge {
 }
 
 impl Challenge {
-    /// A challenge for somebody whose password was right.
+    /// A challenge for somebody who has shown so much.
     pub(crate) fn issue(
         keys: &KeyRing,
         issuer: &str,
         account: AccountId,
-        password_of: Timestamp,
+        shown: Shown,
         now: Timestamp,
     ) -> Result<String> {
         let iat = now.as_second();
@@ -54,7 +64,7 @@ impl Challenge {
             iss: issuer.to_owned(),
             aud: AUDIENCE.to_owned(),
             sub: account,
-            password_of,
+            shown,
             iat,
             exp: iat.saturating_add(LASTS),
         };

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, str::FromStr, time::Duration};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Uri, header, request::Parts},
 };
-use coditect_core::{Error, FilePath, Result, WorkspaceId};
+use coditect_core::{AccountId, Error, FilePath, Result, WorkspaceId};
 use futures::StreamExt;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ use serde_json::error::Category;
 use uuid::Uuid;
 
 use crate::{
+    key_ring::KeyRing,
     problem::{
         Answer, FieldError, MALFORMED_JSON, MALFORMED_REQUEST, NOT_FOUND, PAYLOAD_TOO_LARGE,
         Problem, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE,
@@ -236,16 +237,19 @@ pub(crate) struct Query(Vec<(String, String)>);
 impl FromRequestParts<ApiState> for Query {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let parsed =
-            axum::extract::Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        parsed
-            .map(|axum::extract::Query(pairs)| Self(pairs))
-            .map_err(|_| Problem::new(&MALFORMED_REQUEST, "The query cannot be read."))
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
+        Self::of(&parts.uri)
     }
 }
 
 impl Query {
+    /// The query of a target.
+    pub(crate) fn of(target: &Uri) -> Result<Self, Problem> {
+        axum::extract::Query::try_from_uri(target)
+            .map(|axum::extract::Query(pairs)| Self(pairs))
+            .map_err(|_| Problem::new(&MALFORMED_REQUEST, "The query cannot be read."))
+    }
+
     /// The values of these parameters, in their order.
     ///
     /// # Errors
@@ -272,11 +276,32 @@ impl Query {
 /// (draft-ietf-httpapi-idempotency-key-header).
 pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
 
+impl IdempotencyKey {
+    /// Bytes for what an attempt of this account makes: the same whenever it is sent again, others for every purpose;
+    /// random ones without a key.
+    pub(crate) fn draw(&self, keys: &KeyRing, purpose: &str, account: AccountId) -> [u8; 32] {
+        match &self.0 {
+            Some(key) => keys.derive(purpose, &[account.as_bytes(), key.as_bytes()]),
+            None => rand::random(),
+        }
+    }
+}
+
 impl FromRequestParts<ApiState> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get("idempotency-key") else {
+        Ok(Self::read(&parts.headers)?)
+    }
+}
+
+impl IdempotencyKey {
+    /// The key that these headers name, if they name one.
+    ///
+    /// # Errors
+    /// `Invalid` naming the header.
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self> {
+        let Some(value) = headers.get("idempotency-key") else {
             return Ok(Self(None));
         };
         let text = value

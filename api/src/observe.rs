@@ -154,7 +154,7 @@ pub(crate) fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 }
 
 /// The caller's request id, if it is one that may stand in a log; otherwise a fresh one.
-fn request_id(headers: &HeaderMap) -> String {
+pub(crate) fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let safe = |id: &&str| {
         (8..=64).contains(&id.len())
@@ -168,7 +168,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Trace id and parent id of a valid `traceparent` (W3C Trace Context, version 00).
-fn trace_parent(headers: &HeaderMap) -> Option<(String, String)> {
+pub(crate) fn trace_parent(headers: &HeaderMap) -> Option<(String, String)> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     let parts: Vec<&str> = text.split('-').collect();
     let hex = |text: &str, length: usize| {

@@ -11,7 +11,7 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 
-use crate::{cookie::REFRESH_COOKIE, problem::ProblemBody, route, scope};
+use crate::{cookie::REFRESH_COOKIE, examples, problem::ProblemBody, route, scope};
 
 /// The OpenAPI 3.1 document of the API.
 #[must_use]
@@ -83,6 +83,7 @@ pub fn openapi() -> OpenApi {
         <ProblemBody<'_> as utoipa::PartialSchema>::schema(),
     ));
     components.schemas.extend(schemas);
+    examples::add(&mut document);
     document
 }
 
@@ -228,7 +229,7 @@ fn expect_failures(operation: &mut Operation) {
     );
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     [
         (Method::GET, &mut item.get),
         (Method::PUT, &mut item.put),

@@ -46,6 +46,10 @@ pub(crate) fn describe() {
     );
     describe_counter!("coditect_api_logins_total", "Sign-ins by outcome");
     describe_counter!(
+        "coditect_api_key_uses_total",
+        "Requests with API keys, by the scope that the route asks (none: no key may) and outcome"
+    );
+    describe_counter!(
         "coditect_api_provider_sign_ins_total",
         "Sign-ins with a provider that came back, by provider and outcome"
     );

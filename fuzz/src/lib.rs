@@ -2,4 +2,5 @@
 //! what it finds, and `tests/fuzz.rs` of each crate with the corpus and what is made of it, on every test run.
 
 pub mod registry;
+pub use coditect_api::hostile as api;
 pub use coditect_sidecar::hostile as sidecar;

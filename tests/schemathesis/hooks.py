@@ -10,12 +10,22 @@ import time
 
 import schemathesis
 
-from principals import Cluster, PASSWORD, Person
+from principals import PASSWORD, Cluster, Person, administrator
 
 URL = os.environ["CODITECT_URL"]
 CLUSTER = Cluster(os.environ["CODITECT_CLUSTER"])
 # An access token lasts five minutes; somebody new comes well before.
 FRESH = 60
+ADMINISTRATORS = "/api/v5/admin/"
+# Which of a caller's ids is meant where a path says `{id}`, by the path's beginning.
+IDS = {
+    "/api/v5/workspaces/{id}": lambda person: person.workspace,
+    "/api/v5/auth/registrations/{id}": lambda person: person.registration,
+    "/api/v5/sessions/{id}": lambda person: person.session,
+    "/api/v5/tenants/{id}": lambda person: person.tenant,
+    "/api/v5/tenant/members/{id}": lambda person: person.user,
+    "/api/v5/admin/users/{id}": lambda person: person.user,
+}
 SCHEMES = {"access_token": lambda person: person.token, "gateway_credential": lambda person: person.credential}
 
 lock = threading.RLock()
@@ -30,8 +40,18 @@ def person():
     if one is None or time.monotonic() - one.born > FRESH:
         one = Person(URL)
         one.credential = one.gateway(CLUSTER)
+        one.session = one.post("/api/v5/sessions", {"workspace": one.workspace, "state": {}})["id"]
         here.person = one
     return one
+
+
+def administrators_token():
+    """The administrator's token, new every minute."""
+    token, since = getattr(here, "administrator", (None, 0))
+    if time.monotonic() - since > FRESH or token is None:
+        token = administrator(URL)
+        here.administrator = (token, time.monotonic())
+    return token
 
 
 def scheme(case):
@@ -45,6 +65,8 @@ class Caller:
         kind = scheme(case)
         if kind == "pod_token":
             return CLUSTER.token(person().user, person().workspace)
+        if case.operation.path.startswith(ADMINISTRATORS):
+            return administrators_token()
         return SCHEMES[kind](person()) if kind in SCHEMES else None
 
     def set(self, case, data, context):
@@ -60,10 +82,9 @@ def before_call(context, case, kwargs):
         return
     one = person()
     if "id" in (case.path_parameters or {}):
-        if "/workspaces/{id}" in case.path:
-            case.path_parameters["id"] = one.workspace
-        elif "/registrations/{id}" in case.path:
-            case.path_parameters["id"] = one.registration
+        for path, of in IDS.items():
+            if case.path.startswith(path):
+                case.path_parameters["id"] = of(one)
     if isinstance(case.body, dict):
         for name in ("password", "current_password"):
             if name in case.body and "auth" not in case.path:
@@ -75,9 +96,9 @@ def after_call(context, case, response):
     with lock:
         statuses[response.status_code] += 1
         by_operation[case.operation.label][response.status_code] += 1
-    # Erased, signed out, or shut out: somebody new comes.
+    # Erased, held, signed out, or shut out: somebody new comes.
     erased = case.operation.label == "DELETE /api/v5/me" and response.status_code in (200, 202)
-    if erased or response.status_code == 401 or case.operation.label.endswith("/erase"):
+    if erased or response.status_code == 401 or case.operation.label.endswith(("/erase", "/hold")):
         here.person = None
 
 

@@ -10,6 +10,8 @@ import uuid
 import requests
 
 PASSWORD = "correct horse battery staple"
+# Named to the server by `--administrator` once the account exists.
+ADMINISTRATOR = "administrator@example.com"
 
 
 def encoded(data):
@@ -60,11 +62,13 @@ class Cluster:
 class Person:
     """Somebody new, signed in, with a first workspace."""
 
-    def __init__(self, url):
+    def __init__(self, url, email=None):
         self.url = url
-        self.email = f"p{uuid.uuid4().hex}@example.com"
+        self.email = email or f"p{uuid.uuid4().hex}@example.com"
         body = {"email": self.email, "password": PASSWORD, "display_name": "Ada", "terms_version": "2026-11-01"}
-        accepted = self._post("/api/v5/auth/register", body)
+        answer = requests.post(f"{url}/api/v5/auth/register", json=body, timeout=30)
+        answer.raise_for_status()
+        accepted = answer.json()
         self.registration = accepted["id"]
         answer = requests.post(f"{url}/api/v5/auth/registrations/{self.registration}/session", timeout=30)
         answer.raise_for_status()
@@ -72,11 +76,11 @@ class Person:
         self.cookie = answer.headers["set-cookie"].split(";")[0]
         self.born = time.monotonic()
         me = self.get("/api/v5/me")
-        self.user = me["user_id"]
+        self.account, self.user, self.tenant = me["id"], me["user_id"], me["tenant"]["id"]
         self.workspace = self.get("/api/v5/workspaces")["items"][0]["id"]
 
-    def _post(self, path, body):
-        answer = requests.post(self.url + path, json=body, timeout=30)
+    def post(self, path, body):
+        answer = requests.post(self.url + path, json=body, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
         answer.raise_for_status()
         return answer.json()
 
@@ -91,3 +95,11 @@ class Person:
         answer = requests.post(f"{self.url}/api/v5/sidecar/credential", headers=headers, timeout=30)
         answer.raise_for_status()
         return answer.json()["credential"]
+
+
+def administrator(url):
+    """An access token of the installation's administrator."""
+    body = {"email": ADMINISTRATOR, "password": PASSWORD}
+    answer = requests.post(f"{url}/api/v5/auth/login", json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()["access_token"]

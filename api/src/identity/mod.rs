@@ -13,7 +13,7 @@ use coditect_core::{DisplayName, Email, Error, ExternalId, ProviderName, Result}
 use openidconnect::{ClientId, ClientSecret, ErrorResponse, RedirectUrl, RequestTokenError};
 
 pub use config::{GITHUB, GOOGLE, ProviderConfig, Service};
-pub(crate) use flow::{Flow, Purpose};
+pub(crate) use flow::{FLOW_COOKIE, Flow, Purpose};
 
 use crate::{
     key_ring::KeyRing,

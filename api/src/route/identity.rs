@@ -6,17 +6,21 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use coditect_core::{Error, Kind, LoginId, ProviderName, RequestId, Result, TermsVersion};
+use coditect_core::{
+    AccountId, Error, Kind, LoginId, ProviderName, RequestId, Result, TermsVersion,
+};
 use coditect_registry::operation::{EnterByIdentity, Entered, LinkIdentity, OpenLogin};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     auth::{derived, placement},
-    login::{SignedInBody, hand_out},
+    login::{SignedInBody, challenged, hand_out},
+    second_factor,
 };
 use crate::{
     address::CameFrom,
+    challenge::Shown,
     config::{SignUp, origin},
     cookie::check_origin,
     extract::{self, JsonBody, PathId},
@@ -343,7 +347,7 @@ pub(super) struct CodeBody {
     post, path = "/api/v5/auth/identity/session", tag = "auth", request_body = CodeBody,
     responses(
         (status = 200, description = "Signed in; the refresh cookie is set", body = SignedInBody),
-        (status = 403, description = "The code is not this browser's, was used or is too old; or a page of another origin", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "The code is not this browser's, was used or is too old; or a page of another origin; or a second factor is asked for: the problem's `challenge` goes with it to `/api/v5/auth/login/second-factor`", body = crate::problem::ProblemBody<'static>, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn session(
@@ -357,34 +361,51 @@ pub(super) async fn session(
     let (keys, now) = (&state.tokens.keys, state.now());
     let flow = Flow::read(&headers, keys, now).ok_or_else(ended)?;
     let account = flow.account(&body.code, keys, now).ok_or_else(ended)?;
-    let login = LoginId::random();
-    let operation = OpenLogin {
-        account,
-        login,
-        credential_of: None,
-        from: Some((from.address, from.agent)),
-        at: now,
-    };
-    // The request is named by the code: whoever sends it again is given the answer to the first, and that was another
-    // login.
     let request = RequestId::from_bytes(derived(flow.use_of(keys)));
-    state.registry.apply(request, &operation).await?;
-    let mut view = state.registry.view().await?;
-    if view.login(account, login, now).await?.is_none() {
-        return Err(ended());
+    // The provider's word stands in the password's place, not in that of the factor that the person switched on here.
+    if second_factor::is_on(&state, account).await? {
+        let shown = Shown::Identity(flow.provider, request);
+        return Err(challenged(&state, account, shown)?);
     }
-    let mut response = hand_out(
-        &state,
-        RefreshToken {
-            account,
-            login,
-            counter: 0,
-        },
-    )
-    .await?;
+    let mut response = sign_in_once(&state, account, request, from).await?;
     response
         .headers_mut()
         .append(header::SET_COOKIE, Flow::clear()?);
     metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);
     Ok(response)
+}
+
+/// Opens the one login that comes of a provider's answer.
+///
+/// The request is named by the answer's code: whoever sends it again is given the answer to the first, and that was
+/// another login.
+pub(super) async fn sign_in_once(
+    state: &ApiState,
+    account: AccountId,
+    request: RequestId,
+    from: CameFrom,
+) -> Answer<Response> {
+    let (login, at) = (LoginId::random(), state.now());
+    let operation = OpenLogin {
+        account,
+        login,
+        credential_of: None,
+        from: Some((from.address, from.agent)),
+        at,
+    };
+    state.registry.apply(request, &operation).await?;
+    let mut view = state.registry.view().await?;
+    if view.login(account, login, at).await?.is_none() {
+        return Err(ended());
+    }
+    let counter = 0;
+    hand_out(
+        state,
+        RefreshToken {
+            account,
+            login,
+            counter,
+        },
+    )
+    .await
 }

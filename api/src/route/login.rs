@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::{auth::Secret, second_factor};
 use crate::{
     address::CameFrom,
-    challenge::Challenge,
+    challenge::{Challenge, Shown},
     cookie,
     extract::{Checks, JsonBody},
     password::Password,
@@ -110,11 +110,11 @@ pub(super) async fn login(
         limits.wrong_passwords.right(guess);
     }
     if second_factor::is_on(&state, account).await? {
-        metrics::counter!("coditect_api_logins_total", "outcome" => "challenged").increment(1);
-        let (keys, issuer) = (&state.tokens.keys, &state.config.public_url);
-        let challenge =
-            Challenge::issue(keys, issuer, account, credential.changed_at, state.now())?;
-        return Err(Problem::challenge(challenge));
+        return Err(challenged(
+            &state,
+            account,
+            Shown::Password(credential.changed_at),
+        )?);
     }
     let response = sign_in(&state, account, Some(credential.changed_at), from).await?;
     metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);
@@ -155,6 +155,14 @@ async fn signed_in_from(state: &ApiState, email: &Email, network: Caller) -> Res
     let sign_ins = view.sign_ins(account, state.now()).await?;
     let mut addresses = sign_ins.into_iter().filter_map(|(_, from, _)| from.address);
     Ok(addresses.any(|address| Caller::from_address(address) == network))
+}
+
+/// What a sign-in is answered with that lacks its second factor.
+pub(super) fn challenged(state: &ApiState, account: AccountId, shown: Shown) -> Result<Problem> {
+    metrics::counter!("coditect_api_logins_total", "outcome" => "challenged").increment(1);
+    let (keys, issuer) = (&state.tokens.keys, &state.config.public_url);
+    let challenge = Challenge::issue(keys, issuer, account, shown, state.now())?;
+    Ok(Problem::challenge(challenge))
 }
 
 /// Opens a login and hands out its first tokens.

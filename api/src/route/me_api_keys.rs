@@ -127,7 +127,7 @@ pub(super) struct NewKey {
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: SignedIn,
-    IdempotencyKey(key): IdempotencyKey,
+    attempt: IdempotencyKey,
     JsonBody(body): JsonBody<NewKey>,
 ) -> Answer<(StatusCode, Json<KeyBody>)> {
     let user = caller.user()?;
@@ -140,13 +140,7 @@ pub(super) async fn create(
         return Err(Error::invalid("expires_at", "must be in the future").into());
     }
     is_person_lately(&state, &caller, body.password).await?;
-    let drawn = |purpose| match &key {
-        Some(key) => state
-            .tokens
-            .keys
-            .derive(purpose, &[caller.account.as_bytes(), key.as_bytes()]),
-        None => rand::random(),
-    };
+    let drawn = |purpose| attempt.draw(&state.tokens.keys, purpose, caller.account);
     let secret = ApiKeySecret::new(drawn("api key"));
     let api_key = ApiKeyId::from_bytes(derived(drawn("api key id")));
     let operation = IssueApiKey {

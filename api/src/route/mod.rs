@@ -7,6 +7,7 @@ mod entity;
 mod events;
 mod events_of_all;
 mod following;
+pub(crate) mod hostile;
 mod identity;
 mod login;
 mod me;

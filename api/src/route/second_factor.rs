@@ -19,13 +19,14 @@ use zeroize::Zeroizing;
 
 use super::{
     auth::Secret,
+    identity::sign_in_once,
     login::{SignedInBody, sign_in},
     presence::confirm,
 };
 use crate::{
     address::CameFrom,
     caller::SignedIn,
-    challenge::Challenge,
+    challenge::{Challenge, Shown},
     cookie,
     extract::JsonBody,
     mail::Letter,
@@ -225,7 +226,7 @@ pub(super) async fn remove_second_factor(
 #[serde(deny_unknown_fields)]
 #[schema(as = SecondFactorLogin)]
 pub(super) struct LoginBody {
-    /// The `challenge` of the problem with which signing in was answered.
+    /// The `challenge` of the problem with which signing in was answered, by password or by a provider.
     #[schema(max_length = 2048)]
     challenge: String,
     /// Six digits of the authenticator app, or a recovery code.
@@ -253,8 +254,8 @@ pub(super) async fn answer_second_factor(
     let challenge = Challenge::read(keys, &state.config.public_url, &body.challenge, at)?;
     let account = challenge.sub;
     if let Some(limits) = &state.limits {
-        // Wherever from: three of a million codes are right at a time, and whoever comes here knows the password already.
-        // Against them a new password helps, which ends their challenges.
+        // Wherever from: three of a million codes are right at a time, and whoever comes here knows the password already,
+        // or is in at a provider. Against them a new password helps, or unlinking: both end their challenges.
         limits.wrong_codes.guess(account, at)?;
     }
     let wrong = || {
@@ -288,8 +289,18 @@ pub(super) async fn answer_second_factor(
             notify(&state, account, &Letter::RecoveryCodeUsed { left }).await?;
         }
     }
-    // Switched off meanwhile, by somebody who is signed in and knows the password: it is enough then.
-    let response = sign_in(&state, account, Some(challenge.password_of), from).await?;
+    // Switched off meanwhile, by somebody who is signed in and knows the password: what was shown is enough then.
+    let response = match challenge.shown {
+        Shown::Password(set_at) => sign_in(&state, account, Some(set_at), from).await?,
+        Shown::Identity(provider, request) => {
+            let mut view = state.registry.view().await?;
+            let linked = view.identities(account).await?;
+            if !linked.iter().any(|(name, _)| *name == provider) {
+                return Err(wrong().into());
+            }
+            sign_in_once(&state, account, request, from).await?
+        }
+    };
     metrics::counter!("coditect_api_logins_total", "outcome" => "signed_in").increment(1);
     Ok(response)
 }

@@ -8,6 +8,7 @@ use axum::{
 };
 use coditect_core::{Error, RequestId, Result, SessionId, WorkspaceId};
 use coditect_registry::{
+    Operation,
     operation::{EndSession, OpenSession, TouchSession, UpdateSession, shared_session},
     record::Session,
 };
@@ -180,7 +181,7 @@ fn object(state: Value) -> Result<Value> {
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: SignedIn,
-    IdempotencyKey(key): IdempotencyKey,
+    attempt: IdempotencyKey,
     JsonBody(body): JsonBody<NewSession>,
 ) -> Answer<Response> {
     let mut view = state.registry.view().await?;
@@ -189,13 +190,7 @@ pub(super) async fn create(
         let elsewhere = "there is no workspace of that id in your present membership";
         return Err(Error::not_found(elsewhere).into());
     }
-    let drawn = |purpose| match &key {
-        Some(key) => state
-            .tokens
-            .keys
-            .derive(purpose, &[caller.account.as_bytes(), key.as_bytes()]),
-        None => rand::random(),
-    };
+    let drawn = |purpose| attempt.draw(&state.tokens.keys, purpose, caller.account);
     let session = SessionId::from_bytes(derived(drawn("session")));
     let operation = OpenSession {
         account: caller.account,
@@ -302,18 +297,13 @@ pub(super) async fn seen(
     caller: SignedIn,
     PathId(session): PathId<SessionId>,
 ) -> Answer<StatusCode> {
-    find(&state, &caller, session).await?;
     let operation = TouchSession {
         account: caller.account,
         user: caller.user()?,
         session,
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    note(&state, &caller, session, &operation).await
 }
 
 /// Ends a session: what was open in it is forgotten.
@@ -326,16 +316,24 @@ pub(super) async fn delete(
     caller: SignedIn,
     PathId(session): PathId<SessionId>,
 ) -> Answer<StatusCode> {
-    find(&state, &caller, session).await?;
     let operation = EndSession {
         account: caller.account,
         user: caller.user()?,
         session,
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
+    note(&state, &caller, session, &operation).await
+}
+
+/// Does something to a session that is not forgotten.
+async fn note(
+    state: &ApiState,
+    caller: &SignedIn,
+    session: SessionId,
+    operation: &impl Operation,
+) -> Answer<StatusCode> {
+    find(state, caller, session).await?;
+    let request = RequestId::random();
+    state.registry.apply(request, operation).await?;
     Ok(StatusCode::NO_CONTENT)
 }

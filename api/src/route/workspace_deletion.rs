@@ -61,6 +61,9 @@ pub(super) async fn erase(
     PathId(workspace): PathId<WorkspaceId>,
     JsonBody(body): JsonBody<Erasure>,
 ) -> Answer<StatusCode> {
+    // Of what is not theirs nobody is asked for a password.
+    let mut view = state.registry.view().await?;
+    view.workspace(caller.account, workspace).await?;
     is_person(&state, &caller, body.password.as_ref()).await?;
     let operation = DeleteWorkspace {
         account: caller.account,

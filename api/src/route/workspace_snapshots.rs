@@ -19,9 +19,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::auth::derived;
 use crate::{
     caller::SignedIn,
-    extract::{PathFile, PathId},
+    extract::{IdempotencyKey, PathFile, PathId},
     problem::{Answer, NOT_FOUND, Problem},
     state::ApiState,
 };
@@ -200,36 +201,40 @@ pub(super) async fn snapshot_content(
 ///
 /// A workspace that runs does it within seconds, one that sleeps when it is woken; asking wakes nothing. What stands there
 /// then is kept beside if no version holds it. Asked again for the same file, the last word counts.
+///
+/// With an `Idempotency-Key`, the same key always names the same wish.
 #[utoipa::path(
     post, path = "/api/v5/workspaces/{id}/files/{path}/snapshots/{snapshot}/restore", tag = "workspaces",
     params(
         ("id" = Uuid, Path, description = "The workspace"),
         ("path" = String, Path, description = "The file, from the volume's root; its `/` are encoded as `%2F`"),
         ("snapshot" = Uuid, Path, description = "The version"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this attempt; 1 to 255 visible ASCII characters"),
     ),
     responses(
-        (status = 202, description = "It waits for the workspace", body = RestoreBody),
+        (status = 202, description = "It waits for the workspace; of an attempt that is sent again, what became of it", body = RestoreBody),
+        (status = 403, description = "Eight files of this workspace wait already (`limit-reached`)"),
         (status = 404, description = "There is no such version, or it is not kept any more"),
-        (status = 409, description = "Eight files of this workspace wait already"),
+        (status = 409, description = "Another version of the file was asked for since, or the attempt was for another workspace"),
     ),
 )]
 pub(super) async fn restore_snapshot(
     State(state): State<ApiState>,
     caller: SignedIn,
+    attempt: IdempotencyKey,
     file: PathFile,
 ) -> Answer<(StatusCode, Json<RestoreBody>)> {
+    let drawn = |purpose| derived(attempt.draw(&state.tokens.keys, purpose, caller.account));
     let operation = RestoreFile {
         account: caller.account,
         workspace: file.workspace,
         snapshot: file.snapshot()?,
         path: file.path,
-        id: Uuid::new_v4(),
+        id: Uuid::from_bytes(drawn("file restore")),
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
+    let request = RequestId::from_bytes(drawn("restore file"));
+    state.registry.apply(request, &operation).await?;
     // Nobody may be listening.
     let _ = state.restores.send(operation.workspace);
     let mut view = state.registry.view().await?;
@@ -239,7 +244,8 @@ pub(super) async fn restore_snapshot(
         .place;
     let asked = view.restores(&place, operation.workspace).await?;
     let asked = asked.into_iter().find(|one| one.id == operation.id);
-    let asked = asked.ok_or_else(|| Error::conflict("somebody asked for another version since"))?;
+    let superseded = "this wish is not known any more: another version was asked for since";
+    let asked = asked.ok_or_else(|| Error::conflict(superseded))?;
     Ok((StatusCode::ACCEPTED, Json(asked.into())))
 }
 

@@ -10,7 +10,6 @@ use coditect_core::{Error, Power, RequestId, WorkspaceId, WorkspaceName};
 use coditect_registry::operation::{CreateWorkspace, RenameWorkspace, SetPower};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{
     auth::derived,
@@ -97,7 +96,7 @@ pub(super) struct Naming {
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: SignedIn,
-    IdempotencyKey(key): IdempotencyKey,
+    attempt: IdempotencyKey,
     from: CameFrom,
     JsonBody(naming): JsonBody<Naming>,
 ) -> Answer<Response> {
@@ -117,13 +116,7 @@ pub(super) async fn create(
     let cell = cell.ok_or_else(|| {
         Error::unavailable("no policy in force knows this user's cell; an operator must add it")
     })?;
-    let request = match key {
-        Some(key) => derived(state.tokens.keys.derive(
-            "create workspace",
-            &[caller.account.as_bytes(), key.as_bytes()],
-        )),
-        None => *Uuid::new_v4().as_bytes(),
-    };
+    let request = attempt.draw(&state.tokens.keys, "create workspace", caller.account);
     let operation = CreateWorkspace {
         account: caller.account,
         user: user_id,
@@ -134,7 +127,7 @@ pub(super) async fn create(
     };
     let id = state
         .registry
-        .apply(RequestId::from_bytes(request), &operation)
+        .apply(RequestId::from_bytes(derived(request)), &operation)
         .await?;
     let mut response = show(&state, &caller, id, StatusCode::CREATED).await?;
     let location = HeaderValue::from_str(&format!("/api/v5/workspaces/{id}"));

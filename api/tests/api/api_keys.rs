@@ -200,3 +200,38 @@ async fn what_looks_like_a_key_and_is_none_opens_nothing() {
             .expect_problem(401, "unauthenticated");
     }
 }
+
+/// How often keys were used so.
+async fn uses(app: &App, scope: &str, outcome: &str) -> u64 {
+    let text = app.get("/metrics").await.expect(200).text;
+    let line = format!("coditect_api_key_uses_total{{scope=\"{scope}\",outcome=\"{outcome}\"}} ");
+    let found = text.lines().find_map(|found| found.strip_prefix(&line));
+    found.map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn uses_are_counted_by_scope_and_outcome_and_never_by_key() {
+    let app = App::start().await;
+    let ada = app.person("ada@example.com").await;
+    let made = make(&app, &ada, &["workspaces:read"]).await;
+    let script = program(&made);
+    let unknown = Person {
+        token: format!("coditect_{}", "A".repeat(43)),
+        cookie: String::new(),
+    };
+    for (key, path, scope, outcome) in [
+        (&script, "/api/v5/workspaces", "workspaces:read", "let_in"),
+        (&script, "/api/v5/tenant", "tenant:read", "refused"),
+        (&script, "/api/v5/me/api-keys", "none", "refused"),
+        (&unknown, "/api/v5/workspaces", "workspaces:read", "unknown"),
+    ] {
+        let before = uses(&app, scope, outcome).await;
+        app.call(key, "GET", path, None).await;
+        let after = uses(&app, scope, outcome).await;
+        assert!(after > before, "{scope} {outcome}");
+    }
+    let text = app.get("/metrics").await.expect(200).text;
+    for id in [&made["id"], &made["prefix"]] {
+        assert!(!text.contains(id.as_str().unwrap()));
+    }
+}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use coditect_api::openapi;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::App;
 
@@ -63,6 +63,42 @@ fn every_reference_of_the_document_leads_somewhere() {
         .map(|item| item.as_object().unwrap().len())
         .sum();
     assert_eq!(ids.len(), count, "operation ids are unique");
+}
+
+#[test]
+fn every_example_of_a_body_is_what_its_schema_asks() {
+    let document: Value = serde_json::from_str(&openapi().to_json().unwrap()).unwrap();
+    let components = &document["components"];
+    let mut seen = 0;
+    let mut check = |place: &str, content: &Value| {
+        for (kind, of) in content.as_object().into_iter().flatten() {
+            let Some(example) = of.get("example") else {
+                continue;
+            };
+            let schema = json!({ "allOf": [of["schema"]], "components": components });
+            let validator = jsonschema::options()
+                .with_draft(jsonschema::Draft::Draft202012)
+                .should_validate_formats(true)
+                .build(&schema)
+                .unwrap();
+            let wrong: Vec<_> = validator
+                .iter_errors(example)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert!(wrong.is_empty(), "{place} {kind}: {wrong:?}: {example}");
+            seen += 1;
+        }
+    };
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let place = format!("{method} {path}");
+            check(&place, &operation["requestBody"]["content"]);
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                check(&format!("{place} {status}"), &answer["content"]);
+            }
+        }
+    }
+    assert!(seen > 60, "{seen}");
 }
 
 fn collect(value: &Value, references: &mut BTreeSet<String>) {

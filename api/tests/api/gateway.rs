@@ -17,9 +17,8 @@ use crate::{
 pub(crate) struct Cell {
     pub(crate) app: App,
     pub(crate) cluster: Cluster,
-    /// Held: what clusters publish.
-    #[allow(dead_code, reason = "held, not read")]
-    folder: TempDir,
+    /// What clusters publish.
+    pub(crate) folder: TempDir,
 }
 
 /// A person with a workspace and its gateway.

@@ -284,6 +284,12 @@ impl App {
         Person::of(&self.send(self.request("POST", &session)).await.expect(200))
     }
 
+    /// The person as the API shows them.
+    pub(crate) async fn me(&self, person: &Person) -> Value {
+        let answer = self.call(person, "GET", "/api/v5/me", None).await;
+        answer.expect(200).json()
+    }
+
     /// The person's workspaces.
     pub(crate) async fn workspaces(&self, person: &Person) -> Vec<Value> {
         self.call(person, "GET", "/api/v5/workspaces", None)
@@ -305,11 +311,7 @@ impl App {
 
     /// Does what a renderer does once a commit with the workspace's newest state is published.
     pub(crate) async fn commit(&self, person: &Person, path: &str, commit: &str) {
-        let me = self
-            .call(person, "GET", "/api/v5/me", None)
-            .await
-            .expect(200)
-            .json();
+        let me = self.me(person).await;
         let user = me["user_id"].as_str().unwrap().parse().unwrap();
         let cell = "local".parse().unwrap();
         let row = self

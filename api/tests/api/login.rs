@@ -3,14 +3,37 @@
 use coditect_api::{Hashing, Rate, Rates};
 use serde_json::json;
 
-use crate::harness::{App, PASSWORD, Person};
+use crate::harness::{Answer, App, PASSWORD, Person};
+
+const ADA: &str = "ada@example.com";
+const WRONG: &str = "wrong horse battery";
+
+/// An API behind one proxy in which so many guesses at an account are answered.
+async fn guessed(burst: u32, per_minute: u32) -> App {
+    App::with(|config| {
+        config.rates = Some(Rates {
+            guesses: Rate { burst, per_minute },
+            ..Rates::default()
+        });
+        config.trusted_proxy_hops = 1;
+    })
+    .await
+}
+
+/// Signs in from an address, as the proxy tells it.
+async fn login_from(app: &App, from: &str, email: &str, password: &str) -> Answer {
+    let body = json!({ "email": email, "password": password });
+    let request = app.request("POST", "/api/v5/auth/login");
+    app.send(request.header("x-forwarded-for", from).json(&body))
+        .await
+}
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
     let app = App::start().await;
-    app.person("ada@example.com").await;
-    let wrong = app.login("ada@example.com", "wrong horse battery").await;
-    let unknown = app.login("bob@example.com", "wrong horse battery").await;
+    app.person(ADA).await;
+    let wrong = app.login(ADA, WRONG).await;
+    let unknown = app.login("bob@example.com", WRONG).await;
     let without_id = |text: &str, id: &str| text.replace(id, "ID");
     assert_eq!(
         without_id(&wrong.text, wrong.header("x-request-id")),
@@ -23,7 +46,7 @@ async fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
     wrong.expect_problem(401, "unauthenticated");
     unknown.expect_problem(401, "unauthenticated");
     // A password that nobody can have is not compared with anything, whoever asks.
-    for email in ["ada@example.com", "bob@example.com"] {
+    for email in [ADA, "bob@example.com"] {
         let body = app
             .login(email, &"x".repeat(2_000))
             .await
@@ -44,9 +67,7 @@ async fn a_password_is_hashed_for_nobody_too() {
     })
     .await;
     // With no place in the queue, whatever hashes is refused: so both do.
-    app.register("ada@example.com")
-        .await
-        .expect_problem(503, "unavailable");
+    app.register(ADA).await.expect_problem(503, "unavailable");
     app.login("nobody@example.com", PASSWORD)
         .await
         .expect_problem(503, "unavailable");
@@ -55,7 +76,7 @@ async fn a_password_is_hashed_for_nobody_too() {
 #[tokio::test]
 async fn the_refresh_cookie_is_for_this_host_and_no_script() {
     let app = App::start().await;
-    app.person("ada@example.com").await;
+    app.person(ADA).await;
     let answer = app.login("Ada@Example.com", PASSWORD).await.expect(200);
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-coditect-refresh="), "{cookie}");
@@ -88,7 +109,7 @@ async fn the_refresh_cookie_is_for_this_host_and_no_script() {
 #[tokio::test]
 async fn refreshing_rotates_and_two_tabs_get_the_same_successor() {
     let app = App::start().await;
-    let person = app.person("ada@example.com").await;
+    let person = app.person(ADA).await;
     let second = app.refresh(&person.cookie).await.expect(200);
     assert_ne!(second.cookie(), person.cookie);
     // The other tab, or an answer that was lost.
@@ -105,7 +126,7 @@ async fn refreshing_rotates_and_two_tabs_get_the_same_successor() {
 #[tokio::test]
 async fn an_old_refresh_token_used_again_ends_the_login() {
     let app = App::start().await;
-    let person = app.person("ada@example.com").await;
+    let person = app.person(ADA).await;
     let thief = Person::of(&app.refresh(&person.cookie).await.expect(200));
     app.call(&thief, "GET", "/api/v5/me", None)
         .await
@@ -131,7 +152,7 @@ async fn an_old_refresh_token_used_again_ends_the_login() {
 #[tokio::test]
 async fn refreshing_needs_our_cookie_and_an_origin_of_ours() {
     let app = App::with(|config| config.origins.push("https://app.example.com".to_owned())).await;
-    let person = app.person("ada@example.com").await;
+    let person = app.person(ADA).await;
     let from = |name: &str, value: &str| {
         app.send(
             app.request("POST", "/api/v5/auth/refresh")
@@ -183,9 +204,9 @@ async fn refreshing_needs_our_cookie_and_an_origin_of_ours() {
 #[tokio::test]
 async fn no_foreign_page_signs_its_visitor_in() {
     let app = App::with(|config| config.origins.push("https://app.example.com".to_owned())).await;
-    let accepted = app.register("ada@example.com").await.expect(202).json();
+    let accepted = app.register(ADA).await.expect(202).json();
     let claim = format!("{}/session", accepted["status_url"].as_str().unwrap());
-    let password = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let password = json!({ "email": ADA, "password": PASSWORD });
     let from = |path: &str, header: (&str, &str)| {
         let request = app.request("POST", path).header(header.0, header.1);
         app.send(request.json(&password))
@@ -215,8 +236,8 @@ async fn no_foreign_page_signs_its_visitor_in() {
 #[tokio::test]
 async fn signing_out_ends_the_login_for_its_next_request() {
     let app = App::start().await;
-    let one = app.person("ada@example.com").await;
-    let other = Person::of(&app.login("ada@example.com", PASSWORD).await.expect(200));
+    let one = app.person(ADA).await;
+    let other = Person::of(&app.login(ADA, PASSWORD).await.expect(200));
     let answer = app
         .send(
             app.request("POST", "/api/v5/auth/logout")
@@ -251,7 +272,7 @@ async fn signing_out_ends_the_login_for_its_next_request() {
 #[tokio::test]
 async fn an_access_token_lasts_minutes_and_a_login_a_day_unused() {
     let app = App::start().await;
-    let person = app.person("ada@example.com").await;
+    let person = app.person(ADA).await;
     app.advance(299);
     app.call(&person, "GET", "/api/v5/me", None)
         .await
@@ -276,7 +297,7 @@ async fn an_access_token_lasts_minutes_and_a_login_a_day_unused() {
 #[tokio::test]
 async fn no_login_lasts_longer_than_thirty_days() {
     let app = App::start().await;
-    let mut cookie = app.person("ada@example.com").await.cookie;
+    let mut cookie = app.person(ADA).await.cookie;
     for _ in 0..31 {
         app.advance(23 * 3_600);
         cookie = app.refresh(&cookie).await.expect(200).cookie();
@@ -289,25 +310,8 @@ async fn no_login_lasts_longer_than_thirty_days() {
 
 #[tokio::test]
 async fn guessing_one_password_from_many_addresses_is_bounded() {
-    let app = App::with(|config| {
-        config.rates = Some(Rates {
-            guesses: Rate {
-                burst: 2,
-                per_minute: 1,
-            },
-            ..Rates::default()
-        });
-        config.trusted_proxy_hops = 1;
-    })
-    .await;
-    let guess = |from: &str| {
-        let body = json!({ "email": "ada@example.com", "password": "wrong horse battery" });
-        app.send(
-            app.request("POST", "/api/v5/auth/login")
-                .header("x-forwarded-for", from)
-                .json(&body),
-        )
-    };
+    let app = guessed(2, 1).await;
+    let guess = |from: &'static str| login_from(&app, from, ADA, WRONG);
     guess("192.0.2.1")
         .await
         .expect_problem(401, "unauthenticated");
@@ -321,31 +325,13 @@ async fn guessing_one_password_from_many_addresses_is_bounded() {
 
 #[tokio::test]
 async fn guessing_gets_slower_for_whoever_guesses_alone() {
-    let app = App::with(|config| {
-        config.rates = Some(Rates {
-            guesses: Rate {
-                burst: 100,
-                per_minute: 100,
-            },
-            ..Rates::default()
-        });
-        config.trusted_proxy_hops = 1;
-    })
-    .await;
-    app.person("ada@example.com").await;
-    let login = |from: &str, email: &str, password: &str| {
-        let body = json!({ "email": email, "password": password });
-        app.send(
-            app.request("POST", "/api/v5/auth/login")
-                .header("x-forwarded-for", from)
-                .json(&body),
-        )
-    };
-    let wrong = "wrong horse battery";
+    let app = guessed(100, 100).await;
+    app.person(ADA).await;
+    let login = |from, email, password| login_from(&app, from, email, password);
     // Whether or not there is such an account.
-    for email in ["ada@example.com", "nobody@example.com"] {
+    for email in [ADA, "nobody@example.com"] {
         for _ in 0..5 {
-            login("192.0.2.1", email, wrong)
+            login("192.0.2.1", email, WRONG)
                 .await
                 .expect_problem(401, "unauthenticated");
         }
@@ -353,23 +339,19 @@ async fn guessing_gets_slower_for_whoever_guesses_alone() {
         assert_eq!(slower.header("retry-after"), "1");
         slower.expect_problem(429, "too-many-requests");
     }
-    login("192.0.2.2", "ada@example.com", PASSWORD)
-        .await
-        .expect(200);
+    login("192.0.2.2", ADA, PASSWORD).await.expect(200);
     app.advance(1);
-    login("192.0.2.1", "ada@example.com", wrong)
+    login("192.0.2.1", ADA, WRONG)
         .await
         .expect_problem(401, "unauthenticated");
     app.advance(1);
-    let slower = login("192.0.2.1", "ada@example.com", PASSWORD).await;
+    let slower = login("192.0.2.1", ADA, PASSWORD).await;
     slower.expect_problem(429, "too-many-requests");
     app.advance(1);
-    login("192.0.2.1", "ada@example.com", PASSWORD)
-        .await
-        .expect(200);
+    login("192.0.2.1", ADA, PASSWORD).await.expect(200);
     // Right once, everything is forgotten.
     for _ in 0..5 {
-        login("192.0.2.1", "ada@example.com", wrong)
+        login("192.0.2.1", ADA, WRONG)
             .await
             .expect_problem(401, "unauthenticated");
     }
@@ -377,29 +359,12 @@ async fn guessing_gets_slower_for_whoever_guesses_alone() {
 
 #[tokio::test]
 async fn what_others_guess_shuts_nobody_out_who_signed_in_from_here_before() {
-    let app = App::with(|config| {
-        config.rates = Some(Rates {
-            guesses: Rate {
-                burst: 2,
-                per_minute: 1,
-            },
-            ..Rates::default()
-        });
-        config.trusted_proxy_hops = 1;
-    })
-    .await;
-    app.person("ada@example.com").await;
-    let login = |from: &str, password: &str| {
-        let body = json!({ "email": "ada@example.com", "password": password });
-        app.send(
-            app.request("POST", "/api/v5/auth/login")
-                .header("x-forwarded-for", from)
-                .json(&body),
-        )
-    };
+    let app = guessed(2, 1).await;
+    app.person(ADA).await;
+    let login = |from, password| login_from(&app, from, ADA, password);
     login("2001:db8:1:2::1", PASSWORD).await.expect(200);
     for from in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
-        login(from, "wrong horse battery").await;
+        login(from, WRONG).await;
     }
     login("192.0.2.9", PASSWORD)
         .await
@@ -419,8 +384,8 @@ async fn requests_of_one_account_are_limited_together() {
         })
     })
     .await;
-    let ada = app.person("ada@example.com").await;
-    let again = Person::of(&app.login("ada@example.com", PASSWORD).await.expect(200));
+    let ada = app.person(ADA).await;
+    let again = Person::of(&app.login(ADA, PASSWORD).await.expect(200));
     let bob = app.person("bob@example.com").await;
     let answer = app.call(&ada, "GET", "/api/v5/me", None).await.expect(200);
     assert!(

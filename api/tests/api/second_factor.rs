@@ -13,7 +13,7 @@ use crate::{
 const EMAIL: &str = "ada@example.com";
 
 /// What an authenticator app does: the code of a secret at a time (RFC 6238).
-fn code(secret: &str, second: i64) -> String {
+pub(crate) fn code(secret: &str, second: i64) -> String {
     let mut key = Vec::new();
     let (mut bits, mut count) = (0_u32, 0);
     for character in secret.bytes() {
@@ -39,6 +39,29 @@ fn code(secret: &str, second: i64) -> String {
     )
 }
 
+/// Switches a second factor on: its secret and its recovery codes.
+pub(crate) async fn switch_on(app: &App, person: &Person) -> (String, Vec<String>) {
+    let offered = call(app, person, "POST", "", json!({ "password": PASSWORD })).await;
+    let offered = offered.expect(200).json();
+    let secret = offered["secret"].as_str().unwrap().to_owned();
+    assert!(
+        offered["uri"].as_str().unwrap().contains(&secret),
+        "{offered}"
+    );
+    let shown = code(&secret, app.now().as_second());
+    let confirmed = call(app, person, "POST", "/confirm", json!({ "code": shown })).await;
+    let confirmed = confirmed.expect(200).json();
+    let codes = confirmed["recovery_codes"].as_array().unwrap().iter();
+    let recovery = codes.map(|code| code.as_str().unwrap().to_owned());
+    (secret, recovery.collect())
+}
+
+/// Answers a challenge.
+pub(crate) async fn answer(app: &App, challenge: &str, code: &str) -> Answer {
+    let body = json!({ "challenge": challenge, "code": code });
+    app.post("/api/v5/auth/login/second-factor", &body).await
+}
+
 /// Ada's account with a second factor.
 struct Ada {
     app: App,
@@ -55,20 +78,7 @@ impl Ada {
         })
         .await;
         let person = app.person(EMAIL).await;
-        let offered = call(&app, &person, "POST", "", json!({ "password": PASSWORD })).await;
-        let offered = offered.expect(200).json();
-        let secret = offered["secret"].as_str().unwrap().to_owned();
-        assert!(
-            offered["uri"].as_str().unwrap().contains(&secret),
-            "{offered}"
-        );
-        let shown = code(&secret, app.now().as_second());
-        let confirmed = call(&app, &person, "POST", "/confirm", json!({ "code": shown })).await;
-        let confirmed = confirmed.expect(200).json();
-        let codes = confirmed["recovery_codes"].as_array().unwrap().iter();
-        let recovery = codes
-            .map(|code| code.as_str().unwrap().to_owned())
-            .collect();
+        let (secret, recovery) = switch_on(&app, &person).await;
         Self {
             app,
             person,
@@ -91,10 +101,7 @@ impl Ada {
     }
 
     async fn answer(&self, challenge: &str, code: &str) -> Answer {
-        let body = json!({ "challenge": challenge, "code": code });
-        self.app
-            .post("/api/v5/auth/login/second-factor", &body)
-            .await
+        answer(&self.app, challenge, code).await
     }
 }
 

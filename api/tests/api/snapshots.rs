@@ -289,3 +289,46 @@ async fn bytes_go_with_whatever_they_were_of() {
         .unwrap();
     assert_eq!(objects(app.folder.path()), 0);
 }
+
+#[tokio::test]
+async fn a_wish_that_is_sent_again_is_one_wish() {
+    let cell = Cell::start().await;
+    let pod = cell.pod("ada@example.com").await;
+    let mut addresses = Vec::new();
+    for path in ["a.rs", "b.rs"] {
+        put(&cell, &pod, path, b"old").await;
+        let version = snapshots(&cell, &pod, path).await.remove(0);
+        let id = version["id"].as_str().unwrap();
+        addresses.push(format!("{}/files/{path}/snapshots/{id}/restore", pod.path));
+    }
+    let (app, header) = (&cell.app, ("idempotency-key", "one"));
+    let ask = async |address: &str, header| {
+        app.call_with(&pod.person, "POST", address, header, None)
+            .await
+    };
+    let first = ask(&addresses[0], header).await.expect(202).json();
+    // With other words too: of an attempt the first counts.
+    for address in &addresses {
+        let again = ask(address, header).await.expect(202).json();
+        assert_eq!(again, first);
+    }
+    assert_eq!(cell.access(&pod, "").await.restores.len(), 1);
+
+    // What became of it is told whoever asks again, and it is not wanted twice.
+    let done = format!("/api/v5/sidecar/restores/{}", first["id"].as_str().unwrap());
+    let outcome = json!({ "outcome": "done", "beside": null });
+    cell.call(&pod, "POST", &done, Some(outcome))
+        .await
+        .expect(204);
+    let again = ask(&addresses[0], header).await.expect(202).json();
+    assert_eq!(
+        (&again["id"], &again["state"]),
+        (&first["id"], &json!("done"))
+    );
+    assert!(cell.access(&pod, "").await.restores.is_empty());
+    let other = ask(&addresses[0], ("idempotency-key", "two")).await;
+    assert_ne!(other.expect(202).json()["id"], first["id"]);
+    ask(&addresses[0], ("idempotency-key", ""))
+        .await
+        .expect_problem(422, "invalid-input");
+}

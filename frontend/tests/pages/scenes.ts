@@ -59,6 +59,7 @@ const door: Scene[] = [
   { name: "verified", path: "/verify#code=one", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/verify-email"] = ok({ done: "sign_up" }); }, act: async (page) => { await page.getByText("Your address is verified").waitFor(); } },
   { name: "verify-failed", path: "/verify#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/verify-email"] = problem(403, "forbidden", "this link is not valid any more; ask for a new one"); } },
   { name: "identity-problem", path: "/identity#problem=no-account", stranger: true },
+  { name: "identity-second-factor", path: "/identity#code=good", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/identity/session"] = problem(403, "second-factor-required", "signing in to this account needs a second factor", { challenge: "c.1" }); } },
   { name: "identity-old", path: "/identity#code=old", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/identity/session"] = problem(403, "sign-in-ended", "this sign-in was not begun in this browser, or is over; begin again"); } },
   { name: "forgot", path: "/forgot", stranger: true },
   { name: "forgot-sent", path: "/forgot", stranger: true, world: (world) => { world.answers["POST /api/v5/auth/forgot-password"] = ok({}); }, act: async (page) => { await page.getByLabel("E-mail").fill("ada@example.com"); await press("Send me a mail")(page); await page.getByRole("status").first().waitFor(); } },

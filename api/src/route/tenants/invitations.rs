@@ -127,7 +127,7 @@ pub(in crate::route) struct NewInvitation {
 pub(in crate::route) async fn invite(
     State(state): State<ApiState>,
     caller: SignedIn,
-    IdempotencyKey(key): IdempotencyKey,
+    attempt: IdempotencyKey,
     JsonBody(body): JsonBody<NewInvitation>,
 ) -> Answer<(StatusCode, Json<InvitationBody>)> {
     let mut checks = Checks::default();
@@ -143,13 +143,7 @@ pub(in crate::route) async fn invite(
         let message = "this address got several invitations in the last hour; try again later";
         return Err(Error::new(Kind::TooMany { retry_after: LATER }, message).into());
     }
-    let drawn = |purpose| match &key {
-        Some(key) => state
-            .tokens
-            .keys
-            .derive(purpose, &[caller.account.as_bytes(), key.as_bytes()]),
-        None => rand::random(),
-    };
+    let drawn = |purpose| attempt.draw(&state.tokens.keys, purpose, caller.account);
     let invitation = InvitationId::from_bytes(derived(drawn("invitation id")));
     let secret = BASE64_URL_SAFE_NO_PAD.encode(drawn("invitation code"));
     let code = format!("{invitation}.{secret}");

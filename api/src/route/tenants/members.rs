@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use coditect_core::{DisplayName, Email, Error, RequestId, Result, UserId};
 use coditect_registry::{
-    View,
+    Operation, View,
     operation::{ChangeRole, HandOver, Heir, RemoveMember, RestoreMember},
     record::{Role, User},
 };
@@ -127,8 +127,15 @@ pub(in crate::route) async fn members(
     Ok(Json(MembersBody { items, next_cursor }))
 }
 
-/// Answers with a member as it is now.
-async fn show(state: &ApiState, caller: &SignedIn, id: UserId) -> Answer<Json<MemberBody>> {
+/// Changes something about a member, and answers with the member as it is then.
+async fn change(
+    state: &ApiState,
+    caller: &SignedIn,
+    id: UserId,
+    operation: &impl Operation,
+) -> Answer<Json<MemberBody>> {
+    let request = RequestId::random();
+    state.registry.apply(request, operation).await?;
     let mut view = state.registry.view().await?;
     let (tenant, me) = acting(&mut view, caller, Role::Member).await?;
     let found = view.user(id).await?.filter(|(of, _)| *of == tenant);
@@ -170,11 +177,7 @@ pub(in crate::route) async fn change_role(
         role: choice.role.into(),
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    show(&state, &caller, user).await
+    change(&state, &caller, user, &operation).await
 }
 
 /// Removes a member, or what one left behind. Their workspaces stop, and are deleted when the grace period ends unless
@@ -205,11 +208,7 @@ pub(in crate::route) async fn remove_member(
         until: grace_end(&state, at)?,
         at,
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    show(&state, &caller, user).await
+    change(&state, &caller, user, &operation).await
 }
 
 /// Takes the end of a membership back. Workspaces stay off until they are started.
@@ -233,11 +232,7 @@ pub(in crate::route) async fn restore_member(
         user,
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    show(&state, &caller, user).await
+    change(&state, &caller, user, &operation).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -274,9 +269,5 @@ pub(in crate::route) async fn hand_over(
         to: body.to.map_or(Heir::Organisation, Heir::Member),
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    show(&state, &caller, user).await
+    change(&state, &caller, user, &operation).await
 }

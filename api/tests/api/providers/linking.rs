@@ -33,10 +33,7 @@ async fn inside(browser: &Browser<'_>, start: &str) -> Person {
     let (name, code) = browser.whole_way(start).await;
     assert_eq!(name, "code", "{code}");
     let answer = browser.hand_in(&code).await.expect(200);
-    Person {
-        token: answer.json()["access_token"].as_str().unwrap().to_owned(),
-        cookie: answer.cookie(),
-    }
+    Person::of(&answer)
 }
 
 #[tokio::test]

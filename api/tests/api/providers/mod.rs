@@ -4,6 +4,7 @@ mod github;
 mod linking;
 mod openid;
 mod refusals;
+mod second_factor;
 mod signing_in;
 
 use std::{cell::RefCell, collections::BTreeMap};

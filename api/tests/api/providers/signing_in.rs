@@ -29,17 +29,8 @@ async fn a_person_signs_up_by_a_provider_and_comes_in_again() {
     let (name, code) = fragment(&place.app.base, &browser.go(&back).await);
     assert_eq!(name, "code");
     let answer = browser.hand_in(&code).await.expect(200);
-    let token = answer.json()["access_token"].as_str().unwrap().to_owned();
-    let ada = Person {
-        token,
-        cookie: String::new(),
-    };
-    let me = place
-        .app
-        .call(&ada, "GET", "/api/v5/me", None)
-        .await
-        .expect(200)
-        .json();
+    let ada = Person::of(&answer);
+    let me = place.app.me(&ada).await;
     assert_eq!(me["email"], "ada@example.com");
     assert_eq!(me["display_name"], "Ada of the provider");
     assert_eq!(me["terms"]["version"], "2026-11-01");
@@ -63,16 +54,8 @@ async fn a_person_signs_up_by_a_provider_and_comes_in_again() {
     let browser = place.browser();
     let (_, code) = browser.whole_way("/api/v5/auth/google").await;
     let again = browser.hand_in(&code).await.expect(200);
-    let again = Person {
-        token: again.json()["access_token"].as_str().unwrap().to_owned(),
-        cookie: String::new(),
-    };
-    let same = place
-        .app
-        .call(&again, "GET", "/api/v5/me", None)
-        .await
-        .expect(200)
-        .json();
+    let again = Person::of(&again);
+    let same = place.app.me(&again).await;
     assert_eq!(same["id"], me["id"]);
     assert_eq!(same["email"], "ada@example.com");
 }
@@ -86,16 +69,8 @@ async fn a_person_signs_up_by_github() {
         .await;
     assert_eq!(name, "code");
     let answer = browser.hand_in(&code).await.expect(200);
-    let ada = Person {
-        token: answer.json()["access_token"].as_str().unwrap().to_owned(),
-        cookie: String::new(),
-    };
-    let me = place
-        .app
-        .call(&ada, "GET", "/api/v5/me", None)
-        .await
-        .expect(200)
-        .json();
+    let ada = Person::of(&answer);
+    let me = place.app.me(&ada).await;
     assert_eq!(me["email"], "ada@example.com", "the primary one");
     assert_eq!(me["display_name"], "octocat");
     // The login changes hands, the number does not.
@@ -170,26 +145,13 @@ async fn somebody_elses_password_and_sign_ins_do_not_survive_the_owners_first_vi
     let place = Place::start().await;
     // Eve signs up with Ada's address, which nobody here has asked her to prove.
     let eve = place.app.person("ada@example.com").await;
-    let before = place
-        .app
-        .call(&eve, "GET", "/api/v5/me", None)
-        .await
-        .expect(200)
-        .json();
+    let before = place.app.me(&eve).await;
     let browser = place.browser();
     let (name, code) = browser.whole_way(WITH_TERMS).await;
     assert_eq!(name, "code");
     let answer = browser.hand_in(&code).await.expect(200);
-    let ada = Person {
-        token: answer.json()["access_token"].as_str().unwrap().to_owned(),
-        cookie: String::new(),
-    };
-    let me = place
-        .app
-        .call(&ada, "GET", "/api/v5/me", None)
-        .await
-        .expect(200)
-        .json();
+    let ada = Person::of(&answer);
+    let me = place.app.me(&ada).await;
     assert_eq!(me["id"], before["id"]);
     assert_eq!(me["display_name"], "Ada of the provider");
     place

@@ -5,10 +5,10 @@ import { TERMS_VERSION } from "@/shared/terms";
 
 export interface Person { email: string; password: string; display_name: string }
 
-/** Signs in; gives what has to be sent with the code where a second factor is asked for. */
-export async function signIn(email: string, password: string): Promise<{ challenge: string } | null> {
+/** A way in; gives what has to be sent with the code where a second factor is asked for. */
+export async function entering(enter: () => Promise<void>): Promise<{ challenge: string } | null> {
   try {
-    signedIn(unwrap(await api.POST("/api/v5/auth/login", { body: { email, password } })));
+    await enter();
     return null;
   } catch (error) {
     const challenge = error instanceof Problem && error.slug === "second-factor-required" ? error.body.challenge : null;
@@ -16,6 +16,11 @@ export async function signIn(email: string, password: string): Promise<{ challen
     throw error;
   }
 }
+
+/** Signs in with e-mail and password. */
+export const signIn = (email: string, password: string) => entering(async () => {
+  signedIn(unwrap(await api.POST("/api/v5/auth/login", { body: { email, password } })));
+});
 
 /** Completes a sign-in by a code of the authenticator app, or a recovery code. */
 export async function showCode(challenge: string, code: string): Promise<void> {

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 import { Navigate, useLocation, useNavigate } from "react-router";
 import { ProblemView } from "@/shared/components/problem-view";
 import { ButtonLink, Notice, Stack, Text } from "@/shared/components/ui";
+import { CodeForm } from "./code-form";
 import { Door } from "./door";
 import { enterByProvider, said } from "./providers";
 
@@ -11,7 +12,8 @@ export function Page() {
   const given = new URLSearchParams(useLocation().hash.slice(1));
   const [code, connected, problem] = [given.get("code"), given.get("connected"), given.get("problem")];
   const navigate = useNavigate();
-  const { mutate, ...enter } = useMutation({ mutationFn: enterByProvider, onSuccess: () => navigate("/dashboard", { replace: true }) });
+  const home = () => { void navigate("/dashboard", { replace: true }); };
+  const { mutate, ...enter } = useMutation({ mutationFn: enterByProvider, onSuccess: (asked) => { if (asked === null) home(); } });
   // A code is good once, and effects run twice in development.
   const handed = useRef<string | null>(null);
   useEffect(() => {
@@ -20,6 +22,13 @@ export function Page() {
     mutate(code);
   }, [code, mutate]);
   if (connected !== null) return <Navigate to="/settings/connections" replace />;
+  if (enter.data) {
+    return (
+      <Door title="Sign in">
+        <CodeForm challenge={enter.data.challenge} onDone={home} onBack={() => { void navigate("/login", { replace: true }); }} />
+      </Door>
+    );
+  }
   return (
     <Door title="Sign in">
       <Stack gap="4">

@@ -1,11 +1,12 @@
 import { api, unwrap } from "@/shared/api/client";
 import { signedIn } from "@/shared/session/session";
 import { TERMS_VERSION } from "@/shared/terms";
+import { entering } from "./actions";
 
 /** Hands in what a provider's answer ended with: good once, in this browser, for a minute. */
-export async function enterByProvider(code: string): Promise<void> {
+export const enterByProvider = (code: string) => entering(async () => {
   signedIn(unwrap(await api.POST("/api/v5/auth/identity/session", { body: { code } })));
-}
+});
 
 /** Where the browser goes to sign in; with the terms only where the person was shown them. */
 export const startOf = (url: string, terms: boolean) => (terms ? `${url}?terms_version=${encodeURIComponent(TERMS_VERSION)}` : url);

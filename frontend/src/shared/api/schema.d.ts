@@ -1442,6 +1442,8 @@ export interface paths {
          * Asks for a version back.
          * @description A workspace that runs does it within seconds, one that sleeps when it is woken; asking wakes nothing. What stands there
          *     then is kept beside if no version holds it. Asked again for the same file, the last word counts.
+         *
+         *     With an `Idempotency-Key`, the same key always names the same wish.
          */
         post: operations["workspaces_restore_snapshot"];
         delete?: never;
@@ -2354,7 +2356,7 @@ export interface components {
             code: components["schemas"]["Password"];
         };
         SecondFactorLogin: {
-            /** @description The `challenge` of the problem with which signing in was answered. */
+            /** @description The `challenge` of the problem with which signing in was answered, by password or by a provider. */
             challenge: string;
             /** @description Six digits of the authenticator app, or a recovery code. */
             code: components["schemas"]["Password"];
@@ -2936,6 +2938,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "alg": "EdDSA",
+                     *           "crv": "Ed25519",
+                     *           "kid": "2026-11-01",
+                     *           "kty": "OKP",
+                     *           "use": "sig",
+                     *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["JsonWebKeySet"];
                 };
             };
@@ -2999,6 +3015,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "action": "member_invited",
+                     *           "actor": null,
+                     *           "actor_user": null,
+                     *           "at": "2026-11-01T09:00:00Z",
+                     *           "details": {
+                     *             "role": "member"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
@@ -3100,6 +3132,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "cell": "eu-1",
+                     *           "deletes_at": null,
+                     *           "held_at": null,
+                     *           "joined_at": "2026-11-01T09:00:00Z",
+                     *           "role": "owner",
+                     *           "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["SeenUserPage"];
                 };
             };
@@ -3195,6 +3244,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "cell": "eu-1",
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "held_at": null,
+                     *       "joined_at": "2026-11-01T09:00:00Z",
+                     *       "plan": "starter",
+                     *       "role": "owner",
+                     *       "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "workspaces": [
+                     *         {
+                     *           "phase": "requested",
+                     *           "power": "on",
+                     *           "slug": "quiet-otter-7k3fm",
+                     *           "storage_gib": 1,
+                     *           "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SeenPerson"];
                 };
             };
@@ -3295,6 +3368,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "action": "member_invited",
+                     *           "actor": null,
+                     *           "actor_user": null,
+                     *           "at": "2026-11-01T09:00:00Z",
+                     *           "details": {
+                     *             "role": "member"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
@@ -3399,6 +3488,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "cell": "eu-1",
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "held_at": null,
+                     *       "joined_at": "2026-11-01T09:00:00Z",
+                     *       "plan": "starter",
+                     *       "role": "owner",
+                     *       "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "workspaces": [
+                     *         {
+                     *           "phase": "requested",
+                     *           "power": "on",
+                     *           "slug": "quiet-otter-7k3fm",
+                     *           "storage_gib": 1,
+                     *           "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SeenPerson"];
                 };
             };
@@ -3494,6 +3607,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "cell": "eu-1",
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "held_at": null,
+                     *       "joined_at": "2026-11-01T09:00:00Z",
+                     *       "plan": "starter",
+                     *       "role": "owner",
+                     *       "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "workspaces": [
+                     *         {
+                     *           "phase": "requested",
+                     *           "power": "on",
+                     *           "slug": "quiet-otter-7k3fm",
+                     *           "storage_gib": 1,
+                     *           "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SeenPerson"];
                 };
             };
@@ -3593,6 +3730,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "cell": "eu-1",
+                     *           "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["SeenWorkspacePage"];
                 };
             };
@@ -3679,6 +3829,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ForgottenPassword"];
             };
         };
@@ -3800,6 +3955,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "b5YZ_4uG0BtC0AwM9P_GT_-pYZ_4uG0BtC0AwM9P_GT8AAAAAaQXlsA"
+                 *     }
+                 */
                 "application/json": components["schemas"]["IdentityCode"];
             };
         };
@@ -3810,6 +3970,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                     *       "expires_in": 300,
+                     *       "token_type": "Bearer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -3822,7 +3989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The code is not this browser's, was used or is too old; or a page of another origin */
+            /** @description The code is not this browser's, was used or is too old; or a page of another origin; or a second factor is asked for: the problem's `challenge` goes with it to `/api/v5/auth/login/second-factor` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3923,6 +4090,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com",
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Login"];
             };
         };
@@ -3933,6 +4106,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                     *       "expires_in": 300,
+                     *       "token_type": "Bearer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -4055,6 +4235,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "challenge": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                 *       "code": "123456"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SecondFactorLogin"];
             };
         };
@@ -4065,6 +4251,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                     *       "expires_in": 300,
+                     *       "token_type": "Bearer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -4256,6 +4449,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "provider": "google",
+                     *           "start_url": "/api/v5/auth/google",
+                     *           "title": "Google"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignInProviders"];
                 };
             };
@@ -4321,6 +4525,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                     *       "expires_in": 300,
+                     *       "token_type": "Bearer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -4401,6 +4612,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "display_name": "Ada",
+                 *       "email": "ada@example.com",
+                 *       "password": "correct horse battery staple",
+                 *       "terms_version": "2026-11-01"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Registration"];
             };
         };
@@ -4411,6 +4630,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "status_url": "/api/v5/auth/registrations/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationAccepted"];
                 };
             };
@@ -4524,6 +4749,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "session_url": "/api/v5/auth/registrations/6f9619ff-8b86-4d01-b42d-00cf4fc964ff/session",
+                     *       "state": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationStatus"];
                 };
             };
@@ -4601,6 +4833,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                     *       "expires_in": 300,
+                     *       "token_type": "Bearer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -4678,6 +4917,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "AW-WGf-LhtAbQ00Az0_JZP8b1XxXzFqC9Yk3u2R0dG8",
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasswordReset"];
             };
         };
@@ -4799,6 +5044,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "AW-WGf-LhtAbQ00Az0_JZP8b1XxXzFqC9Yk3u2R0dG8"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddressProof"];
             };
         };
@@ -4809,6 +5059,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "done": "sign_up"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AddressProved"];
                 };
             };
@@ -5153,6 +5408,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-01T09:00:00Z",
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "held_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "tenant": {
+                     *         "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "limits": {
+                     *           "cpu_millis": 1,
+                     *           "hours_per_month": 1,
+                     *           "idle_minutes": 1,
+                     *           "llm_requests_per_month": 1,
+                     *           "memory_mib": 1,
+                     *           "storage_gib": 1,
+                     *           "workspaces": 1
+                     *         },
+                     *         "plan": "starter",
+                     *         "role": "owner"
+                     *       },
+                     *       "terms": {
+                     *         "at": "2026-11-01T09:00:00Z",
+                     *         "version": "2026-11-01"
+                     *       },
+                     *       "user_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -5221,6 +5505,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "mode": "grace",
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AccountDeletion"];
             };
         };
@@ -5231,6 +5521,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-01T09:00:00Z",
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "held_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "tenant": {
+                     *         "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "limits": {
+                     *           "cpu_millis": 1,
+                     *           "hours_per_month": 1,
+                     *           "idle_minutes": 1,
+                     *           "llm_requests_per_month": 1,
+                     *           "memory_mib": 1,
+                     *           "storage_gib": 1,
+                     *           "workspaces": 1
+                     *         },
+                     *         "plan": "starter",
+                     *         "role": "owner"
+                     *       },
+                     *       "terms": {
+                     *         "at": "2026-11-01T09:00:00Z",
+                     *         "version": "2026-11-01"
+                     *       },
+                     *       "user_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -5354,6 +5673,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "display_name": "Ada"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MeChange"];
             };
         };
@@ -5364,6 +5688,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-01T09:00:00Z",
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "held_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "tenant": {
+                     *         "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "limits": {
+                     *           "cpu_millis": 1,
+                     *           "hours_per_month": 1,
+                     *           "idle_minutes": 1,
+                     *           "llm_requests_per_month": 1,
+                     *           "memory_mib": 1,
+                     *           "storage_gib": 1,
+                     *           "workspaces": 1
+                     *         },
+                     *         "plan": "starter",
+                     *         "role": "owner"
+                     *       },
+                     *       "terms": {
+                     *         "at": "2026-11-01T09:00:00Z",
+                     *         "version": "2026-11-01"
+                     *       },
+                     *       "user_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -5483,6 +5836,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-11-01T09:00:00Z",
+                     *           "expires_at": null,
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "name": "backup script",
+                     *           "prefix": "coditect_7k3fmA",
+                     *           "scopes": [
+                     *             "profile:read"
+                     *           ],
+                     *           "secret": null,
+                     *           "used_at": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiKeys"];
                 };
             };
@@ -5554,6 +5925,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires_at": null,
+                 *       "name": "backup script",
+                 *       "password": "correct horse battery staple",
+                 *       "scopes": null
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewApiKey"];
             };
         };
@@ -5564,6 +5943,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-01T09:00:00Z",
+                     *       "expires_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "backup script",
+                     *       "prefix": "coditect_7k3fmA",
+                     *       "scopes": [
+                     *         "profile:read"
+                     *       ],
+                     *       "secret": null,
+                     *       "used_at": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiKey"];
                 };
             };
@@ -5785,6 +6178,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "connected_at": "2026-11-01T09:00:00Z",
+                     *           "provider": "google"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Connections"];
                 };
             };
@@ -5859,6 +6262,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProviderConnection"];
             };
         };
@@ -5869,6 +6277,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "authorize_url": "https://accounts.google.com/o/oauth2/v2/auth?client_id=…"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProviderConnectionBegun"];
                 };
             };
@@ -6087,6 +6500,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "current_password": "correct horse battery staple",
+                 *       "email": "ada@example.org"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmailChange"];
             };
         };
@@ -6297,6 +6716,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-11-01T09:00:00Z",
+                     *           "expires_at": "2026-11-01T09:00:00Z",
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "needs_code": false,
+                     *           "role": "owner",
+                     *           "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["MyInvitations"];
                 };
             };
@@ -6368,6 +6801,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff.rL0Y20zC-Fzt72VPzMSk2A"
+                 *     }
+                 */
                 "application/json": components["schemas"]["InvitationAnswer"];
             };
         };
@@ -6378,6 +6816,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Joined"];
                 };
             };
@@ -6512,6 +6957,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff.rL0Y20zC-Fzt72VPzMSk2A"
+                 *     }
+                 */
                 "application/json": components["schemas"]["InvitationAnswer"];
             };
         };
@@ -6653,6 +7103,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "workspaces": [
+                     *             {
+                     *               "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *               "deletes_at": null,
+                     *               "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *               "name": "thesis",
+                     *               "notices": [],
+                     *               "phase": "requested",
+                     *               "plan": "starter",
+                     *               "power": {
+                     *                 "cause": "person",
+                     *                 "since": "2026-11-01T09:00:00Z",
+                     *                 "wanted": "on"
+                     *               },
+                     *               "reason": null,
+                     *               "slug": "quiet-otter-7k3fm",
+                     *               "storage": {
+                     *                 "class": "standard-rwo",
+                     *                 "gib": 1
+                     *               },
+                     *               "timeline": {
+                     *                 "began_at": "2026-11-01T09:00:00Z",
+                     *                 "committed_at": null,
+                     *                 "created_at": "2026-11-01T09:00:00Z",
+                     *                 "phase_since": null,
+                     *                 "request_to_commit_ms": null,
+                     *                 "requested_at": "2026-11-01T09:00:00Z",
+                     *                 "steps": [
+                     *                   {
+                     *                     "at": "2026-11-01T09:00:00Z",
+                     *                     "phase": "requested",
+                     *                     "took_ms": 1
+                     *                   }
+                     *                 ]
+                     *               },
+                     *               "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LeftToMePage"];
                 };
             };
@@ -6736,6 +7235,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0",
+                     *           "began_at": "2026-11-01T09:00:00Z",
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "present": false,
+                     *           "used_at": "2026-11-01T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["OpenLogins"];
                 };
             };
@@ -6888,6 +7400,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "current_password": "correct horse battery staple",
+                 *       "new_password": "another horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasswordChange"];
             };
         };
@@ -7015,6 +7533,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-01T09:00:00Z",
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "held_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "tenant": {
+                     *         "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "limits": {
+                     *           "cpu_millis": 1,
+                     *           "hours_per_month": 1,
+                     *           "idle_minutes": 1,
+                     *           "llm_requests_per_month": 1,
+                     *           "memory_mib": 1,
+                     *           "storage_gib": 1,
+                     *           "workspaces": 1
+                     *         },
+                     *         "plan": "starter",
+                     *         "role": "owner"
+                     *       },
+                     *       "terms": {
+                     *         "at": "2026-11-01T09:00:00Z",
+                     *         "version": "2026-11-01"
+                     *       },
+                     *       "user_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -7089,6 +7636,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enabled": false,
+                     *       "recovery_codes_left": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SecondFactor"];
                 };
             };
@@ -7157,6 +7710,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SecondFactorPassword"];
             };
         };
@@ -7167,6 +7725,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+                     *       "uri": "otpauth://totp/Coditect:ada%40example%2Ecom?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Coditect"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SecondFactorOffer"];
                 };
             };
@@ -7289,6 +7853,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SecondFactorPassword"];
             };
         };
@@ -7410,6 +7979,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "123456"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SecondFactorCode"];
             };
         };
@@ -7420,6 +7994,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "JBSW-Y3DP-EHPK-3PXP"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -7548,6 +8129,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "hours": 1,
+                     *       "llm_requests": 1,
+                     *       "resets_at": "2026-11-01T09:00:00Z",
+                     *       "storage_bytes": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Usage"];
                 };
             };
@@ -7622,6 +8211,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "default_plan": "free",
+                     *       "items": [
+                     *         {
+                     *           "limits": {
+                     *             "cpu_millis": 1,
+                     *             "hours_per_month": 1,
+                     *             "idle_minutes": 1,
+                     *             "llm_requests_per_month": 1,
+                     *             "memory_mib": 1,
+                     *             "storage_gib": 1,
+                     *             "workspaces": 1
+                     *           },
+                     *           "name": "starter",
+                     *           "price_cents_per_month": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PlanList"];
                 };
             };
@@ -7694,6 +8303,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "expires_at": "2026-11-01T09:00:00Z",
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "opened_at": "2026-11-01T09:00:00Z",
+                     *           "seen_at": "2026-11-01T09:00:00Z",
+                     *           "shared": false,
+                     *           "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
@@ -7774,6 +8398,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "state": {
+                 *         "tabs": [
+                 *           "src/main.rs"
+                 *         ]
+                 *       },
+                 *       "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewSession"];
             };
         };
@@ -7784,6 +8418,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-11-01T09:00:00Z",
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "opened_at": "2026-11-01T09:00:00Z",
+                     *       "seen_at": "2026-11-01T09:00:00Z",
+                     *       "shared": false,
+                     *       "state": {
+                     *         "tabs": [
+                     *           "src/main.rs"
+                     *         ]
+                     *       },
+                     *       "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Session"];
                 };
             };
@@ -7915,6 +8564,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-11-01T09:00:00Z",
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "opened_at": "2026-11-01T09:00:00Z",
+                     *       "seen_at": "2026-11-01T09:00:00Z",
+                     *       "shared": false,
+                     *       "state": {
+                     *         "tabs": [
+                     *           "src/main.rs"
+                     *         ]
+                     *       },
+                     *       "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Session"];
                 };
             };
@@ -8005,6 +8669,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "state": {
+                 *         "tabs": [
+                 *           "src/main.rs"
+                 *         ]
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["SessionState"];
             };
         };
@@ -8015,6 +8688,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-11-01T09:00:00Z",
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "opened_at": "2026-11-01T09:00:00Z",
+                     *       "seen_at": "2026-11-01T09:00:00Z",
+                     *       "shared": false,
+                     *       "state": {
+                     *         "tabs": [
+                     *           "src/main.rs"
+                     *         ]
+                     *       },
+                     *       "workspace": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Session"];
                 };
             };
@@ -8334,6 +9022,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ended_logins": [
+                     *         "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *       ],
+                     *       "keys": [
+                     *         "2026-11-01"
+                     *       ],
+                     *       "restores": [
+                     *         {
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "path": "src/main.rs",
+                     *           "replaces": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "size": 1
+                     *         }
+                     *       ],
+                     *       "revoked_keys": [],
+                     *       "version": "7"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SidecarAccess"];
                 };
             };
@@ -8411,6 +9120,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "b5YZ_4uG0BtC0AwM9P_GT_-pYZ_4uG0BtC0AwM9P_GT8AAAAAaQXlsA"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SidecarRedeem"];
             };
         };
@@ -8421,6 +9135,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SidecarEntry"];
                 };
             };
@@ -8549,6 +9268,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "credential": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                     *       "expires_at": "2026-11-01T09:00:00Z",
+                     *       "issuer": "https://coditect.example.com",
+                     *       "web_app": "https://coditect.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SidecarCredential"];
                 };
             };
@@ -8626,6 +9353,22 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         {
+                 *           "at": "2026-11-01T09:00:00Z",
+                 *           "content": "",
+                 *           "kind": "written",
+                 *           "path": "src/main.rs",
+                 *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                 *           "size": 0
+                 *         }
+                 *       ],
+                 *       "number": 1,
+                 *       "queue": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SidecarFileBatch"];
             };
         };
@@ -8756,6 +9499,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "contents": [
+                 *         {
+                 *           "path": "src/main.rs",
+                 *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SidecarContents"];
             };
         };
@@ -8766,6 +9519,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "wanted": [
+                     *         false
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SidecarWanted"];
                 };
             };
@@ -8879,6 +9639,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "input_at": null,
+                 *       "output_at": null,
+                 *       "sockets": 1,
+                 *       "used": "active",
+                 *       "volume": {
+                 *         "size_bytes": 1,
+                 *         "used_bytes": 1
+                 *       },
+                 *       "waiting": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["SidecarHeartbeat"];
             };
         };
@@ -9163,6 +9936,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "beside": "main.rs.before",
+                 *       "outcome": "done"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SidecarRestored"];
             };
         };
@@ -9299,6 +10078,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "revision": 1,
+                     *       "values": {
+                     *         "store": {
+                     *           "value": "{\"open\":[\"src/main.rs\"]}",
+                     *           "version": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SidecarState"];
                 };
             };
@@ -9376,6 +10166,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "revision": 1,
+                 *       "values": {
+                 *         "store": {
+                 *           "value": "{\"open\":[\"src/main.rs\"]}",
+                 *           "version": 1
+                 *         }
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["SidecarState"];
             };
         };
@@ -9512,6 +10313,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "limits": {
+                     *         "cpu_millis": 1,
+                     *         "hours_per_month": 1,
+                     *         "idle_minutes": 1,
+                     *         "llm_requests_per_month": 1,
+                     *         "memory_mib": 1,
+                     *         "storage_gib": 1,
+                     *         "workspaces": 1
+                     *       },
+                     *       "plan": "starter",
+                     *       "role": "owner"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Tenant"];
                 };
             };
@@ -9591,6 +10408,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "action": "member_invited",
+                     *           "actor": null,
+                     *           "actor_user": null,
+                     *           "at": "2026-11-01T09:00:00Z",
+                     *           "details": {
+                     *             "role": "member"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
@@ -9683,6 +10516,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "by": null,
+                     *           "code": null,
+                     *           "created_at": "2026-11-01T09:00:00Z",
+                     *           "email": "ada@example.com",
+                     *           "expires_at": "2026-11-01T09:00:00Z",
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "role": "owner"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Invitations"];
                 };
             };
@@ -9763,6 +10611,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com",
+                 *       "role": "owner"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewInvitation"];
             };
         };
@@ -9773,6 +10627,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "by": null,
+                     *       "code": null,
+                     *       "created_at": "2026-11-01T09:00:00Z",
+                     *       "email": "ada@example.com",
+                     *       "expires_at": "2026-11-01T09:00:00Z",
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "role": "owner"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
@@ -10080,6 +10945,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "asked": false,
+                     *           "deletes_at": null,
+                     *           "display_name": "Ada",
+                     *           "email": "ada@example.com",
+                     *           "joined_at": "2026-11-01T09:00:00Z",
+                     *           "left_behind": null,
+                     *           "role": "owner",
+                     *           "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "you": false
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
@@ -10166,6 +11049,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked": false,
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "joined_at": "2026-11-01T09:00:00Z",
+                     *       "left_behind": null,
+                     *       "role": "owner",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "you": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["Member"];
                 };
             };
@@ -10264,6 +11160,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "role": "owner"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RoleChoice"];
             };
         };
@@ -10274,6 +11175,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked": false,
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "joined_at": "2026-11-01T09:00:00Z",
+                     *       "left_behind": null,
+                     *       "role": "owner",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "you": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["Member"];
                 };
             };
@@ -10417,6 +11331,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "to": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["HandingOver"];
             };
         };
@@ -10427,6 +11346,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked": false,
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "joined_at": "2026-11-01T09:00:00Z",
+                     *       "left_behind": null,
+                     *       "role": "owner",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "you": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["Member"];
                 };
             };
@@ -10576,6 +11508,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked": false,
+                     *       "deletes_at": null,
+                     *       "display_name": "Ada",
+                     *       "email": "ada@example.com",
+                     *       "joined_at": "2026-11-01T09:00:00Z",
+                     *       "left_behind": null,
+                     *       "role": "owner",
+                     *       "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "you": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["Member"];
                 };
             };
@@ -10671,6 +11616,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "plan": "starter"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PlanChoice"];
             };
         };
@@ -10681,6 +11631,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "limits": {
+                     *         "cpu_millis": 1,
+                     *         "hours_per_month": 1,
+                     *         "idle_minutes": 1,
+                     *         "llm_requests_per_month": 1,
+                     *         "memory_mib": 1,
+                     *         "storage_gib": 1,
+                     *         "workspaces": 1
+                     *       },
+                     *       "plan": "starter",
+                     *       "role": "owner"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Tenant"];
                 };
             };
@@ -10800,6 +11766,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "deletes_at": null,
+                     *           "joined_at": "2026-11-01T09:00:00Z",
+                     *           "plan": "starter",
+                     *           "present": false,
+                     *           "role": "owner",
+                     *           "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Memberships"];
                 };
             };
@@ -10877,6 +11858,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+                     *       "expires_in": 300,
+                     *       "token_type": "Bearer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -10974,6 +11962,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *           "deletes_at": null,
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "name": "thesis",
+                     *           "notices": [],
+                     *           "phase": "requested",
+                     *           "plan": "starter",
+                     *           "power": {
+                     *             "cause": "person",
+                     *             "since": "2026-11-01T09:00:00Z",
+                     *             "wanted": "on"
+                     *           },
+                     *           "reason": null,
+                     *           "slug": "quiet-otter-7k3fm",
+                     *           "storage": {
+                     *             "class": "standard-rwo",
+                     *             "gib": 1
+                     *           },
+                     *           "timeline": {
+                     *             "began_at": "2026-11-01T09:00:00Z",
+                     *             "committed_at": null,
+                     *             "created_at": "2026-11-01T09:00:00Z",
+                     *             "phase_since": null,
+                     *             "request_to_commit_ms": null,
+                     *             "requested_at": "2026-11-01T09:00:00Z",
+                     *             "steps": [
+                     *               {
+                     *                 "at": "2026-11-01T09:00:00Z",
+                     *                 "phase": "requested",
+                     *                 "took_ms": 1
+                     *               }
+                     *             ]
+                     *           },
+                     *           "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkspacePage"];
                 };
             };
@@ -11054,6 +12085,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "thesis"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkspaceNaming"];
             };
         };
@@ -11064,6 +12100,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "deletes_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "thesis",
+                     *       "notices": [],
+                     *       "phase": "requested",
+                     *       "plan": "starter",
+                     *       "power": {
+                     *         "cause": "person",
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "wanted": "on"
+                     *       },
+                     *       "reason": null,
+                     *       "slug": "quiet-otter-7k3fm",
+                     *       "storage": {
+                     *         "class": "standard-rwo",
+                     *         "gib": 1
+                     *       },
+                     *       "timeline": {
+                     *         "began_at": "2026-11-01T09:00:00Z",
+                     *         "committed_at": null,
+                     *         "created_at": "2026-11-01T09:00:00Z",
+                     *         "phase_since": null,
+                     *         "request_to_commit_ms": null,
+                     *         "requested_at": "2026-11-01T09:00:00Z",
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-01T09:00:00Z",
+                     *             "phase": "requested",
+                     *             "took_ms": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -11260,6 +12334,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "deletes_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "thesis",
+                     *       "notices": [],
+                     *       "phase": "requested",
+                     *       "plan": "starter",
+                     *       "power": {
+                     *         "cause": "person",
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "wanted": "on"
+                     *       },
+                     *       "reason": null,
+                     *       "slug": "quiet-otter-7k3fm",
+                     *       "storage": {
+                     *         "class": "standard-rwo",
+                     *         "gib": 1
+                     *       },
+                     *       "timeline": {
+                     *         "began_at": "2026-11-01T09:00:00Z",
+                     *         "committed_at": null,
+                     *         "created_at": "2026-11-01T09:00:00Z",
+                     *         "phase_since": null,
+                     *         "request_to_commit_ms": null,
+                     *         "requested_at": "2026-11-01T09:00:00Z",
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-01T09:00:00Z",
+                     *             "phase": "requested",
+                     *             "took_ms": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -11353,6 +12465,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "deletes_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "thesis",
+                     *       "notices": [],
+                     *       "phase": "requested",
+                     *       "plan": "starter",
+                     *       "power": {
+                     *         "cause": "person",
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "wanted": "on"
+                     *       },
+                     *       "reason": null,
+                     *       "slug": "quiet-otter-7k3fm",
+                     *       "storage": {
+                     *         "class": "standard-rwo",
+                     *         "gib": 1
+                     *       },
+                     *       "timeline": {
+                     *         "began_at": "2026-11-01T09:00:00Z",
+                     *         "committed_at": null,
+                     *         "created_at": "2026-11-01T09:00:00Z",
+                     *         "phase_since": null,
+                     *         "request_to_commit_ms": null,
+                     *         "requested_at": "2026-11-01T09:00:00Z",
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-01T09:00:00Z",
+                     *             "phase": "requested",
+                     *             "took_ms": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -11436,6 +12586,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "thesis"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkspaceNaming"];
             };
         };
@@ -11446,6 +12601,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "deletes_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "thesis",
+                     *       "notices": [],
+                     *       "phase": "requested",
+                     *       "plan": "starter",
+                     *       "power": {
+                     *         "cause": "person",
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "wanted": "on"
+                     *       },
+                     *       "reason": null,
+                     *       "slug": "quiet-otter-7k3fm",
+                     *       "storage": {
+                     *         "class": "standard-rwo",
+                     *         "gib": 1
+                     *       },
+                     *       "timeline": {
+                     *         "began_at": "2026-11-01T09:00:00Z",
+                     *         "committed_at": null,
+                     *         "created_at": "2026-11-01T09:00:00Z",
+                     *         "phase_since": null,
+                     *         "request_to_commit_ms": null,
+                     *         "requested_at": "2026-11-01T09:00:00Z",
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-01T09:00:00Z",
+                     *             "phase": "requested",
+                     *             "took_ms": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -11571,6 +12764,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "input_at": null,
+                 *       "output_at": null
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkspaceActivity"];
             };
         };
@@ -11710,6 +12909,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "b5YZ_4uG0BtC0AwM9P_GT_-pYZ_4uG0BtC0AwM9P_GT8AAAAAaQXlsA",
+                     *       "origin": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkspaceConnection"];
                 };
             };
@@ -11799,6 +13004,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkspaceErasure"];
             };
         };
@@ -12041,6 +13251,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "changed_at": "2026-11-01T09:00:00Z",
+                     *           "deleted": false,
+                     *           "path": "src/main.rs",
+                     *           "size": 1,
+                     *           "snapshots": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["FilePage"];
                 };
             };
@@ -12224,6 +13448,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-01T09:00:00Z",
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "size": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Snapshots"];
                 };
             };
@@ -12385,7 +13621,10 @@ export interface operations {
     workspaces_restore_snapshot: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names this attempt; 1 to 255 visible ASCII characters */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The workspace */
                 id: string;
@@ -12398,17 +13637,37 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It waits for the workspace */
+            /** @description It waits for the workspace; of an attempt that is sent again, what became of it */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked_at": "2026-11-01T09:00:00Z",
+                     *       "beside": null,
+                     *       "ended_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "path": "src/main.rs",
+                     *       "snapshot": null,
+                     *       "state": "waiting"
+                     *     }
+                     */
                     "application/json": components["schemas"]["FileRestore"];
                 };
             };
             /** @description No access token, or one that is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Eight files of this workspace wait already (`limit-reached`) */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12425,8 +13684,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Eight files of this workspace wait already */
+            /** @description Another version of the file was asked for since, or the attempt was for another workspace */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not acceptable; `errors` names each (`invalid-input`) */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12499,6 +13767,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-01T09:00:00Z",
+                     *           "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *           "diff": "--- a/user.yaml\n+++ b/user.yaml\n@@ -1 +1 @@\n-  storage: 1Gi\n+  storage: 10Gi\n",
+                     *           "sentences": [
+                     *             "Storage 1 Gi → 10 Gi."
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkspaceHistory"];
                 };
             };
@@ -12672,6 +13954,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-01T09:00:00Z",
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "objects": [
+                     *         {
+                     *           "kind": "Namespace",
+                     *           "name": "user-6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "yaml": "apiVersion: v1\nkind: Namespace\n"
+                     *         }
+                     *       ],
+                     *       "path": "users/07/6f9619ff-8b86-4d01-b42d-00cf4fc964ff.yaml"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Manifests"];
                 };
             };
@@ -12767,6 +14063,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "deletes_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "thesis",
+                     *       "notices": [],
+                     *       "phase": "requested",
+                     *       "plan": "starter",
+                     *       "power": {
+                     *         "cause": "person",
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "wanted": "on"
+                     *       },
+                     *       "reason": null,
+                     *       "slug": "quiet-otter-7k3fm",
+                     *       "storage": {
+                     *         "class": "standard-rwo",
+                     *         "gib": 1
+                     *       },
+                     *       "timeline": {
+                     *         "began_at": "2026-11-01T09:00:00Z",
+                     *         "committed_at": null,
+                     *         "created_at": "2026-11-01T09:00:00Z",
+                     *         "phase_since": null,
+                     *         "request_to_commit_ms": null,
+                     *         "requested_at": "2026-11-01T09:00:00Z",
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-01T09:00:00Z",
+                     *             "phase": "requested",
+                     *             "took_ms": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -12853,6 +14187,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "asked_at": "2026-11-01T09:00:00Z",
+                     *           "beside": null,
+                     *           "ended_at": null,
+                     *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "path": "src/main.rs",
+                     *           "snapshot": null,
+                     *           "state": "waiting"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["FileRestores"];
                 };
             };
@@ -12939,6 +14288,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "deletes_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "thesis",
+                     *       "notices": [],
+                     *       "phase": "requested",
+                     *       "plan": "starter",
+                     *       "power": {
+                     *         "cause": "person",
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "wanted": "on"
+                     *       },
+                     *       "reason": null,
+                     *       "slug": "quiet-otter-7k3fm",
+                     *       "storage": {
+                     *         "class": "standard-rwo",
+                     *         "gib": 1
+                     *       },
+                     *       "timeline": {
+                     *         "began_at": "2026-11-01T09:00:00Z",
+                     *         "committed_at": null,
+                     *         "created_at": "2026-11-01T09:00:00Z",
+                     *         "phase_since": null,
+                     *         "request_to_commit_ms": null,
+                     *         "requested_at": "2026-11-01T09:00:00Z",
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-01T09:00:00Z",
+                     *             "phase": "requested",
+                     *             "took_ms": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -13025,6 +14412,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+                     *       "deletes_at": null,
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "name": "thesis",
+                     *       "notices": [],
+                     *       "phase": "requested",
+                     *       "plan": "starter",
+                     *       "power": {
+                     *         "cause": "person",
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "wanted": "on"
+                     *       },
+                     *       "reason": null,
+                     *       "slug": "quiet-otter-7k3fm",
+                     *       "storage": {
+                     *         "class": "standard-rwo",
+                     *         "gib": 1
+                     *       },
+                     *       "timeline": {
+                     *         "began_at": "2026-11-01T09:00:00Z",
+                     *         "committed_at": null,
+                     *         "created_at": "2026-11-01T09:00:00Z",
+                     *         "phase_since": null,
+                     *         "request_to_commit_ms": null,
+                     *         "requested_at": "2026-11-01T09:00:00Z",
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-01T09:00:00Z",
+                     *             "phase": "requested",
+                     *             "took_ms": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "url": "https://quiet-otter-7k3fm.workspaces.example.com"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -13108,6 +14533,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "parts": {
+                     *         "store": {
+                     *           "detail": "The registry answers slowly.",
+                     *           "status": "ok"
+                     *         }
+                     *       },
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -13164,6 +14600,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "latency_ms": 1,
+                     *       "message": null,
+                     *       "status": "ok",
+                     *       "store": "embedded",
+                     *       "version": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["StoreHealth"];
                 };
             };
@@ -13220,6 +14665,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ready": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
