@@ -49,6 +49,7 @@ const LOOKS: &[(&str, &str, &str)] = &[
     ("SignedIn", "expires_in", "300"),
     ("OpenLogin", "agent", r#""Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0""#),
     ("ApiKey", "name", r#""backup script""#),
+    ("NewApiKey", "scopes", r#"["workspaces:read"]"#),
     ("Member", "left_behind", "null"),
     ("HandingOver", "to", r#""6f9619ff-8b86-4d01-b42d-00cf4fc964ff""#),
     ("Decision", "details", r#"{"role":"member"}"#),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use coditect_core::{AccountId, Error, Kind, WorkspaceId};
+use coditect_core::{AccountId, Error, Kind, TenantId, WorkspaceId};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -25,6 +25,9 @@ use crate::{
 /// How many checks lie between two sweeps of full buckets, so that a bucket that nobody uses costs nothing.
 const SWEEP_EVERY: u32 = 4_096;
 
+/// How many people a tenant invites at once, and in an hour: as many as one types.
+const INVITATIONS_AN_HOUR: u32 = 50;
+
 /// The limits in force.
 pub(crate) struct Limits {
     pub(crate) credentials: Limiter<Caller>,
@@ -35,6 +38,8 @@ pub(crate) struct Limits {
     pub(crate) pods: Limiter<Caller>,
     pub(crate) gateway: Limiter<WorkspaceId>,
     pub(crate) workspaces: Limiter<Caller>,
+    /// New invitations, by tenant: whoever makes them and takes them back writes letters to anybody.
+    pub(crate) invitations: Limiter<TenantId>,
     /// Wrong passwords, by address of the account and network.
     pub(crate) wrong_passwords: Backoff<([u8; 32], Caller)>,
     /// Wrong codes of second factors, by account.
@@ -74,6 +79,11 @@ impl Limits {
             wake: Limiter::new("wake", rates.wake),
             pods: Limiter::new("pods", rates.pods),
             gateway: Limiter::new("gateway", rates.gateway),
+            invitations: Limiter::every(
+                "invitations",
+                INVITATIONS_AN_HOUR,
+                Duration::from_secs(60 * 60) / INVITATIONS_AN_HOUR,
+            ),
             wrong_passwords: Backoff::new(),
             wrong_codes: Backoff::new(),
             workspaces: Limiter::every(

@@ -34,7 +34,7 @@ pub(crate) enum Scope {
     /// See the tenant, its members, whom it invited and what was decided there, as far as the person may.
     #[serde(rename = "tenant:read")]
     TenantRead,
-    /// Invite, remove and restore members and change their roles, as far as the person may.
+    /// Invite, remove and restore members and change their roles, as far as the person may; but make no owners.
     #[serde(rename = "tenant:write")]
     TenantWrite,
 }

@@ -31,17 +31,18 @@ pub(super) async fn confirm(
         .await?
         .credential(caller.account)
         .await?;
-    if state
-        .passwords
-        .verify(
-            password,
-            credential.map(|credential| credential.password_hash),
-        )
-        .await?
-    {
+    let hash = credential.map(|credential| credential.password_hash);
+    let has_one = hash.is_some();
+    if state.passwords.verify(password, hash).await? {
         return Ok(());
     }
-    Err(Error::invalid(field, "is not this account's password").into())
+    let message = match has_one {
+        true => "is not this account's password",
+        false => {
+            "cannot be right: this account has no password; set one by POST /api/v5/auth/forgot-password"
+        }
+    };
+    Err(Error::invalid(field, message).into())
 }
 
 /// Asks for the account's password; of an account without one, which is entered by another's sign-in alone, for a sign-in

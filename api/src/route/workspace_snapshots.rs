@@ -191,8 +191,8 @@ pub(super) async fn snapshot_content(
         (header::CONTENT_TYPE, fixed("text/plain; charset=utf-8")),
         (header::CONTENT_DISPOSITION, fixed("attachment")),
         (header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff")),
-        // What a name stands for never changes.
-        (header::CACHE_CONTROL, fixed("private, max-age=3600")),
+        // Although it never changes: the browser's next person must not find it.
+        (header::CACHE_CONTROL, fixed("no-store")),
     ];
     Ok((headers, text).into_response())
 }

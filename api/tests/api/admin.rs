@@ -145,9 +145,20 @@ async fn who_abuses_the_platform_is_held_until_they_are_let_go() {
     assert_eq!(names(&done), ["user_let_go", "user_held"]);
     let line = pages(&app, &root, &format!("{path}/audit")).await;
     assert_eq!(
-        names(&line)[..3],
-        ["workspace_started", "user_let_go", "user_held"]
+        names(&line)[..4],
+        [
+            "user_looked_at",
+            "workspace_started",
+            "user_let_go",
+            "user_held"
+        ]
     );
+    // Each page was a look, which the person's own tenant is told of.
+    let told = pages(&app, &ada, "/api/v5/tenant/audit").await;
+    let looks = names(&told)
+        .into_iter()
+        .take_while(|name| name == "user_looked_at");
+    assert_eq!(looks.count(), line.len());
     assert!(names(&line).contains(&"signed_up".to_owned()));
     let tenant = done[0]["details"]["user"].as_str().unwrap();
     assert!(path.ends_with(tenant));

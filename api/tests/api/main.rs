@@ -30,6 +30,7 @@ mod sign_up;
 mod snapshots;
 mod status;
 mod tenants;
+mod tenants_limits;
 mod tenants_people;
 mod wake;
 mod web_app;

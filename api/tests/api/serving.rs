@@ -183,3 +183,74 @@ async fn as_many_connections_as_configured_and_the_rest_wait() {
     drop(first);
     assert!(read_all(&mut second).await.starts_with("HTTP/1.1 200 "));
 }
+
+#[tokio::test]
+async fn no_request_hides_in_anothers_body() {
+    let app = App::start().await;
+    let hidden = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let chunks = format!("0\r\n\r\n{hidden}");
+    let length = chunks.len();
+    for (version, headers, body, status) in [
+        // No handler reads this body.
+        (
+            "1.1",
+            format!("Connection: close\r\nContent-Length: {}", hidden.len()),
+            hidden,
+            "204",
+        ),
+        // Whoever stands before us may have gone by the one, and we go by the other: then the connection ends (RFC 9112,
+        // section 6.3).
+        (
+            "1.1",
+            format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"),
+            &*chunks,
+            "204",
+        ),
+        (
+            "1.1",
+            format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"),
+            &*chunks,
+            "204",
+        ),
+        (
+            "1.1",
+            format!("Content-Length: 0\r\nContent-Length: {length}"),
+            &*chunks,
+            "400",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked, identity".to_owned(),
+            &*chunks,
+            "400",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding : chunked".to_owned(),
+            &*chunks,
+            "400",
+        ),
+        (
+            "1.0",
+            "Transfer-Encoding: chunked".to_owned(),
+            &*chunks,
+            "400",
+        ),
+    ] {
+        let mut stream = connect(&app).await;
+        let request = format!(
+            "POST /api/v5/auth/logout HTTP/{version}\r\nHost: localhost\r\n{headers}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_all(&mut stream).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{headers}: {answer}"
+        );
+        assert_eq!(
+            answer.matches("HTTP/1.1 ").count(),
+            1,
+            "{headers}: {answer}"
+        );
+    }
+}

@@ -64,6 +64,8 @@ async fn texts(cell: &Cell, pod: &Pod, path: &str) -> Vec<String> {
         let answer = answer.expect(200);
         assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
         assert_eq!(answer.header("content-disposition"), "attachment");
+        // Of who is signed in: the browser must not have it for the next.
+        assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(snapshot["size"], answer.text.len());
         assert_eq!(snapshot["sha256"], hex(answer.text.as_bytes()).as_str());
         texts.push(answer.text);
@@ -331,4 +333,35 @@ async fn a_wish_that_is_sent_again_is_one_wish() {
     ask(&addresses[0], ("idempotency-key", ""))
         .await
         .expect_problem(422, "invalid-input");
+}
+
+#[tokio::test]
+async fn whoever_brings_versions_back_or_forgets_them_is_known_and_the_files_name_is_not() {
+    let cell = Cell::start().await;
+    let pod = cell.pod("ada@example.com").await;
+    put(&cell, &pod, "diary.txt", b"old").await;
+    let version = snapshots(&cell, &pod, "diary.txt").await.remove(0);
+    let file = format!("{}/files/diary.txt", pod.path);
+    let restore = format!(
+        "{file}/snapshots/{}/restore",
+        version["id"].as_str().unwrap()
+    );
+    let (app, person) = (&cell.app, &pod.person);
+    app.call(person, "POST", &restore, None).await.expect(202);
+    // Of what is not known nothing is forgotten, and nothing noted.
+    for _ in 0..2 {
+        app.call(person, "DELETE", &file, None).await.expect(204);
+    }
+    let audit = app.call(person, "GET", "/api/v5/tenant/audit", None).await;
+    let audit = audit.expect(200);
+    assert!(!audit.text.contains("diary"));
+    let audit = audit.json();
+    let newest: Vec<_> = audit["items"].as_array().unwrap()[..3]
+        .iter()
+        .map(|one| one["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(newest[..2], ["file_forgotten", "file_wanted_back"]);
+    assert_ne!(newest[2], "file_forgotten");
+    let workspace = json!(pod.workspace.to_string());
+    assert_eq!(audit["items"][0]["details"]["workspace"], workspace);
 }

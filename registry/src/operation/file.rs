@@ -9,7 +9,8 @@ use super::observer::place_in;
 use crate::{
     keys,
     record::{
-        Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, Upload, WorkspacePlace, object_name,
+        Action, Discard, FileMetadata, LONGEST_UPLOAD, Snapshot, Upload, WorkspacePlace,
+        object_name,
     },
     registry::Operation,
     store::KeyRange,
@@ -333,6 +334,10 @@ impl Operation for ForgetFile {
             let bytes = keys::snapshot_bytes(place.tenant, place.user, self.workspace);
             tx.add(&bytes, -freed);
         }
+        let action = Action::FileForgotten {
+            workspace: self.workspace,
+        };
+        tx.audit(place.tenant, self.at, Some(self.account), action)?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{gateway::place_of, workspace::owned_to_change};
 use crate::{
     keys::{self, WorkspacePart},
-    record::{FileMetadata, FileRestore, FileRestores, Snapshot},
+    record::{Action, FileMetadata, FileRestore, FileRestores, Snapshot},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -94,6 +94,10 @@ impl Operation for RestoreFile {
         }
         restores.asked.push(restore);
         tx.put(&key, &restores)?;
+        let action = Action::FileWantedBack {
+            workspace: self.workspace,
+        };
+        tx.audit(tenant, self.at, Some(self.account), action)?;
         Ok(())
     }
 

@@ -278,6 +278,14 @@ pub enum Action {
     WorkspaceRenamed {
         workspace: WorkspaceId,
     },
+    /// A file's earlier contents were removed. Which file's is not kept: its name is the person's.
+    FileForgotten {
+        workspace: WorkspaceId,
+    },
+    /// An earlier content of a file was asked for.
+    FileWantedBack {
+        workspace: WorkspaceId,
+    },
     WorkspaceStarted {
         workspace: WorkspaceId,
     },

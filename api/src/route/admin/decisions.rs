@@ -4,8 +4,12 @@ use axum::{Json, extract::State};
 use coditect_core::{Error, TenantId, UserId};
 use coditect_registry::record::{AuditEntry, PLATFORM};
 
-use super::super::{paging::Paging, tenants::AuditBody};
+use super::{
+    super::{paging::Paging, tenants::AuditBody},
+    users::look,
+};
 use crate::{
+    caller::SignedIn,
     extract::{PathId, Query},
     problem::Answer,
     state::ApiState,
@@ -36,7 +40,8 @@ pub(in crate::route) async fn decisions(
 }
 
 /// A user's time line: what its person decided, and what was decided about it and its workspaces, the newest first. A
-/// page may hold fewer than asked for although there are more.
+/// page may hold fewer than asked for although there are more. That an administrator looked is written into the audit of
+/// the user's tenant, and so stands in the time line itself.
 #[utoipa::path(
     get, path = "/api/v5/admin/users/{id}/audit", tag = "admin",
     params(
@@ -48,11 +53,13 @@ pub(in crate::route) async fn decisions(
 )]
 pub(in crate::route) async fn user_history(
     State(state): State<ApiState>,
+    caller: SignedIn,
     PathId(id): PathId<UserId>,
     query: Query,
 ) -> Answer<Json<AuditBody>> {
     let [limit, cursor] = query.take(["limit", "cursor"])?;
     let page = Paging::new(limit, cursor)?;
+    look(&state, &caller, id).await?;
     let mut view = state.registry.view().await?;
     let none = || Error::not_found("there is no user of that id");
     let (tenant, user) = view.user(id).await?.ok_or_else(none)?;

@@ -165,17 +165,19 @@ pub(in crate::route) async fn user(
     caller: SignedIn,
     PathId(user): PathId<UserId>,
 ) -> Answer<Json<SeenPersonBody>> {
-    // Written down first: nobody sees what was not noted.
+    look(&state, &caller, user).await?;
+    Ok(Json(read(&state, user).await?))
+}
+
+/// Writes down that an administrator looks at a user's person, before they see anything: nobody sees what was not noted.
+pub(super) async fn look(state: &ApiState, caller: &SignedIn, user: UserId) -> Result<()> {
     let operation = NoteLook {
         by: caller.account,
         user,
         at: state.now(),
     };
-    state
-        .registry
-        .apply(RequestId::random(), &operation)
-        .await?;
-    Ok(Json(read(&state, user).await?))
+    let request = RequestId::random();
+    state.registry.apply(request, &operation).await
 }
 
 async fn read(state: &ApiState, id: UserId) -> Result<SeenPersonBody> {

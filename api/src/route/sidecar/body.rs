@@ -134,6 +134,7 @@ pub(super) struct HeartbeatBody {
     /// When a terminal last printed something, or a task last ran.
     output_at: Option<Timestamp>,
     /// Open sockets of people.
+    #[schema(format = "uint32", maximum = 4_294_967_295_u32)]
     sockets: u32,
     /// What the volume holds; null until it has been measured.
     volume: Option<VolumeBody>,

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::{
     super::{auth::derived, plans::RoleName},
-    acting,
+    acting, no_key_makes_an_owner,
 };
 use crate::{
     caller::SignedIn,
@@ -110,8 +110,8 @@ pub(in crate::route) struct NewInvitation {
     role: RoleName,
 }
 
-/// Invites the person of an address, for seven days, to no role above the caller's own. A newer invitation of the same
-/// address replaces the older one.
+/// Invites the person of an address, for seven days, to no role above the caller's own; no API key invites an owner. A
+/// newer invitation of the same address replaces the older one.
 ///
 /// With an `Idempotency-Key`, the same key always names the same invitation.
 #[utoipa::path(
@@ -120,7 +120,7 @@ pub(in crate::route) struct NewInvitation {
     responses(
         (status = 201, description = "Invited", body = InvitationBody),
         (status = 403, description = "The caller's role does not reach, or too many invitations are open"),
-        (status = 429, description = "The address got several invitations lately"),
+        (status = 429, description = "The address got several invitations lately, or the tenant made too many"),
         (status = 409, description = "The person of this address is a member, or the attempt's invitation is not open any more"),
     ),
 )]
@@ -136,6 +136,13 @@ pub(in crate::route) async fn invite(
     };
     let mut view = state.registry.view().await?;
     let (tenant, _) = acting(&mut view, &caller, Role::Admin).await?;
+    no_key_makes_an_owner(&caller, body.role)?;
+    if let Some(limits) = &state.limits {
+        limits
+            .invitations
+            .take(&tenant)
+            .map_err(|(error, _)| error)?;
+    }
     let gone = || Error::not_found("this account is gone");
     let from = view.account(caller.account).await?.ok_or_else(gone)?.email;
     // Asked before anything is changed: an invitation that nobody hears of helps nobody.

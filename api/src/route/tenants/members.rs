@@ -17,7 +17,7 @@ use super::{
         paging::{self, Paging},
         plans::RoleName,
     },
-    acting,
+    acting, no_key_makes_an_owner,
 };
 use crate::{
     caller::SignedIn,
@@ -153,7 +153,7 @@ pub(in crate::route) struct RoleChoice {
     role: RoleName,
 }
 
-/// Gives a member another role. Nobody gives or takes a role above their own.
+/// Gives a member another role. Nobody gives or takes a role above their own, and no API key makes an owner.
 #[utoipa::path(
     patch, path = "/api/v5/tenant/members/{id}", tag = "tenants", request_body = RoleChoice,
     params(("id" = Uuid, Path, description = "The member's user")),
@@ -170,6 +170,7 @@ pub(in crate::route) async fn change_role(
     JsonBody(choice): JsonBody<RoleChoice>,
 ) -> Answer<Json<MemberBody>> {
     let (tenant, _) = caller.membership()?;
+    no_key_makes_an_owner(&caller, choice.role)?;
     let operation = ChangeRole {
         by: caller.account,
         tenant,

@@ -17,6 +17,7 @@ pub(super) use mine::*;
 use coditect_core::{Error, Kind, Result, TenantId};
 use coditect_registry::{View, record::Role, record::User};
 
+use super::plans::RoleName;
 use crate::caller::SignedIn;
 
 /// The caller's present tenant, for a member who may at least so much there.
@@ -33,4 +34,12 @@ async fn acting(view: &mut View, caller: &SignedIn, role: Role) -> Result<(Tenan
         return Err(Error::new(Kind::Forbidden, message));
     }
     Ok((tenant, user))
+}
+
+/// An owner is for good: only another owner takes the role back. So whoever finds a key must not become one by it.
+fn no_key_makes_an_owner(caller: &SignedIn, role: RoleName) -> Result<()> {
+    match role {
+        RoleName::Owner => caller.login().map(drop),
+        RoleName::Admin | RoleName::Member => Ok(()),
+    }
 }

@@ -270,3 +270,24 @@ async fn a_secret_is_replaced_without_a_restart() {
     std::fs::write(&file, super::SECRET).unwrap();
     assert_eq!(place.browser().whole_way(WITH_TERMS).await.0, "code");
 }
+
+#[tokio::test]
+async fn who_has_no_password_is_told_how_to_get_one() {
+    let place = Place::start().await;
+    let browser = place.browser();
+    let (_, code) = browser.whole_way(WITH_TERMS).await;
+    let ada = Person::of(&browser.hand_in(&code).await.expect(200));
+    let body = json!({ "password": PASSWORD, "mode": "now" });
+    let refused = place
+        .app
+        .call(&ada, "DELETE", "/api/v5/me", Some(body))
+        .await;
+    let refused = refused.expect_problem(422, "invalid-input");
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("forgot-password"),
+        "{refused}"
+    );
+}

@@ -84,7 +84,8 @@ export interface paths {
         };
         /**
          * A user's time line: what its person decided, and what was decided about it and its workspaces, the newest first. A
-         *     page may hold fewer than asked for although there are more.
+         *     page may hold fewer than asked for although there are more. That an administrator looked is written into the audit of
+         *     the user's tenant, and so stands in the time line itself.
          */
         get: operations["admin_user_history"];
         put?: never;
@@ -1033,8 +1034,8 @@ export interface paths {
         get: operations["tenants_invitations"];
         put?: never;
         /**
-         * Invites the person of an address, for seven days, to no role above the caller's own. A newer invitation of the same
-         *     address replaces the older one.
+         * Invites the person of an address, for seven days, to no role above the caller's own; no API key invites an owner. A
+         *     newer invitation of the same address replaces the older one.
          * @description With an `Idempotency-Key`, the same key always names the same invitation.
          */
         post: operations["tenants_invite"];
@@ -1115,7 +1116,7 @@ export interface paths {
         delete: operations["tenants_remove_member"];
         options?: never;
         head?: never;
-        /** Gives a member another role. Nobody gives or takes a role above their own. */
+        /** Gives a member another role. Nobody gives or takes a role above their own, and no API key makes an owner. */
         patch: operations["tenants_change_role"];
         trace?: never;
     };
@@ -2570,7 +2571,7 @@ export interface components {
              */
             output_at?: string | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Open sockets of people.
              */
             sockets: number;
@@ -5930,7 +5931,9 @@ export interface operations {
                  *       "expires_at": null,
                  *       "name": "backup script",
                  *       "password": "correct horse battery staple",
-                 *       "scopes": null
+                 *       "scopes": [
+                 *         "workspaces:read"
+                 *       ]
                  *     }
                  */
                 "application/json": components["schemas"]["NewApiKey"];
@@ -10713,7 +10716,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The address got several invitations lately */
+            /** @description The address got several invitations lately, or the tenant made too many */
             429: {
                 headers: {
                     [name: string]: unknown;
