@@ -104,8 +104,13 @@ const dashboard: Scene[] = [
   { name: "wake-unknown", path: "/wake/loud-otter", world: one },
 ];
 
+const keys = [
+  { id: "1", name: "ci of the thesis, which builds each night", prefix: "coditect_7k3fmA", scopes: ["workspaces:read", "workspaces:write", "files:read"], created_at: ago(90_000), expires_at: ago(-80 * 86_400), used_at: ago(7200) },
+  { id: "2", name: "laptop", prefix: "coditect_Qx81Lz", scopes: ["profile:read", "workspaces:read", "sessions:read", "files:read", "tenant:read"], created_at: ago(9_000_000), expires_at: null, used_at: null },
+];
+
 const settings: Scene[] = [
-  ...["profile", "password", "second-factor", "sign-ins", "api-keys", "connections", "theme", "files", "account"].map((part): Scene => ({ name: `settings-${part}`, path: `/settings/${part}`, world: one })),
+  ...["profile", "password", "second-factor", "sign-ins", "api-keys", "connections", "theme", "files", "data", "account"].map((part): Scene => ({ name: `settings-${part}`, path: `/settings/${part}`, world: one })),
   { name: "settings-email-sent", path: "/settings/profile", world: (world) => { one(world); world.answers["PUT /api/v5/me/email"] = ok({}); }, act: async (page) => { await page.getByLabel("New e-mail").fill("ada@example.org"); await press("Change e-mail")(page); await page.getByText("A letter is on its way").waitFor(); } },
   { name: "settings-second-factor-on", path: "/settings/second-factor", world: at("/api/v5/me/second-factor", { enabled: true, recovery_codes_left: 9 }) },
   {
@@ -123,7 +128,19 @@ const settings: Scene[] = [
     act: async (page) => { await page.getByLabel("Your password").fill("correct horse battery"); await press("Set it up")(page); await page.getByLabel("Code").fill("123456"); await press("Switch it on")(page); await page.getByText("Keep these recovery codes").waitFor(); },
   },
   { name: "settings-sign-ins-list", path: "/settings/sign-ins", world: at("/api/v5/me/logins", { items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }, { id: "2", began_at: ago(900_000), used_at: ago(86_400), agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", present: false }] }) },
-  { name: "settings-api-keys-list", path: "/settings/api-keys", world: (world) => { at("/api/v5/me/api-keys", { items: [{ id: "1", name: "laptop", created_at: ago(90_000), used_at: null }] })(world); world.answers["POST /api/v5/me/api-keys"] = ok({ id: "2", name: "ci", created_at: ago(0), used_at: null, secret: "ck_2fJ8s0dKx9QmWv7yTzR4bN6hLpE3aGcU1iOoYqXw" }); }, act: async (page) => { await page.getByLabel("Name").fill("ci"); await page.locator("main form button[type=submit]").click(); await page.getByText("ck_2f").waitFor(); } },
+  { name: "settings-api-keys-list", path: "/settings/api-keys", world: at("/api/v5/me/api-keys", { items: keys }) },
+  {
+    name: "settings-api-keys-new", path: "/settings/api-keys",
+    world: (world) => { at("/api/v5/me/api-keys", { items: keys })(world); world.answers["POST /api/v5/me/api-keys"] = problem(422, "invalid-input", "not acceptable", { errors: [{ field: "name", detail: "must have 1 to 64 characters" }, { field: "password", detail: "is needed" }] }); },
+    act: async (page) => { await press("New key")(page); await press("Make the key")(page); await page.getByLabel("Your password").waitFor(); },
+  },
+  {
+    name: "settings-api-keys-made", path: "/settings/api-keys",
+    world: (world) => { at("/api/v5/me/api-keys", { items: keys })(world); world.answers["POST /api/v5/me/api-keys"] = { status: 201, body: { ...keys[0], secret: "coditect_2fJ8s0dKx9QmWv7yTzR4bN6hLpE3aGcU1iOoYqXwR4bN6h" } }; },
+    act: async (page) => { await press("New key")(page); await press("Make the key")(page); await page.getByText("coditect_2f").waitFor(); },
+  },
+  { name: "settings-api-keys-revoke", path: "/settings/api-keys", world: at("/api/v5/me/api-keys", { items: keys }), act: async (page) => { await press("Revoke ci")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "settings-data-broken", path: "/settings/data", world: (world) => { one(world); world.answers["GET /api/v5/me/export"] = problem(503, "unavailable", "the store is not reached"); }, act: async (page) => { await page.evaluate("delete globalThis.showSaveFilePicker"); await press("Download everything")(page); await page.getByRole("alert").waitFor(); } },
   { name: "settings-connections-list", path: "/settings/connections", world: at("/api/v5/me/connections", { items: [{ provider: "google", connected_at: ago(900_000) }, { provider: "github", connected_at: null }] }) },
   { name: "settings-files-list", path: "/settings/files", world: versions, act: async (page) => { await press(/^2 versions/)(page); await page.getByText("three and a half").waitFor(); } },
   { name: "settings-files-bring-back", path: "/settings/files", world: versions, act: async (page) => { await press(/^2 versions/)(page); await press(/^Bring back/)(page); await page.getByRole("dialog").waitFor(); } },

@@ -76,6 +76,8 @@ export class World {
   answers: Record<string, Said> = {};
   /** Every request, as `METHOD path`. */
   asked: string[] = [];
+  /** What was sent along with them. */
+  private sent: { request: string; body: string }[] = [];
   /** Requests for workspaces' own pages. */
   visits: string[] = [];
   /** What a workspace's page says of its code; null: nothing that knows us answers there. */
@@ -91,6 +93,11 @@ export class World {
 
   count(request: string): number {
     return this.asked.filter((one) => one === request).length;
+  }
+
+  /** What was sent with each request of a kind. */
+  bodies(request: string): unknown[] {
+    return this.sent.filter((one) => one.request === request).map(({ body }) => JSON.parse(body) as unknown);
   }
 
   /** Tells the streams what became of a workspace. */
@@ -112,6 +119,7 @@ export class World {
   hear(method: string, path: string, body: string, authorization = ""): Said {
     const request = `${method} ${path}`;
     this.asked.push(request);
+    if (body) this.sent.push({ request, body });
     const other = this.answers[request];
     if (other) return other;
     if (request === "GET /api/v5/plans") return ok({ items: plans });
@@ -131,6 +139,7 @@ export class World {
     if (request === "GET /api/v5/me/usage") return ok({ hours: 0, llm_requests: 0, storage_bytes: null, resets_at: ago(-9 * 86_400) });
     if (request === "GET /api/v5/me/logins") return ok({ items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }] });
     if (request === "GET /api/v5/me/connections") return ok({ items: [{ provider: "google", connected_at: null }, { provider: "github", connected_at: null }] });
+    if (request === "GET /api/v5/me/api-keys") return ok({ items: [] });
     if (request === "POST /api/v5/workspaces") return this.make(body);
     const listed = /^GET \/api\/v5\/workspaces\/([^/]+)\/(files|restores)$/.exec(request)?.[1];
     if (this.workspaces.some(({ id }) => id === listed)) return ok({ items: [], next_cursor: null });
