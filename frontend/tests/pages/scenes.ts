@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { type World, ago, asleep, ok, plain, problem, someone, underway, workspace } from "./world";
+import { type World, ago, asleep, member, ok, plain, problem, someone, underway, workspace } from "./world";
 
 /** A page in a certain state. */
 export interface Scene {
@@ -175,6 +175,55 @@ const rest: Scene[] = [
   { name: "manifests-error", path: "/workspaces/w1/manifests", world: (world) => { one(world); world.answers["GET /api/v5/workspaces/w1/manifests"] = problem(403, "forbidden", "this is not yours to read"); world.answers["GET /api/v5/workspaces/w1/history"] = broken; }, unsettled: true },
 ];
 
+const OTHER = { id: "0193a1f0-0000-7000-8000-0000000000c2", plan: "pro", role: "member" as const, limits: null };
+const CODE = `0193a1f0-0000-7000-8000-0000000000e1.${"x".repeat(43)}`;
+const invitation = { id: "0193a1f0-0000-7000-8000-0000000000e1", tenant: OTHER.id, role: "admin" as const, created_at: ago(3600), expires_at: ago(-6 * 86_400), needs_code: false };
+const team = (world: World) => {
+  one(world);
+  world.others = [OTHER];
+  world.members = [
+    ...world.members, member("m2", "Grace Hopper", "admin"), member("m3", LONG, "member", { email: "a.rather.long.address.of.somebody@department.of.mathematics.example.com" }), member("m4", "Alan Turing", "owner"),
+    member("m5", "Edsger Dijkstra", "member", { deletes_at: ago(-6 * 86_400) }), member("m6", "Barbara Liskov", "member", { deletes_at: ago(-3 * 86_400), asked: true }),
+    member("m7", "Grace Hopper", "member", { left_behind: { since: ago(9 * 86_400), organisation: false } }),
+  ];
+};
+const acts = (page: string[]) => ({ items: page.map((action, i) => ({ at: ago(i * 7000), actor: i % 4 === 3 ? null : someone.id, actor_user: i % 4 < 2 ? someone.user_id : null, action, details: { user: "m2", role: "admin", workspace: "0193a1f0-0000-7000-8000-0000000000d1", provider: "github", api_key: "0193a1f0-0000-7000-8000-0000000000f1", plan: "pro", gib: 10, cause: "idle" } })), next_cursor: "more" });
+const audit = acts(["role_changed", "member_invited", "user_looked_at", "workspace_suspended", "workspace_created", "api_key_issued", "user_held", "owner_succeeded", "personal_copy_taken", "plan_changed", "storage_raised"]);
+const organisation: Scene[] = [
+  { name: "organisation-alone", path: "/organisation", world: one },
+  { name: "organisation-members", path: "/organisation/members", world: team },
+  { name: "organisation-members-many", path: "/organisation/members", world: (world) => { one(world); world.members = [...world.members, ...Array.from({ length: 40 }, (_, i) => member(`u${i}`, `Person ${i}`, "member"))]; } },
+  { name: "organisation-as-member", path: "/organisation/members", world: (world) => { team(world); world.me.tenant = OTHER; world.members = world.members.map((other) => ({ ...other, email: null, role: other.you ? "member" : other.role })); } },
+  { name: "organisation-error", path: "/organisation/members", world: (world) => { one(world); world.answers["GET /api/v5/tenant/members"] = problem(403, "forbidden", "your membership has ended"); } },
+  { name: "organisation-none", path: "/organisation/members", world: (world) => { one(world); world.me.tenant = null; world.others = [OTHER]; } },
+  { name: "organisation-menu", path: "/organisation/members", world: team, act: press("More for Edsger Dijkstra") },
+  { name: "organisation-remove", path: "/organisation/members", world: team, act: async (page) => { await press("More for Grace Hopper")(page); await page.getByRole("menuitem", { name: "Remove…" }).click(); } },
+  { name: "organisation-hand-over", path: "/organisation/members", world: team, act: async (page) => { await press("More for Edsger Dijkstra")(page); await page.getByRole("menuitem", { name: /^Hand/ }).click(); } },
+  { name: "organisation-switcher", path: "/dashboard", world: team, act: press(/switch organisation$/) },
+  { name: "organisation-invitations-none", path: "/organisation/invitations", world: at("/api/v5/tenant/invitations", { items: [] }) },
+  {
+    name: "organisation-invitations", path: "/organisation/invitations",
+    world: (world) => {
+      at("/api/v5/tenant/invitations", { items: [{ id: "i1", email: "grace@example.com", role: "admin", by: null, created_at: ago(7000), expires_at: ago(-6 * 86_400) }, { id: "i2", email: "a.rather.long.address.of.somebody@department.of.mathematics.example.com", role: "member", by: null, created_at: ago(7000), expires_at: ago(-6 * 86_400) }] })(world);
+      world.answers["POST /api/v5/tenant/invitations"] = { status: 201, body: { id: "i3", email: "alan@example.com", role: "member", by: null, created_at: ago(0), expires_at: ago(-7 * 86_400), code: CODE } };
+    },
+    act: async (page) => { await page.getByLabel("E-mail").fill("alan@example.com"); await page.getByRole("button", { name: "Invite", exact: true }).click(); await page.getByText("is invited").waitFor(); },
+  },
+  { name: "organisation-invitations-refused", path: "/organisation/invitations", world: (world) => { at("/api/v5/tenant/invitations", { items: [] })(world); world.answers["POST /api/v5/tenant/invitations"] = problem(409, "conflict", "the person of this address is a member"); }, act: (page) => submit(page, "Invite") },
+  { name: "organisation-invitations-as-member", path: "/organisation/invitations", world: (world) => { one(world); world.me.tenant = OTHER; } },
+  { name: "organisation-decisions", path: "/organisation/decisions", world: (world) => { team(world); world.answers["GET /api/v5/tenant/audit"] = ok(audit); } },
+  { name: "organisation-leave-last", path: "/organisation/leave", world: one },
+  { name: "organisation-leave", path: "/organisation/leave", world: team, act: async (page) => { await press("Leave…")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "invitation-stranger", path: `/invitation#code=${CODE}`, stranger: true },
+  { name: "invitation-cut", path: "/invitation#code=0193a1f0", stranger: true },
+  { name: "invitation", path: `/invitation#code=${CODE}`, world: (world) => { one(world); world.invited = [invitation]; } },
+  { name: "invitation-needs-code", path: "/invitation", world: (world) => { one(world); world.invited = [{ ...invitation, needs_code: true }]; }, act: async (page) => { await page.getByLabel("Link or code").fill("half of it"); } },
+  { name: "invitation-not-open", path: `/invitation#code=${CODE}`, world: one },
+  { name: "invitation-none", path: "/invitation", world: one },
+  { name: "invitation-refused", path: `/invitation#code=${CODE}`, world: (world) => { one(world); world.invited = [invitation]; world.answers[`POST /api/v5/me/invitations/${invitation.id}/accept`] = problem(409, "conflict", "this account has a user in the tenant"); }, act: (page) => submit(page, "Accept") },
+  { name: "dashboard-invited", path: "/dashboard", world: (world) => { one(world); world.invited = [invitation]; } },
+];
+
 const inside = async (page: Page) => { await page.getByText("connected", { exact: true }).waitFor(); };
 const ide: Scene[] = [
   { name: "ide", path: "/ide/w1", world: one, act: inside },
@@ -192,4 +241,4 @@ const ide: Scene[] = [
   { name: "ide-empty", path: "/ide" },
 ];
 
-export const scenes: Scene[] = [...door, ...dashboard, ...settings, ...rest, ...ide];
+export const scenes: Scene[] = [...door, ...dashboard, ...settings, ...rest, ...organisation, ...ide];

@@ -1,8 +1,10 @@
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button, ButtonLink, Empty, Grid, Input, Main, Notice, Row, Skeleton, Stack, Text, Title, icons } from "@/shared/components/ui";
 import { ProblemView } from "@/shared/components/problem-view";
 import { UsageCard } from "@/shared/components/usage-card";
 import { clock } from "@/shared/lib/format";
+import { myInvitationsQuery } from "@/shared/tenants/queries";
 import { useLive } from "@/shared/workspaces/live";
 import { useMe, useWorkspaces } from "@/shared/workspaces/queries";
 import { CreateDialog } from "./create-dialog";
@@ -15,6 +17,7 @@ export function Page() {
   useLive();
   const query = useWorkspaces();
   const me = useMe().data;
+  const invited = useQuery(myInvitationsQuery).data?.length ?? 0;
   const [creating, setCreating] = useState(false);
   const [wanted, setWanted] = useState("");
   const all = query.data ?? [];
@@ -30,6 +33,7 @@ export function Page() {
         </Row>
       </Row>
       {me?.deletes_at && <Row marginBottom="4"><Notice tone="warn" role="alert" action={<ButtonLink to="/settings/account">Settings</ButtonLink>}>Your account is deleted on {clock(me.deletes_at)} with everything in it. Until then you can restore it.</Notice></Row>}
+      {invited > 0 && <Row marginBottom="4"><Notice tone="accent" action={<ButtonLink to="/invitation">See it</ButtonLink>}>{invited === 1 ? "You are invited to another organisation." : `You are invited to ${invited} other organisations.`}</Notice></Row>}
       <Grid gridTemplateColumns={{ base: "minmax(0, 1fr)", lg: "minmax(0, 1fr) 320px" }} gap="5" alignItems="start">
         <Stack gap="4" aria-busy={query.isPending}>
           {query.isPending && <><Skeleton height="44" /><Skeleton height="44" /></>}

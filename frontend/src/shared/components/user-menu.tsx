@@ -16,6 +16,7 @@ export function UserMenu() {
       { label: "Dashboard", to: "/dashboard" },
       { label: "Settings", to: "/settings" },
       { label: "Billing", to: "/billing" },
+      { label: "Organisation", to: "/organisation" },
       { label: "Sign out", act: leave },
     ]}>
       {icons.user}
