@@ -32,6 +32,8 @@ export const router = createBrowserRouter([
               { path: "wake/:slug", lazy: page(() => import("@/features/dashboard/wake-page")) },
               { path: "settings/:part?", lazy: page(() => import("@/features/settings/page")) },
               { path: "organisation/:part?", lazy: page(() => import("@/features/organisation/page")) },
+              { path: "admin/:part?", lazy: page(() => import("@/features/admin/page")) },
+              { path: "admin/users/:id", lazy: page(() => import("@/features/admin/page")) },
               { path: "billing", lazy: page(() => import("@/features/billing/page")) },
               { path: "workspaces/:id/manifests", lazy: page(() => import("@/features/manifests/page")) },
             ],

@@ -98,6 +98,7 @@ const dashboard: Scene[] = [
   { name: "dashboard-refused", path: "/dashboard", world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w2/start"] = problem(409, "limit-reached", "the hours of this month are used up"); }, act: async (page) => { await press("Wake thesis")(page); await page.getByText("The hours of this month are used up.").waitFor(); } },
   { name: "dashboard-offline", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { Object.defineProperty(navigator, "onLine", { get: () => false }); dispatchEvent(new Event("offline")); }); } },
   { name: "dashboard-leaving", path: "/dashboard", world: (world) => { one(world); world.me.deletes_at = ago(-6 * 86_400); } },
+  { name: "dashboard-held", path: "/dashboard", world: (world) => { world.workspaces = [asleep("w1", { reason: { cause: "held" as const, detail: "this user is held", remedy: "ask why" } })]; world.me.held_at = ago(7200); } },
   { name: "keys", path: "/dashboard", world: one, act: async (page) => { await page.keyboard.press("?"); } },
   { name: "signed-out-elsewhere", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { new BroadcastChannel("coditect.session").postMessage({ over: true }); }); await page.getByRole("dialog").waitFor(); } },
   { name: "wake", path: "/wake/quiet-otter-w2", world: one },
@@ -224,6 +225,28 @@ const organisation: Scene[] = [
   { name: "dashboard-invited", path: "/dashboard", world: (world) => { one(world); world.invited = [invitation]; } },
 ];
 
+const seen = (i: number, change: object = {}) => ({ user: `0193a1f0-0000-7000-8000-0000000001${10 + i}`, tenant: OTHER.id, account: someone.id, role: "member", cell: "local", joined_at: ago(9 * 86_400), held_at: null, deletes_at: null, ...change });
+const WATCHED = seen(1).user;
+const administrator = (change: object = {}) => (world: World) => {
+  one(world);
+  world.answers["GET /api/v5/admin/users"] = ok({ items: [seen(1, change), seen(2, { held_at: ago(7000) }), seen(3, { deletes_at: ago(-86_400), role: "owner" })], next_cursor: "more" });
+  world.answers[`GET /api/v5/admin/users/${WATCHED}/audit`] = ok(audit);
+  world.answers["GET /api/v5/admin/audit"] = ok(audit);
+  world.answers[`GET /api/v5/admin/users/${WATCHED}`] = ok({ ...seen(1, change), email: "a.rather.long.address.of.somebody@department.of.mathematics.example.com", display_name: LONG, plan: "pro", workspaces: [{ workspace: "w1", slug: "quiet-otter-7k3fm", phase: "ready", power: "on", storage_gib: 10 }, { workspace: "w2", slug: "loud-otter-8k3fm", phase: "suspended", power: "off", storage_gib: 1 }] });
+};
+const watch = async (page: Page) => { await press("Look at this person")(page); await page.getByText("quiet-otter").waitFor(); };
+const admin: Scene[] = [
+  { name: "admin-refused", path: "/admin", world: (world) => { one(world); world.answers["GET /api/v5/admin/users"] = problem(403, "forbidden", "only an administrator of this installation may do this"); } },
+  { name: "admin-users", path: "/admin", world: administrator() },
+  { name: "admin-nobody", path: "/admin", world: (world) => { one(world); world.answers["GET /api/v5/admin/users"] = ok({ items: [], next_cursor: null }); } },
+  { name: "admin-not-found", path: "/admin", world: (world) => { administrator()(world); world.answers["GET /api/v5/admin/workspaces"] = ok({ items: [], next_cursor: null }); }, act: async (page) => { await page.getByLabel("Find by").selectOption("slug"); await page.getByLabel("Workspace's host name").fill("nobody-here"); await submit(page, "Find"); } },
+  { name: "admin-user", path: `/admin/users/${WATCHED}`, world: administrator() },
+  { name: "admin-person", path: `/admin/users/${WATCHED}`, world: administrator(), act: watch },
+  { name: "admin-hold", path: `/admin/users/${WATCHED}`, world: administrator(), act: async (page) => { await watch(page); await press("Hold…")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "admin-let-go", path: `/admin/users/${WATCHED}`, world: administrator({ held_at: ago(7000) }), act: async (page) => { await watch(page); await press("Let go…")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "admin-decisions", path: "/admin/decisions", world: administrator() },
+];
+
 const inside = async (page: Page) => { await page.getByText("connected", { exact: true }).waitFor(); };
 const ide: Scene[] = [
   { name: "ide", path: "/ide/w1", world: one, act: inside },
@@ -241,4 +264,4 @@ const ide: Scene[] = [
   { name: "ide-empty", path: "/ide" },
 ];
 
-export const scenes: Scene[] = [...door, ...dashboard, ...settings, ...rest, ...organisation, ...ide];
+export const scenes: Scene[] = [...door, ...dashboard, ...settings, ...rest, ...organisation, ...admin, ...ide];

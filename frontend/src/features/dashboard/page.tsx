@@ -33,6 +33,7 @@ export function Page() {
         </Row>
       </Row>
       {me?.deletes_at && <Row marginBottom="4"><Notice tone="warn" role="alert" action={<ButtonLink to="/settings/account">Settings</ButtonLink>}>Your account is deleted on {clock(me.deletes_at)} with everything in it. Until then you can restore it.</Notice></Row>}
+      {me?.held_at && <Row marginBottom="4"><Notice tone="bad" role="alert">The people who run this installation hold your membership since {clock(me.held_at)}: nothing of it runs until they let it go. Your files are kept, and you can still take your data with you. Ask them why.</Notice></Row>}
       {invited > 0 && <Row marginBottom="4"><Notice tone="accent" action={<ButtonLink to="/invitation">See it</ButtonLink>}>{invited === 1 ? "You are invited to another organisation." : `You are invited to ${invited} other organisations.`}</Notice></Row>}
       <Grid gridTemplateColumns={{ base: "minmax(0, 1fr)", lg: "minmax(0, 1fr) 320px" }} gap="5" alignItems="start">
         <Stack gap="4" aria-busy={query.isPending}>

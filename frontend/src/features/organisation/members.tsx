@@ -35,7 +35,7 @@ export function MembersPart({ role }: { role: Role }) {
               {shown.length === 0 && <Text quiet role="status">Nobody is called so.</Text>}
               <Rows of="Members" who={staying} all={items} role={role} />
               {leaving.length > 0 && <><Heading as="h3" fontSize="md">On their way out</Heading><Rows of="On their way out" who={leaving} all={items} role={role} /></>}
-              {left.length > 0 && <><Heading as="h3" fontSize="md">Left behind</Heading><Text quiet small>Workspaces of people who left. Whoever has one finds it in the API under what was left to them.</Text><Rows of="Left behind" who={left} all={items} role={role} /></>}
+              {left.length > 0 && <><Heading as="h3" fontSize="md">Left behind</Heading><Text quiet small>Workspaces of people who left, and who has them now. They do not count as members.</Text><Rows of="Left behind" who={left} all={items} role={role} /></>}
               {more && <Text quiet small>There are more; these are the first {count(items.length, "member")}.</Text>}
             </Stack>
           );
@@ -98,7 +98,7 @@ function Standing({ one }: { one: Member }) {
       {one.left_behind
         ? <Text small quiet>left behind <Time at={one.left_behind.since} />, {one.left_behind.organisation ? "kept for the organisation" : "handed to this member"}</Text>
         : <Text small quiet>joined <Time at={one.joined_at} /></Text>}
-      {one.deletes_at && <State tone="warn" icon="leaving">{one.asked ? "asked to be erased" : "deleted"} <Time at={one.deletes_at} /></State>}
+      {one.deletes_at && <State tone="warn" icon="leaving">deleted <Time at={one.deletes_at} />{one.asked && ", as they asked"}</State>}
     </>
   );
 }

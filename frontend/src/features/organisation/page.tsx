@@ -21,7 +21,7 @@ export function Page() {
   const [name, , Part] = parts.find(([one]) => one === wanted) ?? parts[0];
   return (
     <Main>
-      <Title marginBottom="1">Organisation</Title>
+      <Title marginBottom="2">Organisation</Title>
       <Read query={me} what="Your organisation.">
         {({ tenant }) => tenant
           ? (
@@ -42,7 +42,7 @@ export function Page() {
               </Box>
             </>
           )
-          : <Notice tone="warn"><Text>You belong to no organisation now. If you are in another one, switch to it above; if you were removed, an owner or an admin can restore you.</Text></Notice>}
+          : <Notice tone="warn" role="status"><Text>You belong to no organisation now. If you are in another one, switch to it above; if you were removed, an owner or an admin can restore you.</Text></Notice>}
       </Read>
     </Main>
   );
