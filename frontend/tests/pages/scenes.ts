@@ -98,7 +98,7 @@ const dashboard: Scene[] = [
   { name: "dashboard-refused", path: "/dashboard", world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w2/start"] = problem(409, "limit-reached", "the hours of this month are used up"); }, act: async (page) => { await press("Wake thesis")(page); await page.getByText("The hours of this month are used up.").waitFor(); } },
   { name: "dashboard-offline", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { Object.defineProperty(navigator, "onLine", { get: () => false }); dispatchEvent(new Event("offline")); }); } },
   { name: "dashboard-leaving", path: "/dashboard", world: (world) => { one(world); world.me.deletes_at = ago(-6 * 86_400); } },
-  { name: "dashboard-held", path: "/dashboard", world: (world) => { world.workspaces = [asleep("w1", { reason: { cause: "held" as const, detail: "this user is held", remedy: "ask why" } })]; world.me.held_at = ago(7200); } },
+  { name: "dashboard-held", path: "/dashboard", world: (world) => { world.workspaces = [asleep("w1", { power: { wanted: "off", cause: "held", since: ago(7200) } })]; world.me.held_at = ago(7200); } },
   { name: "keys", path: "/dashboard", world: one, act: async (page) => { await page.keyboard.press("?"); } },
   { name: "signed-out-elsewhere", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { new BroadcastChannel("coditect.session").postMessage({ over: true }); }); await page.getByRole("dialog").waitFor(); } },
   { name: "wake", path: "/wake/quiet-otter-w2", world: one },
