@@ -82,6 +82,28 @@ describe("an owner", () => {
   });
 });
 
+describe("what somebody left behind", () => {
+  it("is woken and deleted by whoever has it now, and is none of their own", async () => {
+    const left = asleep("l1", { name: "thesis of Grace" });
+    const { world, page } = await at("/dashboard", (one) => {
+      one.answers["GET /api/v5/me/left-behind"] = ok({ items: [{ user: "u1", tenant: OTHER.id, workspaces: [left] }], next_cursor: null });
+      one.answers["POST /api/v5/workspaces/l1/start"] = ok(left);
+      one.answers["DELETE /api/v5/workspaces/l1"] = ok({ ...left, phase: "deleting", deletes_at: ago(-86_400) });
+    });
+    await page.getByText("No workspace yet").waitFor();
+    const started = { ...left, phase: "ready", power: { ...left.power, wanted: "on" } };
+    world.answers["GET /api/v5/me/left-behind"] = ok({ items: [{ user: "u1", tenant: OTHER.id, workspaces: [started] }], next_cursor: null });
+    await page.getByRole("button", { name: "Wake thesis of Grace" }).click();
+    await page.getByRole("button", { name: "Open thesis of Grace in a tab of its own" }).waitFor();
+    world.answers["GET /api/v5/me/left-behind"] = ok({ items: [], next_cursor: null });
+    await page.getByRole("button", { name: "Delete thesis of Grace" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+    await page.getByText("thesis of Grace").first().waitFor({ state: "detached" });
+    expect([world.count("POST /api/v5/workspaces/l1/start"), world.count("DELETE /api/v5/workspaces/l1")]).toEqual([1, 1]);
+    await page.getByText("No workspace yet").waitFor();
+  });
+});
+
 describe("an invitation", () => {
   const accepted = `POST /api/v5/me/invitations/${ID}/accept`;
 

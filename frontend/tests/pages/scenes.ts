@@ -98,6 +98,11 @@ const dashboard: Scene[] = [
   { name: "dashboard-refused", path: "/dashboard", world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w2/start"] = problem(409, "limit-reached", "the hours of this month are used up"); }, act: async (page) => { await press("Wake thesis")(page); await page.getByText("The hours of this month are used up.").waitFor(); } },
   { name: "dashboard-offline", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { Object.defineProperty(navigator, "onLine", { get: () => false }); dispatchEvent(new Event("offline")); }); } },
   { name: "dashboard-leaving", path: "/dashboard", world: (world) => { one(world); world.me.deletes_at = ago(-6 * 86_400); } },
+  {
+    name: "dashboard-left-to-me", path: "/dashboard",
+    world: at("/api/v5/me/left-behind", { items: [{ user: "u1", tenant: "0193a1f0-0000-7000-8000-0000000000c2", workspaces: [workspace("l1", { name: LONG }), asleep("l2", { power: { wanted: "off", cause: "handed_over", since: ago(86_400) } }), asleep("l3", { phase: "deleting", deletes_at: ago(-5 * 86_400) })] }], next_cursor: null }),
+    act: async (page) => { await page.getByRole("heading", { name: "Left to you" }).waitFor(); },
+  },
   { name: "dashboard-held", path: "/dashboard", world: (world) => { world.workspaces = [asleep("w1", { power: { wanted: "off", cause: "held", since: ago(7200) } })]; world.me.held_at = ago(7200); } },
   { name: "keys", path: "/dashboard", world: one, act: async (page) => { await page.keyboard.press("?"); } },
   { name: "signed-out-elsewhere", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { new BroadcastChannel("coditect.session").postMessage({ over: true }); }); await page.getByRole("dialog").waitFor(); } },

@@ -154,6 +154,7 @@ export class World {
     if (to !== undefined) return this.act(to);
     if (request === "GET /api/v5/tenant/members") return ok({ items: this.members, next_cursor: null });
     if (request === "GET /api/v5/me/invitations") return ok({ items: this.invited });
+    if (request === "GET /api/v5/me/left-behind") return ok({ items: [], next_cursor: null });
     if (request === "GET /api/v5/me/api-keys") return ok({ items: [] });
     if (request === "POST /api/v5/workspaces") return this.make(body);
     const listed = /^GET \/api\/v5\/workspaces\/([^/]+)\/(files|restores)$/.exec(request)?.[1];

@@ -35,7 +35,7 @@ export function MembersPart({ role }: { role: Role }) {
               {shown.length === 0 && <Text quiet role="status">Nobody is called so.</Text>}
               <Rows of="Members" who={staying} all={items} role={role} />
               {leaving.length > 0 && <><Heading as="h3" fontSize="md">On their way out</Heading><Rows of="On their way out" who={leaving} all={items} role={role} /></>}
-              {left.length > 0 && <><Heading as="h3" fontSize="md">Left behind</Heading><Text quiet small>Workspaces of people who left, and who has them now. They do not count as members.</Text><Rows of="Left behind" who={left} all={items} role={role} /></>}
+              {left.length > 0 && <><Heading as="h3" fontSize="md">Left behind</Heading><Text quiet small>Workspaces of people who left, and who has them now: they stand on that person's dashboard.</Text><Rows of="Left behind" who={left} all={items} role={role} /></>}
               {more && <Text quiet small>There are more; these are the first {count(items.length, "member")}.</Text>}
             </Stack>
           );
