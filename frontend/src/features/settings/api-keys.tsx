@@ -40,7 +40,7 @@ export function ApiKeys() {
             </List>
           )}
       </Read>
-      {!made && <Fold><Summary fontSize="sm">How programs use a key</Summary><Usage /></Fold>}
+      {!made && <Fold open={query.data?.length === 0}><Summary fontSize="sm">How programs use a key</Summary><Usage /></Fold>}
       {leaving && <Revoke leaving={leaving} onClose={() => { setLeaving(null); }} />}
     </>
   );
