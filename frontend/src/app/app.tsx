@@ -17,11 +17,11 @@ const client = new QueryClient({
   },
 });
 
-/** What was read for one account is never shown to another. */
+/** What was read for one account, or in one tenant, is never shown to another. */
 function useOneAccount(): void {
   useEffect(() => useSession.subscribe((now, before) => {
     if (now.status === "out" && before.account !== null) client.clear();
-    else if (now.account !== before.account && before.account !== null && now.account !== null) void client.resetQueries();
+    else if (before.account !== null && now.account !== null && (now.account !== before.account || now.tenant !== before.tenant)) void client.resetQueries();
   }), []);
 }
 

@@ -1,6 +1,6 @@
-export type Command = "dashboard" | "settings" | "billing" | "search" | "help";
+export type Command = "dashboard" | "settings" | "billing" | "organisation" | "search" | "help";
 
-const after: Record<string, Command> = { d: "dashboard", s: "settings", b: "billing" };
+const after: Record<string, Command> = { d: "dashboard", s: "settings", b: "billing", o: "organisation" };
 const alone: Record<string, Command> = { "/": "search", "?": "help" };
 /** How long a `g` waits for its second key, in milliseconds. */
 const PATIENCE = 1_000;

@@ -8,7 +8,7 @@ import { useShortcuts } from "./shortcuts";
 const AuthDialog = lazy(() => import("@/features/auth/auth-dialog"));
 const SignInAgain = lazy(() => import("@/features/auth/sign-in-again"));
 
-const names: Record<string, string> = { "": "Workspaces in the browser", login: "Sign in", register: "Sign up", verify: "Verify your address", forgot: "New password", dashboard: "Dashboard", settings: "Settings", billing: "Billing", terms: "Terms", privacy: "Privacy", ide: "Editor", wake: "Wake", workspaces: "Manifests" };
+const names: Record<string, string> = { "": "Workspaces in the browser", login: "Sign in", register: "Sign up", verify: "Verify your address", forgot: "New password", dashboard: "Dashboard", settings: "Settings", organisation: "Organisation", admin: "Administration", invitation: "Invitation", billing: "Billing", terms: "Terms", privacy: "Privacy", ide: "Editor", wake: "Wake", workspaces: "Manifests" };
 
 /** Around every page: who is there, where one is, keys, and what is asked when a login ended. */
 export function Root() {

@@ -23,6 +23,7 @@ export const router = createBrowserRouter([
           { path: "register", lazy: page(() => import("@/features/auth/register-page")) },
           { path: "verify", lazy: page(() => import("@/features/auth/verify-page")) },
           { path: "identity", lazy: page(() => import("@/features/auth/identity-page")) },
+          { path: "invitation", lazy: page(() => import("@/features/invitation/page")) },
           { path: "forgot", lazy: page(() => import("@/features/auth/forgot-page")) },
           {
             Component: Protected,
@@ -30,6 +31,9 @@ export const router = createBrowserRouter([
               { path: "dashboard", lazy: page(() => import("@/features/dashboard/page")) },
               { path: "wake/:slug", lazy: page(() => import("@/features/dashboard/wake-page")) },
               { path: "settings/:part?", lazy: page(() => import("@/features/settings/page")) },
+              { path: "organisation/:part?", lazy: page(() => import("@/features/organisation/page")) },
+              { path: "admin/:part?", lazy: page(() => import("@/features/admin/page")) },
+              { path: "admin/users/:id", lazy: page(() => import("@/features/admin/page")) },
               { path: "billing", lazy: page(() => import("@/features/billing/page")) },
               { path: "workspaces/:id/manifests", lazy: page(() => import("@/features/manifests/page")) },
             ],

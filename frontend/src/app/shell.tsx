@@ -1,6 +1,7 @@
 import { Link as RouterLink, Outlet, useLocation } from "react-router";
 import { Logo } from "@/shared/components/logo";
 import { ThemeButton } from "@/shared/components/theme-button";
+import { TenantMenu } from "@/shared/components/tenant-menu";
 import { UserMenu } from "@/shared/components/user-menu";
 import { SkipLink } from "@/shared/components/skip-link";
 import { OfflineBar } from "@/shared/components/offline-bar";
@@ -20,14 +21,16 @@ export function Shell() {
           <Row gap={{ base: "2", md: "5" }} minWidth="0">
             <RouterLink to={inside ? "/dashboard" : "/"} aria-label="Coditect, home"><Logo /></RouterLink>
             {inside && (
-              <Box as="nav" aria-label="Main" display={{ base: "none", sm: "flex" }} gap="1">
+              <Box as="nav" aria-label="Main" display={{ base: "none", md: "flex" }} gap="1">
                 <BarLink to="/dashboard" aria-current={here("/dashboard")}>Dashboard</BarLink>
                 <BarLink to="/billing" aria-current={here("/billing")}>Billing</BarLink>
+                <BarLink to="/organisation" aria-current={here("/organisation")}>Organisation</BarLink>
                 <BarLink to="/settings" aria-current={here("/settings")}>Settings</BarLink>
               </Box>
             )}
           </Row>
           <Row gap="1.5">
+            {inside && <TenantMenu />}
             <ThemeButton />
             {inside ? <UserMenu /> : <><ButtonLink to="/login" look="quiet">Sign in</ButtonLink><ButtonLink to="/register" look="main">Sign up</ButtonLink></>}
           </Row>

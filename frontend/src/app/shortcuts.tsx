@@ -3,7 +3,7 @@ import { useNavigate } from "react-router";
 import { Dialog, Grid, Key, Row, Span } from "@/shared/components/ui";
 import { type Command, keys } from "./keys";
 
-const help: [string, string[]][] = [["Dashboard", ["g", "d"]], ["Settings", ["g", "s"]], ["Billing", ["g", "b"]], ["Search workspaces", ["/"]], ["This help", ["?"]], ["Leave the editor", ["Esc", "Esc"]], ["Close what is open", ["Esc"]]];
+const help: [string, string[]][] = [["Dashboard", ["g", "d"]], ["Settings", ["g", "s"]], ["Billing", ["g", "b"]], ["Organisation", ["g", "o"]], ["Search workspaces", ["/"]], ["This help", ["?"]], ["Leave the editor", ["Esc", "Esc"]], ["Close what is open", ["Esc"]]];
 
 const typing = (target: EventTarget | null) => target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName) || target.closest("dialog, [role=menu]") !== null);
 
@@ -17,6 +17,7 @@ export function useShortcuts() {
       dashboard: () => void navigate("/dashboard"),
       settings: () => void navigate("/settings"),
       billing: () => void navigate("/billing"),
+      organisation: () => void navigate("/organisation"),
       search: () => { document.querySelector<HTMLElement>("[data-search]")?.focus(); },
       help: () => { setOpen(true); },
     };

@@ -33,7 +33,7 @@ const focused = (page: Page) => page.evaluate((): Stop | null => {
 const what = async (page: Page) => (await focused(page))?.name ?? null;
 
 describe("the keyboard", () => {
-  it.each(["/", "/login", "/register", "/dashboard", "/settings/profile", "/settings/theme", "/billing", "/workspaces/w1/manifests", "/ide/w2"])("goes through %s in its order, and is seen everywhere", async (path) => {
+  it.each(["/", "/login", "/register", "/dashboard", "/settings/profile", "/settings/theme", "/settings/api-keys", "/organisation/members", "/organisation/invitations", "/invitation", "/billing", "/workspaces/w1/manifests", "/ide/w2"])("goes through %s in its order, and is seen everywhere", async (path) => {
     const page = await at(path, ["/", "/login", "/register"].includes(path));
     const stops: Stop[] = [];
     for (let presses = 0; presses < 80; presses += 1) {
@@ -65,6 +65,9 @@ describe("the keyboard", () => {
     await page.waitForFunction(() => document.activeElement?.id === "main");
     await page.keyboard.press("Tab");
     expect(await what(page)).toContain("Profile");
+    await page.keyboard.press("g");
+    await page.keyboard.press("o");
+    await page.waitForURL("**/organisation");
   });
 
   it.each([

@@ -19,7 +19,8 @@ async function faults(page: Page, rules?: string[]): Promise<string[]> {
   return violations.map(({ impact, id, nodes }) => `${impact ?? "?"} ${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
 }
 
-describe("every page, light and dark, narrow to broad: fits, is in order for axe, breaks no policy", () => {
+// Two at a time: while one is drawn by the browser, the other one is judged.
+describe.concurrent("every page, light and dark, narrow to broad: fits, is in order for axe, breaks no policy", () => {
   afterAll(closeBrowser);
   it.each(scenes)("$name", async ({ name, path, world, stranger, act, unsettled }) => {
     const { page, complaints, end } = await visit((one) => { one.signedIn = !stranger; world?.(one); });

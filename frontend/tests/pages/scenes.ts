@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { type World, ago, asleep, ok, plain, problem, someone, underway, workspace } from "./world";
+import { type World, ago, asleep, member, ok, plain, problem, someone, underway, workspace } from "./world";
 
 /** A page in a certain state. */
 export interface Scene {
@@ -99,14 +99,25 @@ const dashboard: Scene[] = [
   { name: "dashboard-refused", path: "/dashboard", world: (world) => { one(world); world.answers["POST /api/v5/workspaces/w2/start"] = problem(409, "limit-reached", "the hours of this month are used up"); }, act: async (page) => { await press("Wake thesis")(page); await page.getByText("The hours of this month are used up.").waitFor(); } },
   { name: "dashboard-offline", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { Object.defineProperty(navigator, "onLine", { get: () => false }); dispatchEvent(new Event("offline")); }); } },
   { name: "dashboard-leaving", path: "/dashboard", world: (world) => { one(world); world.me.deletes_at = ago(-6 * 86_400); } },
+  {
+    name: "dashboard-left-to-me", path: "/dashboard",
+    world: at("/api/v5/me/left-behind", { items: [{ user: "u1", tenant: "0193a1f0-0000-7000-8000-0000000000c2", workspaces: [workspace("l1", { name: LONG }), asleep("l2", { power: { wanted: "off", cause: "handed_over", since: ago(86_400) } }), asleep("l3", { phase: "deleting", deletes_at: ago(-5 * 86_400) })] }], next_cursor: null }),
+    act: async (page) => { await page.getByRole("heading", { name: "Left to you" }).waitFor(); },
+  },
+  { name: "dashboard-held", path: "/dashboard", world: (world) => { world.workspaces = [asleep("w1", { power: { wanted: "off", cause: "held", since: ago(7200) } })]; world.me.held_at = ago(7200); } },
   { name: "keys", path: "/dashboard", world: one, act: async (page) => { await page.keyboard.press("?"); } },
   { name: "signed-out-elsewhere", path: "/dashboard", world: one, act: async (page) => { await page.evaluate(() => { new BroadcastChannel("coditect.session").postMessage({ over: true }); }); await page.getByRole("dialog").waitFor(); } },
   { name: "wake", path: "/wake/quiet-otter-w2", world: one },
   { name: "wake-unknown", path: "/wake/loud-otter", world: one },
 ];
 
+const keys = [
+  { id: "1", name: "ci of the thesis, which builds each night", prefix: "coditect_7k3fmA", scopes: ["workspaces:read", "workspaces:write", "files:read"], created_at: ago(90_000), expires_at: ago(-80 * 86_400), used_at: ago(7200) },
+  { id: "2", name: "laptop", prefix: "coditect_Qx81Lz", scopes: ["profile:read", "workspaces:read", "sessions:read", "files:read", "tenant:read"], created_at: ago(9_000_000), expires_at: null, used_at: null },
+];
+
 const settings: Scene[] = [
-  ...["profile", "password", "second-factor", "sign-ins", "api-keys", "connections", "theme", "files", "account"].map((part): Scene => ({ name: `settings-${part}`, path: `/settings/${part}`, world: one })),
+  ...["profile", "password", "second-factor", "sign-ins", "api-keys", "connections", "theme", "files", "data", "account"].map((part): Scene => ({ name: `settings-${part}`, path: `/settings/${part}`, world: one })),
   { name: "settings-email-sent", path: "/settings/profile", world: (world) => { one(world); world.answers["PUT /api/v5/me/email"] = ok({}); }, act: async (page) => { await page.getByLabel("New e-mail").fill("ada@example.org"); await press("Change e-mail")(page); await page.getByText("A letter is on its way").waitFor(); } },
   { name: "settings-second-factor-on", path: "/settings/second-factor", world: at("/api/v5/me/second-factor", { enabled: true, recovery_codes_left: 9 }) },
   {
@@ -124,7 +135,19 @@ const settings: Scene[] = [
     act: async (page) => { await page.getByLabel("Your password").fill("correct horse battery"); await press("Set it up")(page); await page.getByLabel("Code").fill("123456"); await press("Switch it on")(page); await page.getByText("Keep these recovery codes").waitFor(); },
   },
   { name: "settings-sign-ins-list", path: "/settings/sign-ins", world: at("/api/v5/me/logins", { items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }, { id: "2", began_at: ago(900_000), used_at: ago(86_400), agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", present: false }] }) },
-  { name: "settings-api-keys-list", path: "/settings/api-keys", world: (world) => { at("/api/v5/me/api-keys", { items: [{ id: "1", name: "laptop", created_at: ago(90_000), used_at: null }] })(world); world.answers["POST /api/v5/me/api-keys"] = ok({ id: "2", name: "ci", created_at: ago(0), used_at: null, secret: "ck_2fJ8s0dKx9QmWv7yTzR4bN6hLpE3aGcU1iOoYqXw" }); }, act: async (page) => { await page.getByLabel("Name").fill("ci"); await page.locator("main form button[type=submit]").click(); await page.getByText("ck_2f").waitFor(); } },
+  { name: "settings-api-keys-list", path: "/settings/api-keys", world: at("/api/v5/me/api-keys", { items: keys }) },
+  {
+    name: "settings-api-keys-new", path: "/settings/api-keys",
+    world: (world) => { at("/api/v5/me/api-keys", { items: keys })(world); world.answers["POST /api/v5/me/api-keys"] = problem(422, "invalid-input", "not acceptable", { errors: [{ field: "name", detail: "must have 1 to 64 characters" }, { field: "password", detail: "is needed" }] }); },
+    act: async (page) => { await press("New key")(page); await press("Make the key")(page); await page.getByLabel("Your password").waitFor(); },
+  },
+  {
+    name: "settings-api-keys-made", path: "/settings/api-keys",
+    world: (world) => { at("/api/v5/me/api-keys", { items: keys })(world); world.answers["POST /api/v5/me/api-keys"] = { status: 201, body: { ...keys[0], secret: "coditect_2fJ8s0dKx9QmWv7yTzR4bN6hLpE3aGcU1iOoYqXwR4bN6h" } }; },
+    act: async (page) => { await press("New key")(page); await press("Make the key")(page); await page.getByText("coditect_2f").waitFor(); },
+  },
+  { name: "settings-api-keys-revoke", path: "/settings/api-keys", world: at("/api/v5/me/api-keys", { items: keys }), act: async (page) => { await press("Revoke ci")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "settings-data-broken", path: "/settings/data", world: (world) => { one(world); world.answers["GET /api/v5/me/export"] = problem(503, "unavailable", "the store is not reached"); }, act: async (page) => { await page.evaluate("delete globalThis.showSaveFilePicker"); await press("Download everything")(page); await page.getByRole("alert").waitFor(); } },
   { name: "settings-connections-list", path: "/settings/connections", world: at("/api/v5/me/connections", { items: [{ provider: "google", connected_at: ago(900_000) }, { provider: "github", connected_at: null }] }) },
   { name: "settings-files-list", path: "/settings/files", world: versions, act: async (page) => { await press(/^2 versions/)(page); await page.getByText("three and a half").waitFor(); } },
   { name: "settings-files-bring-back", path: "/settings/files", world: versions, act: async (page) => { await press(/^2 versions/)(page); await press(/^Bring back/)(page); await page.getByRole("dialog").waitFor(); } },
@@ -159,6 +182,77 @@ const rest: Scene[] = [
   { name: "manifests-error", path: "/workspaces/w1/manifests", world: (world) => { one(world); world.answers["GET /api/v5/workspaces/w1/manifests"] = problem(403, "forbidden", "this is not yours to read"); world.answers["GET /api/v5/workspaces/w1/history"] = broken; }, unsettled: true },
 ];
 
+const OTHER = { id: "0193a1f0-0000-7000-8000-0000000000c2", plan: "pro", role: "member" as const, limits: null };
+const CODE = `0193a1f0-0000-7000-8000-0000000000e1.${"x".repeat(43)}`;
+const invitation = { id: "0193a1f0-0000-7000-8000-0000000000e1", tenant: OTHER.id, role: "admin" as const, created_at: ago(3600), expires_at: ago(-6 * 86_400), needs_code: false };
+const team = (world: World) => {
+  one(world);
+  world.others = [OTHER];
+  world.members = [
+    ...world.members, member("m2", "Grace Hopper", "admin"), member("m3", LONG, "member", { email: "a.rather.long.address.of.somebody@department.of.mathematics.example.com" }), member("m4", "Alan Turing", "owner"),
+    member("m5", "Edsger Dijkstra", "member", { deletes_at: ago(-6 * 86_400) }), member("m6", "Barbara Liskov", "member", { deletes_at: ago(-3 * 86_400), asked: true }),
+    member("m7", "Grace Hopper", "member", { left_behind: { since: ago(9 * 86_400), organisation: false } }),
+  ];
+};
+const acts = (page: string[]) => ({ items: page.map((action, i) => ({ at: ago(i * 7000), actor: i % 4 === 3 ? null : someone.id, actor_user: i % 4 < 2 ? someone.user_id : null, action, details: { user: "m2", role: "admin", workspace: "0193a1f0-0000-7000-8000-0000000000d1", provider: "github", api_key: "0193a1f0-0000-7000-8000-0000000000f1", plan: "pro", gib: 10, cause: "idle" } })), next_cursor: "more" });
+const audit = acts(["role_changed", "member_invited", "user_looked_at", "workspace_suspended", "workspace_created", "api_key_issued", "user_held", "owner_succeeded", "personal_copy_taken", "plan_changed", "storage_raised"]);
+const organisation: Scene[] = [
+  { name: "organisation-alone", path: "/organisation", world: one },
+  { name: "organisation-members", path: "/organisation/members", world: team },
+  { name: "organisation-members-many", path: "/organisation/members", world: (world) => { one(world); world.members = [...world.members, ...Array.from({ length: 40 }, (_, i) => member(`u${i}`, `Person ${i}`, "member"))]; } },
+  { name: "organisation-as-member", path: "/organisation/members", world: (world) => { team(world); world.me.tenant = OTHER; world.members = world.members.map((other) => ({ ...other, email: null, role: other.you ? "member" : other.role })); } },
+  { name: "organisation-error", path: "/organisation/members", world: (world) => { one(world); world.answers["GET /api/v5/tenant/members"] = problem(403, "forbidden", "your membership has ended"); } },
+  { name: "organisation-none", path: "/organisation/members", world: (world) => { one(world); world.me.tenant = null; world.others = [OTHER]; } },
+  { name: "organisation-menu", path: "/organisation/members", world: team, act: press("More for Edsger Dijkstra") },
+  { name: "organisation-remove", path: "/organisation/members", world: team, act: async (page) => { await press("More for Grace Hopper")(page); await page.getByRole("menuitem", { name: "Remove…" }).click(); } },
+  { name: "organisation-hand-over", path: "/organisation/members", world: team, act: async (page) => { await press("More for Edsger Dijkstra")(page); await page.getByRole("menuitem", { name: /^Hand/ }).click(); } },
+  { name: "organisation-switcher", path: "/dashboard", world: team, act: press(/switch organisation$/) },
+  { name: "organisation-invitations-none", path: "/organisation/invitations", world: at("/api/v5/tenant/invitations", { items: [] }) },
+  {
+    name: "organisation-invitations", path: "/organisation/invitations",
+    world: (world) => {
+      at("/api/v5/tenant/invitations", { items: [{ id: "i1", email: "grace@example.com", role: "admin", by: null, created_at: ago(7000), expires_at: ago(-6 * 86_400) }, { id: "i2", email: "a.rather.long.address.of.somebody@department.of.mathematics.example.com", role: "member", by: null, created_at: ago(7000), expires_at: ago(-6 * 86_400) }] })(world);
+      world.answers["POST /api/v5/tenant/invitations"] = { status: 201, body: { id: "i3", email: "alan@example.com", role: "member", by: null, created_at: ago(0), expires_at: ago(-7 * 86_400), code: CODE } };
+    },
+    act: async (page) => { await page.getByLabel("E-mail").fill("alan@example.com"); await page.getByRole("button", { name: "Invite", exact: true }).click(); await page.getByText("is invited").waitFor(); },
+  },
+  { name: "organisation-invitations-refused", path: "/organisation/invitations", world: (world) => { at("/api/v5/tenant/invitations", { items: [] })(world); world.answers["POST /api/v5/tenant/invitations"] = problem(409, "conflict", "the person of this address is a member"); }, act: (page) => submit(page, "Invite") },
+  { name: "organisation-invitations-as-member", path: "/organisation/invitations", world: (world) => { one(world); world.me.tenant = OTHER; } },
+  { name: "organisation-decisions", path: "/organisation/decisions", world: (world) => { team(world); world.answers["GET /api/v5/tenant/audit"] = ok(audit); } },
+  { name: "organisation-leave-last", path: "/organisation/leave", world: one },
+  { name: "organisation-leave", path: "/organisation/leave", world: team, act: async (page) => { await press("Leave…")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "invitation-stranger", path: `/invitation#code=${CODE}`, stranger: true },
+  { name: "invitation-cut", path: "/invitation#code=0193a1f0", stranger: true },
+  { name: "invitation", path: `/invitation#code=${CODE}`, world: (world) => { one(world); world.invited = [invitation]; } },
+  { name: "invitation-needs-code", path: "/invitation", world: (world) => { one(world); world.invited = [{ ...invitation, needs_code: true }]; }, act: async (page) => { await page.getByLabel("Link or code").fill("half of it"); } },
+  { name: "invitation-not-open", path: `/invitation#code=${CODE}`, world: one },
+  { name: "invitation-none", path: "/invitation", world: one },
+  { name: "invitation-refused", path: `/invitation#code=${CODE}`, world: (world) => { one(world); world.invited = [invitation]; world.answers[`POST /api/v5/me/invitations/${invitation.id}/accept`] = problem(409, "conflict", "this account has a user in the tenant"); }, act: (page) => submit(page, "Accept") },
+  { name: "dashboard-invited", path: "/dashboard", world: (world) => { one(world); world.invited = [invitation]; } },
+];
+
+const seen = (i: number, change: object = {}) => ({ user: `0193a1f0-0000-7000-8000-0000000001${10 + i}`, tenant: OTHER.id, account: someone.id, role: "member", cell: "local", joined_at: ago(9 * 86_400), held_at: null, deletes_at: null, ...change });
+const WATCHED = seen(1).user;
+const administrator = (change: object = {}) => (world: World) => {
+  one(world);
+  world.answers["GET /api/v5/admin/users"] = ok({ items: [seen(1, change), seen(2, { held_at: ago(7000) }), seen(3, { deletes_at: ago(-86_400), role: "owner" })], next_cursor: "more" });
+  world.answers[`GET /api/v5/admin/users/${WATCHED}/audit`] = ok(audit);
+  world.answers["GET /api/v5/admin/audit"] = ok(audit);
+  world.answers[`GET /api/v5/admin/users/${WATCHED}`] = ok({ ...seen(1, change), email: "a.rather.long.address.of.somebody@department.of.mathematics.example.com", display_name: LONG, plan: "pro", workspaces: [{ workspace: "w1", slug: "quiet-otter-7k3fm", phase: "ready", power: "on", storage_gib: 10 }, { workspace: "w2", slug: "loud-otter-8k3fm", phase: "suspended", power: "off", storage_gib: 1 }] });
+};
+const watch = async (page: Page) => { await press("Look at this person")(page); await page.getByText("quiet-otter").waitFor(); };
+const admin: Scene[] = [
+  { name: "admin-refused", path: "/admin", world: (world) => { one(world); world.answers["GET /api/v5/admin/users"] = problem(403, "forbidden", "only an administrator of this installation may do this"); } },
+  { name: "admin-users", path: "/admin", world: administrator() },
+  { name: "admin-nobody", path: "/admin", world: (world) => { one(world); world.answers["GET /api/v5/admin/users"] = ok({ items: [], next_cursor: null }); } },
+  { name: "admin-not-found", path: "/admin", world: (world) => { administrator()(world); world.answers["GET /api/v5/admin/workspaces"] = ok({ items: [], next_cursor: null }); }, act: async (page) => { await page.getByLabel("Find by").selectOption("slug"); await page.getByLabel("Workspace's host name").fill("nobody-here"); await submit(page, "Find"); } },
+  { name: "admin-user", path: `/admin/users/${WATCHED}`, world: administrator() },
+  { name: "admin-person", path: `/admin/users/${WATCHED}`, world: administrator(), act: watch },
+  { name: "admin-hold", path: `/admin/users/${WATCHED}`, world: administrator(), act: async (page) => { await watch(page); await press("Hold…")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "admin-let-go", path: `/admin/users/${WATCHED}`, world: administrator({ held_at: ago(7000) }), act: async (page) => { await watch(page); await press("Let go…")(page); await page.getByRole("dialog").waitFor(); } },
+  { name: "admin-decisions", path: "/admin/decisions", world: administrator() },
+];
+
 const inside = async (page: Page) => { await page.getByText("connected", { exact: true }).waitFor(); };
 const ide: Scene[] = [
   { name: "ide", path: "/ide/w1", world: one, act: inside },
@@ -176,4 +270,4 @@ const ide: Scene[] = [
   { name: "ide-empty", path: "/ide" },
 ];
 
-export const scenes: Scene[] = [...door, ...dashboard, ...settings, ...rest, ...ide];
+export const scenes: Scene[] = [...door, ...dashboard, ...settings, ...rest, ...organisation, ...admin, ...ide];

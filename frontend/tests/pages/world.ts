@@ -54,10 +54,14 @@ export const asleep = (id: string, change: Partial<Workspace> = {}): Workspace =
   return { ...whole, name: "thesis", phase: "suspended", power: { wanted: "off", cause: "idle", since: ago(86_400) }, timeline: { ...whole.timeline, phase_since: ago(86_400), steps: [] }, ...change };
 };
 
+/** Somebody in a tenant. */
+export const member = (user: string, name: string, role: Schemas["RoleName"], change: Partial<Schemas["Member"]> = {}): Schemas["Member"] =>
+  ({ user, role, display_name: name, email: `${name.split(" ")[0]?.toLowerCase() ?? ""}@example.com`, joined_at: ago(40 * 86_400), you: false, deletes_at: null, asked: false, left_behind: null, ...change });
+
 /** The stream of all workspaces. */
 export const EVENTS = "GET /api/v5/workspaces/events";
 
-const token = (account: string, number: number) => `h.${Buffer.from(JSON.stringify({ sub: account, number })).toString("base64url")}.s`;
+const token = (account: string, tenant: string | undefined, number: number) => `h.${Buffer.from(JSON.stringify({ sub: account, tid: tenant, number })).toString("base64url")}.s`;
 
 /** Which of them a request was sent with; 0 is none. */
 function numberOf(authorization: string): number {
@@ -69,6 +73,12 @@ function numberOf(authorization: string): number {
 export class World {
   me: Me = structuredClone(someone);
   workspaces: Workspace[] = [];
+  /** Everybody in the tenant. */
+  members: Schemas["Member"][] = [member("0193a1f0-0000-7000-8000-0000000000b1", "Ada Lovelace", "owner", { you: true, email: "ada@example.com" })];
+  /** Other tenants of the person's. */
+  others: NonNullable<Me["tenant"]>[] = [];
+  /** Invitations to the person. */
+  invited: Schemas["MyInvitation"][] = [];
   signedIn = true;
   /** How long tokens last, in seconds. */
   expiresIn = 300;
@@ -76,6 +86,8 @@ export class World {
   answers: Record<string, Said> = {};
   /** Every request, as `METHOD path`. */
   asked: string[] = [];
+  /** What was sent along with them. */
+  private sent: { request: string; body: string }[] = [];
   /** Requests for workspaces' own pages. */
   visits: string[] = [];
   /** What a workspace's page says of its code; null: nothing that knows us answers there. */
@@ -91,6 +103,11 @@ export class World {
 
   count(request: string): number {
     return this.asked.filter((one) => one === request).length;
+  }
+
+  /** What was sent with each request of a kind. */
+  bodies(request: string): unknown[] {
+    return this.sent.filter((one) => one.request === request).map(({ body }) => JSON.parse(body) as unknown);
   }
 
   /** Tells the streams what became of a workspace. */
@@ -112,6 +129,7 @@ export class World {
   hear(method: string, path: string, body: string, authorization = ""): Said {
     const request = `${method} ${path}`;
     this.asked.push(request);
+    if (body) this.sent.push({ request, body });
     const other = this.answers[request];
     if (other) return other;
     if (request === "GET /api/v5/plans") return ok({ items: plans });
@@ -131,15 +149,35 @@ export class World {
     if (request === "GET /api/v5/me/usage") return ok({ hours: 0, llm_requests: 0, storage_bytes: null, resets_at: ago(-9 * 86_400) });
     if (request === "GET /api/v5/me/logins") return ok({ items: [{ id: "1", began_at: ago(9000), used_at: ago(10), agent: "Firefox on Linux", present: true }] });
     if (request === "GET /api/v5/me/connections") return ok({ items: [{ provider: "google", connected_at: null }, { provider: "github", connected_at: null }] });
+    if (request === "GET /api/v5/tenants") return ok({ items: this.memberships() });
+    const to = /^POST \/api\/v5\/tenants\/([^/]+)\/switch$/.exec(request)?.[1];
+    if (to !== undefined) return this.act(to);
+    if (request === "GET /api/v5/tenant/members") return ok({ items: this.members, next_cursor: null });
+    if (request === "GET /api/v5/me/invitations") return ok({ items: this.invited });
+    if (request === "GET /api/v5/me/left-behind") return ok({ items: [], next_cursor: null });
+    if (request === "GET /api/v5/me/api-keys") return ok({ items: [] });
     if (request === "POST /api/v5/workspaces") return this.make(body);
     const listed = /^GET \/api\/v5\/workspaces\/([^/]+)\/(files|restores)$/.exec(request)?.[1];
     if (this.workspaces.some(({ id }) => id === listed)) return ok({ items: [], next_cursor: null });
     return this.ofOne(method, path) ?? problem(404, "not-found", "there is nothing at this address");
   }
 
+  private memberships(): Schemas["Membership"][] {
+    const all = [...(this.me.tenant ? [{ ...this.me.tenant, present: true }] : []), ...this.others.map((one) => ({ ...one, present: false }))];
+    return all.sort((a, b) => a.id.localeCompare(b.id)).map(({ id, role, plan, present }) => ({ tenant: id, user: `user-of-${id}`, role, plan, joined_at: ago(40 * 86_400), present, deletes_at: null }));
+  }
+
+  private act(tenant: string): Answer {
+    const found = this.others.find(({ id }) => id === tenant);
+    if (!found) return problem(404, "not-found", "there is no tenant of that id");
+    this.others = [...this.others.filter((one) => one !== found), ...(this.me.tenant ? [this.me.tenant] : [])];
+    this.me = { ...this.me, tenant: found };
+    return this.signIn();
+  }
+
   private signIn(): Answer {
     this.tokens += 1;
-    return ok({ access_token: token(this.me.id, this.tokens), expires_in: this.expiresIn, token_type: "Bearer" });
+    return ok({ access_token: token(this.me.id, this.me.tenant?.id, this.tokens), expires_in: this.expiresIn, token_type: "Bearer" });
   }
 
   private make(body: string): Answer {

@@ -8,11 +8,12 @@ import { ProviderButtons } from "./provider-buttons";
 
 export function Page() {
   const navigate = useNavigate();
-  const to = destination(useSearchParams()[0].get("to"));
+  const wanted = useSearchParams()[0].get("to");
+  const to = destination(wanted);
   const inside = useSession(({ status }) => status === "in");
   if (inside) return <Navigate to={to} replace />;
   return (
-    <Door title="Sign in" below={<>No account yet? <Link to="/register">Sign up</Link></>}>
+    <Door title="Sign in" below={<>No account yet? <Link to={wanted === null ? "/register" : `/register?to=${encodeURIComponent(to)}`}>Sign up</Link></>}>
       <LoginForm onDone={() => { void navigate(to, { replace: true }); }} />
       <ProviderButtons signingUp={false} />
     </Door>

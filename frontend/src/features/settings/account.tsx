@@ -3,11 +3,12 @@ import { useState } from "react";
 import { api, unwrap } from "@/shared/api/client";
 import { Problem } from "@/shared/api/problem";
 import { ProblemView } from "@/shared/components/problem-view";
-import { Button, Check, Field, Form, Heading, Item, List, Notice, Row, Text } from "@/shared/components/ui";
+import { Button, Card, Check, Field, Form, Heading, Item, List, Notice, Row, Stack, Subheading } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
 import { clock } from "@/shared/lib/format";
 import { leave } from "@/shared/session/session";
 import { meQuery, useMe } from "@/shared/workspaces/queries";
+import { CopyOfAll } from "./copy-of-all";
 
 /** Deleting the account: what goes, until when it can be undone, and the password. */
 export function Account() {
@@ -47,13 +48,13 @@ export function Account() {
         <Item>Your address, name, logins and history go.</Item>
         <Item>What Git holds are random ids; the objects leave it with the next commit.</Item>
       </List>
+      <Card aria-labelledby="before"><Stack gap="3"><Subheading id="before">Take your data with you first</Subheading><CopyOfAll /></Stack></Card>
       <Form noValidate onSubmit={(event) => { event.preventDefault(); erase.mutate(); }}>
         {erase.isError && !fields["password"] && <ProblemView error={erase.error} />}
         <Check checked={now} onChange={(event) => { setNow(event.target.checked); }}>At once and for good. Without this, you can change your mind until the grace period ends.</Check>
         <Field label="Your password" type="password" autoComplete="current-password" maxLength={128} value={password} onChange={(event) => { setPassword(event.target.value); }} error={fields["password"]} />
         <Row><Button type="submit" look="danger" busy={erase.isPending}>{now ? "Erase my account now" : "Delete my account"}</Button></Row>
       </Form>
-      <Text quiet small>Taking out what is kept of you is not available here yet.</Text>
     </>
   );
 }

@@ -3,6 +3,7 @@ import { BarLink, Box, Main, Stack, Title } from "@/shared/components/ui";
 import { Account } from "./account";
 import { ApiKeys } from "./api-keys";
 import { Connections } from "./connections";
+import { DataPart } from "./data";
 import { SignIns } from "./sign-ins";
 import { FilesHistory } from "./files-history";
 import { PasswordPart } from "./password";
@@ -12,7 +13,7 @@ import { ThemePart } from "./theme";
 
 const parts = [
   ["profile", "Profile", Profile], ["password", "Password", PasswordPart], ["second-factor", "Second factor", SecondFactorPart], ["sign-ins", "Sign-ins", SignIns], ["api-keys", "API keys", ApiKeys],
-  ["connections", "Connections", Connections], ["theme", "Theme", ThemePart], ["files", "Files' history", FilesHistory], ["account", "Erase account", Account],
+  ["connections", "Connections", Connections], ["theme", "Theme", ThemePart], ["files", "Files' history", FilesHistory], ["data", "Your data", DataPart], ["account", "Erase account", Account],
 ] as const;
 
 export function Page() {

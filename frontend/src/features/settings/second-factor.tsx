@@ -4,8 +4,10 @@ import { type Schemas, api, unwrap, unwrapIfThere } from "@/shared/api/client";
 import { Problem } from "@/shared/api/problem";
 import { Read } from "@/shared/components/later";
 import { ProblemView } from "@/shared/components/problem-view";
-import { Anchor, Block, Button, Copyable, Field, Form, Heading, Notice, Row, Stack, Text } from "@/shared/components/ui";
+import { Anchor, Box, Button, Copyable, Field, Form, Heading, Row, Stack, Text } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
+import { Qr } from "./qr";
+import { RecoveryCodes } from "./recovery-codes";
 
 const key = ["second-factor"];
 const path = "/api/v5/me/second-factor";
@@ -23,23 +25,12 @@ export function SecondFactorPart() {
       <Read query={query} what="A second factor.">
         {({ enabled, recovery_codes_left: left }) => {
           // Nothing else is offered beside what is shown this once.
-          if (recovery) return <RecoveryCodes codes={recovery} />;
+          if (recovery) return <RecoveryCodes codes={recovery} onKept={() => { setRecovery(null); }} />;
           if (enabled) return <SwitchOff left={left} onDone={() => { say("The second factor is off."); void again(); }} />;
           return <SwitchOn onDone={(codes) => { setRecovery(codes); void again(); }} />;
         }}
       </Read>
     </>
-  );
-}
-
-function RecoveryCodes({ codes }: { codes: string[] }) {
-  return (
-    <Notice tone="good">
-      <Stack gap="2">
-        <Text role="status">The second factor is on. Keep these recovery codes where you find them without your phone: each signs you in once, and they are not shown again.</Text>
-        <Block tabIndex={0} aria-label="Recovery codes">{codes.join("\n")}</Block>
-      </Stack>
-    </Notice>
   );
 }
 
@@ -77,9 +68,15 @@ function SwitchOn({ onDone }: { onDone: (codes: string[]) => void }) {
   if (!offer) return <PasswordForm button="Set it up" run={async (password) => { setOffer(unwrap(await api.POST(path, { body: { password } }))); }} />;
   return (
     <Form noValidate onSubmit={(event) => { event.preventDefault(); confirm.mutate(); }}>
-      <Text>Add this key to your authenticator app, as a time-based one, then type the code that it shows.</Text>
-      <Row flexWrap="wrap" gap="2"><Copyable text={offer.secret} what="key" /></Row>
-      <Text small><Anchor href={offer.uri}>Open it in an app on this device</Anchor></Text>
+      <Text>Scan this with your authenticator app, then type the code that it shows.</Text>
+      <Box display="grid" gridTemplateColumns={{ base: "minmax(0, 1fr)", sm: "auto minmax(0, 1fr)" }} gap="5" alignItems="center">
+        <Qr text={offer.uri} title="The key for your authenticator app, to be scanned" />
+        <Stack gap="3" alignItems="flex-start">
+          <Text small>No camera? Type this key into the app, as a time-based one:</Text>
+          <Copyable text={offer.secret} what="key" />
+          <Text small><Anchor href={offer.uri}>Open it in an app on this device</Anchor></Text>
+        </Stack>
+      </Box>
       {confirm.isError && Object.keys(fields).length === 0 && <ProblemView error={confirm.error} />}
       <Field label="Code" inputMode="numeric" autoComplete="one-time-code" maxLength={6} value={code} onChange={(event) => { setCode(event.target.value); }} error={fields["code"]} />
       <Row><Button type="submit" look="main" busy={confirm.isPending}>Switch it on</Button></Row>

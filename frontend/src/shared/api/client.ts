@@ -46,6 +46,13 @@ export function unwrapIfThere<Data>(answer: { data?: Data; error?: unknown; resp
   return answer.response.status === 404 ? null : unwrap(answer);
 }
 
+/** An answer as it comes, for what is too large to be held at once. Throws the problem that it is. */
+export async function streamed(path: string, signal: AbortSignal): Promise<Response> {
+  const response = await reached(new Request(new URL(path, location.origin), { signal }));
+  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => null) as Partial<ProblemBody> | null);
+  return response;
+}
+
 /** One call that the generated types do not know. Answers nothing where the API has no such address. */
 export async function probe<Data>(method: string, path: string, body?: unknown): Promise<Data | null> {
   const request = new Request(new URL(path, location.origin), {

@@ -1,6 +1,7 @@
 import { useNavigate } from "react-router";
 import { asProblem } from "@/shared/api/problem";
 import { say } from "@/shared/lib/announce";
+import { administers } from "@/shared/session/administers";
 import { signOut } from "@/shared/session/session";
 import { useMe } from "@/shared/workspaces/queries";
 import { Box, Menu, Span, icons } from "./ui";
@@ -16,6 +17,8 @@ export function UserMenu() {
       { label: "Dashboard", to: "/dashboard" },
       { label: "Settings", to: "/settings" },
       { label: "Billing", to: "/billing" },
+      { label: "Organisation", to: "/organisation" },
+      ...(administers() ? [{ label: "Administration", to: "/admin" }] : []),
       { label: "Sign out", act: leave },
     ]}>
       {icons.user}

@@ -9,10 +9,12 @@ interface Session {
   status: Status;
   /** Account of the token: another one means that everything shown is somebody else's. */
   account: string | null;
+  /** Tenant in which the token acts: what is shown is of one, too. */
+  tenant: string | null;
   token: Token | null;
 }
 
-export const useSession = create<Session>(() => ({ status: "unknown", account: null, token: null }));
+export const useSession = create<Session>(() => ({ status: "unknown", account: null, tenant: null, token: null }));
 
 /** Whether this browser was signed in before: it saves strangers a question. It is not a credential. */
 const HINT = "coditect.was-in";
@@ -40,18 +42,20 @@ export function wasIn(): boolean {
 }
 
 /** The account of an access token; read to notice a change, never to decide what is allowed. */
-export function accountOf(token: string): string | null {
+export const accountOf = (token: string) => claimOf(token, "sub");
+
+function claimOf(token: string, name: "sub" | "tid"): string | null {
   try {
     const part = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    const claims = JSON.parse(atob(part)) as { sub?: unknown };
-    return typeof claims.sub === "string" ? claims.sub : null;
+    const claim = (JSON.parse(atob(part)) as Record<string, unknown>)[name];
+    return typeof claim === "string" ? claim : null;
   } catch {
     return null;
   }
 }
 
 function take(token: Token | null): void {
-  if (token) useSession.setState({ status: "in", token, account: accountOf(token.value) });
+  if (token) useSession.setState({ status: "in", token, account: accountOf(token.value), tenant: claimOf(token.value, "tid") });
   else useSession.setState(({ status }) => ({ status: status === "in" || status === "ended" ? "ended" : "out", token: null }));
   hint(token !== null);
 }
@@ -136,5 +140,5 @@ export async function signOut(): Promise<void> {
 /** Forgets the login, which is over already. */
 export function leave(): void {
   tell(null);
-  useSession.setState({ status: "out", account: null, token: null });
+  useSession.setState({ status: "out", account: null, tenant: null, token: null });
 }

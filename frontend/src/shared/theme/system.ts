@@ -19,6 +19,9 @@ export const system = createSystem(
       "h1, h2, h3": { fontWeight: "semibold", lineHeight: "1.25" },
       "*:focus-visible": { outline: "2px solid", outlineColor: "accent", outlineOffset: "2px" },
       "::selection": { bg: "accent.subtle" },
+      // On paper stands what is marked to be printed, where something is.
+      "html:has([data-print]) body :not([data-print], [data-print] *, :has([data-print]))": { "@media print": { display: "none !important" } },
+      "[data-print], [data-print] *": { "@media print": { color: "#000 !important", background: "#fff !important" } },
       "*, *::before, *::after": { "@media (prefers-reduced-motion: reduce)": { animation: "none !important", transition: "none !important", scrollBehavior: "auto !important" } },
     },
   }),

@@ -71,25 +71,28 @@ export function useLive(): void {
   // What is told before there is a list would be lost.
   const listed = useWorkspaces().data !== undefined;
   const inside = useSession(({ status }) => status === "in") && listed;
+  // Each tenant has its own workspaces: tabs that act in another one hear nothing of these.
+  const tenant = useSession((session) => session.tenant);
+  const name = tenant === null ? LOCK : `${LOCK}.${tenant}`;
 
   useEffect(() => {
     if (!inside || typeof BroadcastChannel === "undefined") return;
-    const channel = new BroadcastChannel(LOCK);
+    const channel = new BroadcastChannel(name);
     channel.addEventListener("message", (event: MessageEvent<News>) => {
       useConnection.setState({ state: "live", heardAt: Date.now() });
       apply(client, event.data);
     });
     return () => { channel.close(); };
-  }, [client, inside]);
+  }, [client, inside, name]);
 
   useEffect(() => {
     if (!inside) return;
     const stop = new AbortController();
-    const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(LOCK);
+    const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(name);
     const tell = (news: News) => { apply(client, news); channel?.postMessage(news); };
     const lead = () => follow(tell, stop.signal);
     const locks = navigator.locks as LockManager | undefined;
-    void (locks ? locks.request(LOCK, { signal: stop.signal }, lead) : lead()).catch(() => undefined);
+    void (locks ? locks.request(name, { signal: stop.signal }, lead) : lead()).catch(() => undefined);
     return () => { stop.abort(); channel?.close(); };
-  }, [client, inside]);
+  }, [client, inside, name]);
 }

@@ -27,7 +27,7 @@ export const usePlans = () => useQuery(plansQuery);
 /** Everything that a person can do with one workspace. */
 export type Act = "start" | "stop" | "keep" | "restore" | "delete";
 
-async function perform(id: string, act: Act): Promise<Workspace | undefined> {
+export async function perform(id: string, act: Act): Promise<Workspace | undefined> {
   const params = { params: { path: { id } } };
   switch (act) {
     case "start": return unwrap(await api.POST("/api/v5/workspaces/{id}/start", params));

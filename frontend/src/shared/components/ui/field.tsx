@@ -49,3 +49,40 @@ export function Check({ children, error, ...input }: React.ComponentProps<typeof
     </chakra.div>
   );
 }
+
+interface ChoiceProps extends React.ComponentProps<typeof Select> {
+  label: string;
+  hint?: string | undefined;
+  error?: string | undefined;
+  options: readonly (readonly [value: string, text: string])[];
+}
+
+/** One of a few, with its name. */
+export function Choice({ label, hint, error, options, ...select }: ChoiceProps) {
+  const id = useId();
+  const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
+  return (
+    <chakra.div display="grid" gap="1.5">
+      <chakra.label htmlFor={id} fontSize="sm" fontWeight="medium">{label}</chakra.label>
+      <Select id={id} aria-invalid={error ? true : undefined} aria-describedby={described || undefined} {...select}>
+        {options.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
+      </Select>
+      {hint && <chakra.p id={`${id}-hint`} fontSize="sm" color="fg.muted">{hint}</chakra.p>}
+      {error && <chakra.p id={`${id}-error`} fontSize="sm" color="bad" display="flex" gap="1.5" alignItems="center">{icons.failed}{error}</chakra.p>}
+    </chakra.div>
+  );
+}
+
+/** Several inputs that answer one question. */
+export function Group({ legend, hint, error, aside, children }: { legend: string; hint?: string; error?: string | undefined; aside?: ReactNode; children: ReactNode }) {
+  const id = useId();
+  const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
+  return (
+    <chakra.div role="group" aria-labelledby={id} aria-describedby={described || undefined} display="grid" gap="2.5">
+      <chakra.div display="flex" justifyContent="space-between" alignItems="center" flexWrap="wrap" gap="2" fontSize="sm"><chakra.span id={id} fontWeight="medium">{legend}</chakra.span>{aside}</chakra.div>
+      {hint && <chakra.p id={`${id}-hint`} fontSize="sm" color="fg.muted">{hint}</chakra.p>}
+      {children}
+      {error && <chakra.p id={`${id}-error`} fontSize="sm" color="bad" display="flex" gap="1.5" alignItems="center">{icons.failed}{error}</chakra.p>}
+    </chakra.div>
+  );
+}

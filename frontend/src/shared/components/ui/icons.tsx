@@ -29,6 +29,9 @@ export const icons = {
   files: <Icon><path d="M2 4h4.5l1.5 1.7h6v7.3H2z" /></Icon>,
   chat: <Icon><path d="M2.5 3.5h11v7.5H8l-3 2.5V11H2.5z" /></Icon>,
   gear: <Icon><circle cx="8" cy="8" r="2.2" /><path d="M8 1.8v2M8 12.2v2M1.8 8h2M12.2 8h2M3.6 3.6 5 5M11 11l1.4 1.4M12.4 3.6 11 5M5 11l-1.4 1.4" /></Icon>,
+  key: <Icon><circle cx="5.2" cy="10.8" r="2.7" /><path d="m7.2 8.8 5.6-5.6M10.3 5.7l2 2" /></Icon>,
+  download: <Icon><path d="M8 2.5v7.5M5 7l3 3 3-3M2.8 13.2h10.4" /></Icon>,
+  people: <Icon><circle cx="6" cy="5.7" r="2.3" /><path d="M1.8 13a4.3 4.3 0 0 1 8.4 0M10.6 3.6a2.3 2.3 0 0 1 0 4.2M12 9.6a4.3 4.3 0 0 1 2.3 3.4" /></Icon>,
   git: <Icon><circle cx="8" cy="8" r="2.6" /><path d="M1.5 8h3.9M10.6 8h3.9" /></Icon>,
   offline: <Icon><path d="M2 6a9 9 0 0 1 12 0M4.3 8.6a5.6 5.6 0 0 1 7.4 0M8 12v.1M2.5 2.5l11 11" /></Icon>,
 } satisfies Record<string, ReactNode>;

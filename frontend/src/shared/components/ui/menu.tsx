@@ -15,7 +15,9 @@ const item = {
 const ItemButton = chakra("button", item);
 const ItemLink = chakra(RouterLink, item);
 
-export type MenuEntry = { label: string; danger?: boolean; disabled?: boolean } & ({ to: string } | { act: () => void });
+export type MenuEntry = { label: string; key?: string; note?: string | undefined; danger?: boolean; disabled?: boolean } & ({ to: string } | { act: () => void });
+
+const words = ({ label, note }: MenuEntry) => (note === undefined ? label : <chakra.span paddingBlock="1.5"><chakra.span display="block">{label}</chakra.span><chakra.span display="block" color="fg.muted">{note}</chakra.span></chakra.span>);
 
 /** A button that opens a list of things to do (the menu button pattern of the ARIA authoring practices). */
 export function Menu({ label, entries, children, ...button }: { label: string; entries: MenuEntry[]; children: ReactNode } & Omit<ButtonProps, "children" | "onClick">) {
@@ -58,8 +60,8 @@ export function Menu({ label, entries, children, ...button }: { label: string; e
       {open && (
         <Panel id={id} role="menu" aria-label={label} tabIndex={-1} onKeyDown={onKeyDown}>
           {entries.map((entry) => "to" in entry
-            ? <ItemLink key={entry.label} role="menuitem" tabIndex={-1} to={entry.to} data-danger={entry.danger || undefined} onClick={() => { setOpen(false); }}>{entry.label}</ItemLink>
-            : <ItemButton key={entry.label} role="menuitem" tabIndex={-1} data-danger={entry.danger || undefined} disabled={entry.disabled} onClick={() => { close(); entry.act(); }}>{entry.label}</ItemButton>)}
+            ? <ItemLink key={entry.key ?? entry.label} role="menuitem" tabIndex={-1} to={entry.to} data-danger={entry.danger || undefined} onClick={() => { setOpen(false); }}>{words(entry)}</ItemLink>
+            : <ItemButton key={entry.key ?? entry.label} role="menuitem" tabIndex={-1} data-danger={entry.danger || undefined} disabled={entry.disabled} onClick={() => { close(); entry.act(); }}>{words(entry)}</ItemButton>)}
         </Panel>
       )}
     </chakra.div>
