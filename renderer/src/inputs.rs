@@ -1,10 +1,13 @@
 //! What rendering needs beside intents: the policy, the template releases, and the commit that holds them.
 
+mod check;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use coditect_core::ReleaseName;
 use git2::Oid;
 
+pub use self::check::{Checked, check};
 use crate::{
     git::PolicyRepository,
     policy::Policy,
