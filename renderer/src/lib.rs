@@ -10,6 +10,7 @@ pub mod git;
 pub mod inputs;
 pub mod load;
 pub mod names;
+pub mod plan;
 pub mod policy;
 pub mod quarantine;
 mod reconcile;

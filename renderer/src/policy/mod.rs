@@ -16,7 +16,8 @@ mod tenant;
 use std::{collections::BTreeMap, path::Path};
 
 use coditect_core::{
-    Catalogue, CellName, Limits, Plan, PlanName, RingName, TenantId, UserId, catalogue::Override,
+    Catalogue, CellName, Limits, Plan, PlanName, ReleaseName, RingName, TenantId, UserId,
+    catalogue::Override,
 };
 
 pub use self::{
@@ -156,6 +157,16 @@ impl Policy {
         }
         let number = ring_number(user);
         self.rings.iter().find(|ring| number < ring.below)
+    }
+
+    /// The same policy with every ring on one release.
+    #[must_use]
+    pub fn with_release(&self, release: &ReleaseName) -> Self {
+        let mut policy = self.clone();
+        for ring in &mut policy.rings {
+            ring.release.clone_from(release);
+        }
+        policy
     }
 
     /// What the API needs to know of this policy.
