@@ -330,3 +330,45 @@ fn what_is_missing_is_said_with_its_remedy() {
             .contains("cell far of the policy is left out")
     );
 }
+
+/// What the documents tell people to copy names options that there are.
+#[test]
+fn the_examples_name_options_that_there_are() {
+    let help = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coditect"));
+        let output = command.args(arguments).arg("--help").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let known = [help(&["plan"]), help(&["policy", "check"])].concat();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut seen = 0;
+    for file in [
+        "examples/github-plan.yaml",
+        "examples/cloudbuild-plan.yaml",
+        "operations.md",
+    ] {
+        let text = fs::read_to_string(docs.join(file)).unwrap();
+        if file.ends_with(".yaml") {
+            serde_saphyr::from_str::<Value>(&text).unwrap();
+        }
+        let commands = [
+            "coditect plan",
+            "COMMAND plan",
+            "args: [plan",
+            "coditect policy check",
+        ];
+        for line in text
+            .lines()
+            .filter(|line| commands.iter().any(|command| line.contains(command)))
+        {
+            for option in line
+                .split_whitespace()
+                .filter(|word| word.starts_with("--"))
+            {
+                assert!(known.contains(option.trim_matches('`')), "{file}: {option}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 5, "{seen} options");
+}

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use coditect_core::{CellName, PlanName, UserId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The version of the JSON.
 pub const FORMAT: u32 = 1;
 
 /// What a proposal does to a fleet.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     /// The version of this document.
     pub format: u32,
@@ -44,9 +45,10 @@ pub struct Report {
 }
 
 /// A cell that was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CellReport {
     /// The cell.
+    #[schemars(with = "String")]
     pub cell: CellName,
     /// The commit of its repository.
     pub commit: Option<String>,
@@ -59,15 +61,17 @@ pub struct CellReport {
     /// Users whose file is not what the base renders: edited by hand, refused by the cluster, or of another policy.
     pub drifted: u64,
     /// A few of them.
+    #[schemars(with = "Vec<String>")]
     pub drifted_examples: Vec<UserId>,
     /// Files that hold no intent of this cell; not counted among the users.
     pub unreadable: u64,
     /// A few of them.
+    #[schemars(with = "Vec<String>")]
     pub unreadable_examples: Vec<UserId>,
 }
 
 /// Users by what becomes of their files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Users {
     /// All of them.
     pub total: u64,
@@ -82,7 +86,7 @@ pub struct Users {
 }
 
 /// Workspaces by what becomes of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Workspaces {
     /// All that are there afterwards.
     pub total: u64,
@@ -103,7 +107,7 @@ pub struct Workspaces {
 }
 
 /// Objects of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ObjectCounts {
     /// Made.
     pub created: u64,
@@ -114,12 +118,20 @@ pub struct ObjectCounts {
 }
 
 /// An amount before and after.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// Under the base.
     pub before: i64,
     /// Under the proposal.
     pub after: i64,
+}
+
+impl Report {
+    /// The JSON Schema of a report, in which every field is described.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Report).to_value()
+    }
 }
 
 impl Change {
@@ -131,7 +143,7 @@ impl Change {
 }
 
 /// A resource of quotas.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Quota {
     /// As Kubernetes names it (`limits.cpu`).
     pub resource: String,
@@ -143,7 +155,7 @@ pub struct Quota {
 }
 
 /// Volumes of one class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Storage {
     /// The storage class.
     pub class: String,
@@ -156,7 +168,7 @@ pub struct Storage {
 }
 
 /// What a change costs and brings a month.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Money {
     /// What volumes cost, in thousandths of a US dollar.
     pub storage_milli_dollars: Change,
@@ -167,7 +179,7 @@ pub struct Money {
 }
 
 /// A rule of `approvals.yaml` and whom it concerns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Approval {
     /// The rule: `plans`, `storageGibAbove` or `workspacesAbove`.
     pub rule: &'static str,
@@ -178,11 +190,12 @@ pub struct Approval {
     /// Of them, those whose approval the proposal holds.
     pub approved: u64,
     /// A few of them.
+    #[schemars(with = "Vec<String>")]
     pub examples: Vec<UserId>,
 }
 
 /// What the cluster would refuse.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Refusal {
     /// The object, with placeholders: `StatefulSet/workspace-<workspace>`.
     pub object: String,
@@ -195,22 +208,24 @@ pub struct Refusal {
     /// Of how many users.
     pub users: u64,
     /// A few of them.
+    #[schemars(with = "Vec<String>")]
     pub examples: Vec<UserId>,
 }
 
 /// Users who could not be rendered any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unrenderable {
     /// Why.
     pub why: String,
     /// How many.
     pub users: u64,
     /// A few of them.
+    #[schemars(with = "Vec<String>")]
     pub examples: Vec<UserId>,
 }
 
 /// One change that many users have alike.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Group {
     /// Names the change: the same lines in the same objects give the same id.
     pub id: String,
@@ -219,17 +234,20 @@ pub struct Group {
     /// How many workspaces these have.
     pub workspaces: u64,
     /// The users by cell.
+    #[schemars(with = "BTreeMap<String, u64>")]
     pub cells: BTreeMap<CellName, u64>,
     /// The users by the plan that applies afterwards.
+    #[schemars(with = "BTreeMap<String, u64>")]
     pub plans: BTreeMap<PlanName, u64>,
     /// A few of the users.
+    #[schemars(with = "Vec<String>")]
     pub examples: Vec<UserId>,
     /// What changes.
     pub objects: Vec<ObjectChange>,
 }
 
 /// An object that changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ObjectChange {
     /// `Kind/name`, with placeholders.
     pub object: String,

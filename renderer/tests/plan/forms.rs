@@ -5,6 +5,8 @@ use std::{env, fs, path::PathBuf};
 
 use coditect_renderer::plan::{Colours, LONGEST_COMMENT, ObjectChange, Report, markdown, text};
 
+use serde_json::Value;
+
 use crate::{
     fleet::{Edit, inputs, planned},
     support,
@@ -127,6 +129,12 @@ fn every_form_is_what_was_reviewed() {
             check(published, &markdown(&report));
         }
     }
+    let schema = Report::schema();
+    let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+    check(
+        support::root().join("docs/examples/plan.schema.json"),
+        &text,
+    );
     let command = "UPDATE_PLANS=1 cargo test -p coditect-renderer --test plan";
     assert!(
         wrong.is_empty(),
@@ -137,6 +145,53 @@ fn every_form_is_what_was_reviewed() {
         CASES.len() * 3,
         "a stale file"
     );
+}
+
+/// Whoever reads the JSON finds every field in the schema, and every field that the schema promises in the JSON.
+#[test]
+fn the_schema_is_what_is_written() {
+    let schema = Report::schema();
+    for case in CASES {
+        let report = serde_json::to_value(report(case)).unwrap();
+        assert_eq!(unlike(&schema, &schema, &report), None, "{}", case.0);
+    }
+    let mut report = serde_json::to_value(report(&CASES[1])).unwrap();
+    report["groups"][0]["more"] = 1.into();
+    assert_eq!(unlike(&schema, &schema, &report).unwrap(), "more");
+}
+
+/// The first field that one has and the other has not.
+fn unlike(root: &Value, schema: &Value, value: &Value) -> Option<String> {
+    let schema = match schema["$ref"]
+        .as_str()
+        .and_then(|name| name.strip_prefix('#'))
+    {
+        Some(pointer) => root.pointer(pointer).unwrap(),
+        None => schema,
+    };
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .find_map(|item| unlike(root, &schema["items"], item)),
+        Value::Object(fields) if schema["properties"].is_object() => {
+            let known = schema["properties"].as_object().unwrap();
+            let required = schema["required"].as_array().into_iter().flatten();
+            let mut required = required.filter_map(Value::as_str);
+            let missing = required.find(|name| !fields.contains_key(*name));
+            missing.map(ToOwned::to_owned).or_else(|| {
+                fields
+                    .iter()
+                    .find_map(|(name, value)| match known.get(name) {
+                        Some(schema) => unlike(root, schema, value),
+                        None => Some(name.clone()),
+                    })
+            })
+        }
+        Value::Object(fields) => fields
+            .values()
+            .find_map(|value| unlike(root, &schema["additionalProperties"], value)),
+        _ => None,
+    }
 }
 
 /// However much changes, a comment is no longer than a pull request takes, and says what it leaves out.
