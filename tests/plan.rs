@@ -331,6 +331,59 @@ fn what_is_missing_is_said_with_its_remedy() {
     );
 }
 
+/// What a commit holds comes out again, byte by byte, whatever the policy is by now.
+#[test]
+fn a_commit_is_rendered_again() {
+    let world = World::new();
+    world.edit("tenants/plans/free.yaml", "pids: 256", "pids: 512");
+    world.git(&["commit", "--all", "--message", "more processes"]);
+    let cell = world.cells().join("local.git");
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(&cell)
+            .args(arguments)
+            .output();
+        output.unwrap().stdout
+    };
+    let head = String::from_utf8(git(&["rev-parse", "main"])).unwrap();
+    let out = world.folder.path().join("out");
+    let output = Command::new(env!("CARGO_BIN_EXE_coditect"))
+        .args([
+            "render",
+            "--at",
+            head.trim(),
+            "--output",
+            "json",
+            "--repository",
+        ])
+        .arg(&cell)
+        .arg("--policy")
+        .arg(world.policy())
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let rendered: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rendered["exact"], 10);
+    assert_eq!(
+        rendered["policy"],
+        world.git(&["rev-parse", "HEAD~1"]).as_str()
+    );
+    let files =
+        String::from_utf8(git(&["ls-tree", "-r", "--name-only", "main", "shards"])).unwrap();
+    let files: Vec<&str> = files
+        .lines()
+        .filter(|file| file.ends_with(".yaml"))
+        .collect();
+    assert_eq!(files.len(), 10);
+    for file in files {
+        let bytes = fs::read(out.join(file)).unwrap();
+        assert!(bytes == git(&["show", &format!("main:{file}")]), "{file}");
+    }
+}
+
 /// What the documents tell people to copy names options that there are.
 #[test]
 fn the_examples_name_options_that_there_are() {
