@@ -175,12 +175,12 @@ fn a_proposal_is_compared_with_what_each_cell_was_rendered_with() {
     assert_eq!(report["cells"][0]["base_commit"], stands.as_str());
     assert_eq!(report["workspaces"]["restart_at_next_start"], 10);
 
-    // What the proposal itself does; a clone does as well as the renderer's own repository.
+    // What the proposal itself does; a clone of one commit does as well as the renderer's own repository.
     let clone = world.folder.path().join("clone");
-    let from = world.cells().join("local.git");
+    let from = format!("file://{}", world.cells().join("local.git").display());
     let cloned = Command::new("git")
-        .args(["clone", "--quiet"])
-        .args([&from, &clone])
+        .args(["clone", "--quiet", "--depth", "1", from.as_str()])
+        .arg(&clone)
         .status();
     assert!(cloned.unwrap().success());
     let cell = format!("local={}", clone.display());

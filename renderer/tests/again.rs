@@ -155,7 +155,7 @@ async fn what_is_of_an_earlier_policy_or_of_nobodys_hand_is_told() {
     assert!(
         matches!(&outcomes[&other], Outcome::Differs { why } if why.contains("not what its intent renders"))
     );
-    assert_eq!(outcomes[&kept].is_exact(), true);
+    assert!(outcomes[&kept].is_exact());
     let missing = Again::open(world.repository(), world.policy(), local(), Oid::ZERO_SHA1);
     assert!(missing.err().unwrap().to_string().contains("has no commit"));
 }

@@ -1,3 +1,5 @@
+mod bases;
+
 use std::{
     fs,
     io::IsTerminal,
@@ -11,9 +13,10 @@ use coditect_core::{CellName, Error, ReleaseName, Result};
 use coditect_renderer::{
     git::{Checkout, Oid, PolicyRepository},
     inputs::Inputs,
-    plan::{self, Base, CellReport, Colours, markdown, text},
+    plan::{self, CellReport, Colours, markdown, text},
 };
 
+use self::bases::Bases;
 use crate::{cli::Output, exit::Exit, output, progress};
 
 /// Say what a change of policy or templates does to the whole fleet, before it is merged.
@@ -210,102 +213,6 @@ impl Plan {
             what += &format!(" with release {release} for everybody");
         }
         Ok((inputs, what))
-    }
-}
-
-/// What stands in the cells, each read once.
-struct Bases<'a> {
-    of: &'a Plan,
-    repository: Option<&'a PolicyRepository>,
-    plan: plan::Plan,
-    known: Vec<(Source, Base)>,
-}
-
-/// Where a base comes from.
-#[derive(Clone, PartialEq, Eq)]
-enum Source {
-    Folder(PathBuf),
-    Commit(Oid),
-}
-
-impl Bases<'_> {
-    /// What a cell is compared with, its commit, and how that was found, in words.
-    fn of(&mut self, checkout: &Checkout) -> Result<(Base, Option<Oid>, String)> {
-        let (source, mut words) = self.source(checkout)?;
-        let commit = match &source {
-            Source::Commit(commit) => Some(*commit),
-            Source::Folder(_) => None,
-        };
-        if let Some(release) = &self.of.base_release {
-            words += &format!(" with release {release} for everybody");
-        }
-        if let Some((_, base)) = self.known.iter().find(|(known, _)| *known == source) {
-            return Ok((*base, commit, words));
-        }
-        let inputs = match (&source, self.repository) {
-            (Source::Commit(commit), Some(repository)) => Inputs::at(repository, *commit),
-            (Source::Commit(_), None) => Err("there is no repository".to_owned()),
-            (Source::Folder(folder), _) => Inputs::load(folder),
-        };
-        let mut inputs = inputs.map_err(|why| mistakes(&words, &why))?;
-        if let Some(release) = &self.of.base_release {
-            let released = inputs.with_release(release);
-            inputs = released.map_err(|why| Error::invalid("--base-release", why))?;
-        }
-        let base = self.plan.base(Arc::new(inputs));
-        self.known.push((source, base));
-        Ok((base, commit, words))
-    }
-
-    fn source(&self, checkout: &Checkout) -> Result<(Source, String)> {
-        if let Some(base) = &self.of.base {
-            if Path::new(base).is_dir() {
-                return Ok((Source::Folder(base.into()), format!("the folder {base}")));
-            }
-            let (_, commit) = at(&self.of.policy, self.repository, base, "--base")?;
-            return Ok((Source::Commit(commit), format!("commit {}", short(commit))));
-        }
-        let recorded = checkout
-            .state
-            .as_ref()
-            .and_then(|state| state.checkpoint.policy);
-        let repository = self.repository.ok_or_else(|| {
-            let message = format!(
-                "is needed: {} is no Git repository in which what stands could be found",
-                self.of.policy.display()
-            );
-            Error::invalid("--base", message)
-        })?;
-        if let Some(commit) = recorded
-            && repository.resolve(&commit.to_string())? == Some(commit)
-        {
-            let words = format!(
-                "policy commit {}, with which it was rendered",
-                short(commit)
-            );
-            return Ok((Source::Commit(commit), words));
-        }
-        let revision = self.of.commit.as_deref().unwrap_or("HEAD");
-        let left = match repository.resolve(revision)? {
-            Some(commit) => repository.left_at(commit)?,
-            None => None,
-        };
-        let left = left.ok_or_else(|| {
-            let message = "is needed: the policy repository has neither the commit that the cell was rendered with nor a main branch that the proposal left";
-            Error::invalid("--base", message)
-        })?;
-        let why = match recorded {
-            Some(recorded) => format!(
-                "its own, {}, is not in the policy repository",
-                short(recorded)
-            ),
-            None => "its repository names none".to_owned(),
-        };
-        let words = format!(
-            "policy commit {}, where the proposal left the main branch ({why})",
-            short(left)
-        );
-        Ok((Source::Commit(left), words))
     }
 }
 

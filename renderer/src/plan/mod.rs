@@ -13,6 +13,7 @@ mod quantity;
 mod refusal;
 mod report;
 mod side;
+mod sums;
 mod tally;
 mod text;
 mod totals;
