@@ -9,7 +9,8 @@ use crate::commands::Command;
 ///
 /// Exit status: 0 done; 1 failed; 2 the command line, the policy or another input is not acceptable;
 /// 3 `verify` or `registry check` found differences, `registry export` saw the registry change, `restore` left
-/// somebody out, or `cell` waits; 4 the registry or the repository does not answer.
+/// somebody out, `plan` found what would be refused, `render --at`
+/// gave other bytes, or `cell` waits; 4 the registry or the repository does not answer.
 #[derive(Debug, Parser)]
 #[command(name = "coditect", version, max_term_width = 100)]
 pub(crate) struct Cli {

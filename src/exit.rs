@@ -14,7 +14,8 @@ pub(crate) enum Exit {
     /// An input is not acceptable; correct it.
     Invalid,
     /// `verify` or `registry check` found differences, `registry export` saw the registry change, `restore` left
-    /// somebody out, or `cell` waits.
+    /// somebody out, `plan` found what would be refused, `render --at` gave other
+    /// bytes, or `cell` waits.
     Differs,
     /// Something it depends on does not answer; try again.
     Unavailable,

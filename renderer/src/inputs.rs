@@ -1,10 +1,13 @@
 //! What rendering needs beside intents: the policy, the template releases, and the commit that holds them.
 
+mod check;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use coditect_core::ReleaseName;
 use git2::Oid;
 
+pub use self::check::{Checked, check};
 use crate::{
     git::PolicyRepository,
     policy::Policy,
@@ -116,6 +119,22 @@ impl Inputs {
         let policy = Policy::parse(&policy, &releases).map_err(|errors| errors.to_string())?;
         let policy = Arc::new(policy);
         Self::new(policy, releases, Some(commit))
+    }
+
+    /// The same inputs with every ring on one release.
+    ///
+    /// # Errors
+    /// If there is no such release, or it cannot render what the policy asks for.
+    pub fn with_release(&self, release: &ReleaseName) -> Result<Self, String> {
+        if self.releases.get(release).is_none() {
+            let known: Vec<&str> = self.releases.names().map(ReleaseName::as_str).collect();
+            let known = known.join("`, `");
+            return Err(format!(
+                "there is no template release `{release}`; known are `{known}`"
+            ));
+        }
+        let policy = Arc::new(self.policy.with_release(release));
+        Self::new(policy, Arc::clone(&self.releases), self.commit)
     }
 
     /// The hash of every template release in use, by name.

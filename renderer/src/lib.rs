@@ -3,6 +3,7 @@
 //! The pipeline is load → resolve → render → check → commit. Resolve, render and check are pure:
 //! the same intent, policy and template release give the same bytes.
 
+pub mod again;
 pub mod budget;
 pub mod check;
 mod commit;
@@ -10,6 +11,7 @@ pub mod git;
 pub mod inputs;
 pub mod load;
 pub mod names;
+pub mod plan;
 pub mod policy;
 pub mod quarantine;
 mod reconcile;

@@ -3,7 +3,12 @@
 //! `user-*.yaml.j2` are rendered once a user, then `workspace-*.yaml.j2` once for each workspace, each
 //! group in the order of the file names. Each document in them begins with its own `---`.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::Path,
+};
 
 use coditect_core::{Error, ReleaseName, Result};
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
@@ -13,7 +18,11 @@ use crate::render::encode;
 
 /// All template releases, by name.
 #[derive(Debug, Default)]
-pub struct Releases(BTreeMap<ReleaseName, Release>);
+pub struct Releases {
+    read: BTreeMap<ReleaseName, Release>,
+    /// Those that are there and have mistakes.
+    unread: BTreeSet<ReleaseName>,
+}
 
 /// One template release.
 pub struct Release {
@@ -34,41 +43,60 @@ impl Releases {
     /// `Invalid` naming the file and line of a template that does not compile or glues a value into
     /// text; `Unavailable` if the directory cannot be read.
     pub fn load(dir: &Path) -> Result<Self> {
-        let mut releases = BTreeMap::new();
-        for (name, path, is_dir) in list(dir)? {
-            if is_dir {
-                let release = Release::parse(&name, &read(&name, &path)?)?;
-                releases.insert(release.name.clone(), release);
+        let (releases, errors) = Self::load_each(dir)?;
+        errors.into_iter().next().map_or(Ok(releases), Err)
+    }
+
+    /// The same, with every mistake; the releases that have one are known by name only.
+    pub(crate) fn load_each(dir: &Path) -> Result<(Self, Vec<Error>)> {
+        let mut releases = Self::default();
+        let mut errors = Vec::new();
+        for (name, path, _) in list(dir)?.into_iter().filter(|(_, _, is_dir)| *is_dir) {
+            let parsed = read(&name, &path).map_err(|error| vec![error]);
+            match parsed.and_then(|files| Release::parse_each(&name, &files)) {
+                Ok(release) => drop(releases.read.insert(release.name.clone(), release)),
+                Err(mistakes) => {
+                    releases.unread.extend(name.parse::<ReleaseName>().ok());
+                    errors.extend(mistakes);
+                }
             }
         }
-        Ok(Self(releases))
+        Ok((releases, errors))
     }
 
     /// The given releases, for callers that read templates from elsewhere than a directory.
     #[must_use]
     pub fn new(releases: impl IntoIterator<Item = Release>) -> Self {
-        Self(
-            releases
+        Self {
+            read: releases
                 .into_iter()
                 .map(|release| (release.name.clone(), release))
                 .collect(),
-        )
+            unread: BTreeSet::new(),
+        }
     }
 
     /// The release of that name.
     #[must_use]
     pub fn get(&self, name: &ReleaseName) -> Option<&Release> {
-        self.0.get(name)
+        self.read.get(name)
+    }
+
+    /// Whether there is a release of that name, with mistakes or without.
+    pub(crate) fn knows(&self, name: &ReleaseName) -> bool {
+        self.read.contains_key(name) || self.unread.contains(name)
     }
 
     /// All names, in order.
     pub fn names(&self) -> impl Iterator<Item = &ReleaseName> + Clone {
-        self.0.keys()
+        self.read.keys()
     }
 
     /// The git tree id of each release, in order of their names.
     pub fn trees(&self) -> impl Iterator<Item = (&ReleaseName, &str)> {
-        self.0.iter().map(|(name, release)| (name, release.tree()))
+        self.read
+            .iter()
+            .map(|(name, release)| (name, release.tree()))
     }
 }
 
@@ -85,6 +113,13 @@ impl Release {
     /// `Invalid` naming file and line: a name that is not a release's, a file that is not a template, a
     /// template that does not compile or that glues a value into text.
     pub fn parse(name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Self> {
+        Self::parse_each(name, files).map_err(|mut errors| errors.swap_remove(0))
+    }
+
+    /// The same, with every mistake; at least one.
+    fn parse_each(name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Vec<Error>> {
+        let mut errors = Vec::new();
+        let known: Option<ReleaseName> = name.parse().map_err(|error| errors.push(error)).ok();
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         templates.set_formatter(encode::format_value);
@@ -93,7 +128,7 @@ impl Release {
             .lstrip_blocks(true)
             .keep_trailing_newline(true)
             .build();
-        templates.set_syntax(syntax.map_err(|error| template_error(&error, name))?);
+        templates.set_syntax(syntax.map_err(|error| vec![template_error(&error, name)])?);
         templates.set_debug(true);
         let (mut per_user, mut per_workspace) = (Vec::new(), Vec::new());
         for (file, bytes) in files {
@@ -102,30 +137,41 @@ impl Release {
                 Some(stem) if stem.starts_with("user-") => &mut per_user,
                 Some(stem) if stem.starts_with("workspace-") => &mut per_workspace,
                 _ => {
-                    return Err(Error::invalid(
+                    errors.push(Error::invalid(
                         path,
                         format!(
                             "is not a template; those are named user-*{EXTENSION} or workspace-*{EXTENSION}"
                         ),
                     ));
+                    continue;
                 }
             };
-            let source = std::str::from_utf8(bytes)
-                .map_err(|error| Error::invalid(&path, "is not UTF-8 text").because(error))?;
-            lint(&path, source)?;
-            templates
-                .add_template_owned(path.clone(), source.to_owned())
-                .map_err(|error| template_error(&error, &path))?;
+            match std::str::from_utf8(bytes) {
+                Ok(source) => {
+                    let compiled = lint(&path, source).and_then(|()| {
+                        templates
+                            .add_template_owned(path.clone(), source.to_owned())
+                            .map_err(|error| template_error(&error, &path))
+                    });
+                    errors.extend(compiled.err());
+                }
+                Err(error) => {
+                    errors.push(Error::invalid(&path, "is not UTF-8 text").because(error))
+                }
+            }
             group.push(path);
         }
         if per_user.is_empty() {
-            return Err(Error::invalid(
+            errors.push(Error::invalid(
                 format!("templates/{name}"),
                 format!("has no template for users; it needs at least one user-*{EXTENSION}"),
             ));
         }
+        let Some(name) = known.filter(|_| errors.is_empty()) else {
+            return Err(errors);
+        };
         Ok(Self {
-            name: name.parse()?,
+            name,
             tree: tree_id(files),
             templates,
             per_user,

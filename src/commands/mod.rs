@@ -11,6 +11,8 @@ mod keys;
 mod login;
 mod logout;
 mod observer;
+mod plan;
+mod policy;
 mod quarantine;
 mod reap;
 mod registry;
@@ -53,6 +55,10 @@ pub(crate) enum Command {
     Renderer(renderer::Renderer),
     /// Render intents with a policy into a folder; needs no registry.
     Render(render::Render),
+    /// Say what a change of policy or templates does to the whole fleet, before it is merged.
+    Plan(plan::Plan),
+    /// Look after the reviewed policy: tell every mistake in it.
+    Policy(policy::Policy),
     /// Prove that registry, Git and cluster agree, user by user.
     Verify(verify::Verify),
     /// Remove the namespaces and volumes of what was deleted.
@@ -115,6 +121,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Api(api) => api.run(output).await,
             Command::Renderer(renderer) => renderer.run(output).await,
             Command::Render(render) => render.run(output),
+            Command::Plan(plan) => plan.run(output),
+            Command::Policy(policy) => policy.run(output),
             Command::Verify(verify) => verify.run(output).await,
             Command::Reap(reap) => reap.run(output).await,
             Command::Observer(observer) => observer.run(output).await,

@@ -10,6 +10,7 @@
 
 mod bases;
 mod batch;
+mod checkout;
 mod command;
 mod deletions;
 mod delta;
@@ -40,6 +41,7 @@ pub(crate) use self::mirror::jittered;
 
 pub use self::{
     batch::{Batch, Prepared, Published},
+    checkout::Checkout,
     deletions::{Cut, Spent},
     error::{Error, PublishError, Result},
     fetch::fetch_newest,

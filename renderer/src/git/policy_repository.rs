@@ -15,6 +15,15 @@ use rustix::fs::syncfs;
 
 use super::error::{Error, Result};
 
+/// Branches that changes of a policy are merged into, by likelihood.
+const UPSTREAM: [&str; 5] = [
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+    "refs/heads/main",
+    "refs/heads/master",
+];
+
 /// The policy folder. Opened anew for each use: people run `git` in it meanwhile.
 #[derive(Clone, Debug)]
 pub struct PolicyRepository {
@@ -44,6 +53,41 @@ impl PolicyRepository {
         }
         policy.open()?;
         Ok(policy)
+    }
+
+    /// Opens the repository at `folder`, bare or with a work tree, to read commits of it; none if there is none.
+    #[must_use]
+    pub fn open_existing(folder: impl Into<PathBuf>) -> Option<Self> {
+        let policy = Self {
+            folder: folder.into(),
+        };
+        policy.open().is_ok().then_some(policy)
+    }
+
+    /// The commit that a revision names (`main`, `HEAD~1`, a hash or its beginning); none if there is no such one.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn resolve(&self, revision: &str) -> Result<Option<Oid>> {
+        let repository = self.open()?;
+        let commit = repository.revparse_single(revision);
+        Ok(commit
+            .and_then(|object| object.peel_to_commit())
+            .map(|commit| commit.id())
+            .ok())
+    }
+
+    /// Where a commit left the branch that changes are merged into: the merge base with the first of `origin`'s
+    /// default branch, `main` and `master` that is there. None if there is no such branch or nothing in common.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn left_at(&self, commit: Oid) -> Result<Option<Oid>> {
+        let repository = self.open()?;
+        let target = UPSTREAM
+            .iter()
+            .find_map(|name| repository.refname_to_id(name).ok());
+        Ok(target.and_then(|target| repository.merge_base(target, commit).ok()))
     }
 
     /// The folder.

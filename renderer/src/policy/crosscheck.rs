@@ -4,7 +4,7 @@ use coditect_core::PlanName;
 use ipnet::IpNet;
 
 use super::{
-    Cell, Egress, RbacProfile, RouteKind,
+    Cell, Egress, PodSelector, RbacProfile, RouteKind,
     errors::{Collector, hint},
     files::{File, Parsed},
     node::Position,
@@ -22,7 +22,10 @@ pub(super) fn check(parsed: &Parsed, releases: &Releases, errors: &mut Collector
             errors.add(
                 &file.path,
                 file.at(&["gateway", "cpuRequestMillis"]),
-                "`cpuRequestMillis` is above `cpuMillis`",
+                format!(
+                    "`cpuRequestMillis` is above `cpuMillis`; write {} or less",
+                    gateway.cpu_millis
+                ),
             );
         }
         egress(
@@ -53,7 +56,7 @@ fn plans(parsed: &Parsed, errors: &mut Collector) {
             errors.add(
                 path,
                 node.position(&["limits", "pod", "cpuRequestMillis"]),
-                "`cpuRequestMillis` is above `cpuMillis`",
+                format!("`cpuRequestMillis` is above `cpuMillis`; write {limit} or less"),
             );
         }
     }
@@ -65,7 +68,7 @@ fn rings(parsed: &Parsed, releases: &Releases, errors: &mut Collector) {
     for (index, ring) in rings.iter().enumerate() {
         let step = index.to_string();
         let at = |field| file.at(&["rings", &step, field]);
-        if releases.get(&ring.release).is_none() {
+        if !releases.knows(&ring.release) {
             let known = releases.names().map(|name| name.as_str());
             errors.add(
                 &file.path,
@@ -82,7 +85,7 @@ fn rings(parsed: &Parsed, releases: &Releases, errors: &mut Collector) {
                 &file.path,
                 at("engine"),
                 format!(
-                    "engine {} is not this one; this is engine {ENGINE}",
+                    "engine {} is not this one; review the release with this engine and write {ENGINE}",
                     ring.engine
                 ),
             );
@@ -94,14 +97,14 @@ fn rings(parsed: &Parsed, releases: &Releases, errors: &mut Collector) {
             errors.add(
                 &file.path,
                 at("name"),
-                format!("ring `{}` is there twice", ring.name),
+                format!("ring `{}` is there twice; rename one of the two", ring.name),
             );
         }
         if index > 0 && ring.below < rings[index - 1].below {
             let message = format!(
-                "`below` is cumulative and must not fall: {} comes after {}",
+                "`below` is cumulative and must not fall: {} comes after {below}; write {below} or more",
                 ring.below,
-                rings[index - 1].below
+                below = rings[index - 1].below
             );
             errors.add(&file.path, at("below"), message);
         }
@@ -238,7 +241,7 @@ fn egress(
                     path,
                     at(&["allowed", &step, "cidr"]),
                     format!(
-                        "{} lies inside {range}, which cell `{name}` keeps closed",
+                        "{} lies inside {range}, which cell `{name}` keeps closed; name a range outside of it",
                         rule.cidr
                     ),
                 );
@@ -266,17 +269,22 @@ fn cell(file: &File<Cell>, errors: &mut Collector) {
     let cell = &file.value;
     let mut add = |path: &[&str], message: String| errors.add(&file.path, file.at(path), message);
     match (cell.route.kind, &cell.route.class, &cell.route.gateway) {
-        (RouteKind::Ingress, None, _) => add(&["route"], "an Ingress needs its `class`".into()),
+        (RouteKind::Ingress, None, _) => add(
+            &["route"],
+            "an Ingress needs its `class`; name the IngressClass of the cluster".into(),
+        ),
         (RouteKind::Ingress, _, Some(_)) => add(
             &["route", "gateway"],
-            "`gateway` is for an HTTPRoute".into(),
+            "`gateway` is for an HTTPRoute; leave it out, or write `kind: httpRoute`".into(),
         ),
-        (RouteKind::HttpRoute, _, None) => {
-            add(&["route"], "an HTTPRoute needs its `gateway`".into())
-        }
-        (RouteKind::HttpRoute, Some(_), _) => {
-            add(&["route", "class"], "`class` is for an Ingress".into())
-        }
+        (RouteKind::HttpRoute, _, None) => add(
+            &["route"],
+            "an HTTPRoute needs its `gateway`; give its `name` and `namespace`".into(),
+        ),
+        (RouteKind::HttpRoute, Some(_), _) => add(
+            &["route", "class"],
+            "`class` is for an Ingress; leave it out, or write `kind: ingress`".into(),
+        ),
         _ => {}
     }
     for (index, class) in cell.storage_classes.iter().enumerate() {
@@ -286,7 +294,10 @@ fn cell(file: &File<Cell>, errors: &mut Collector) {
         {
             add(
                 &["storageClasses", &index.to_string(), "name"],
-                format!("storage class `{}` is there twice", class.name),
+                format!(
+                    "storage class `{}` is there twice; leave one of the two",
+                    class.name
+                ),
             );
         }
     }
@@ -305,21 +316,20 @@ fn cell(file: &File<Cell>, errors: &mut Collector) {
         if empty {
             add(
                 &["network", field],
-                format!("`{field}` is empty; at least one is needed"),
+                format!("`{field}` is empty; name at least one"),
             );
         }
     }
-    let whole = |range: &&IpNet| range.prefix_len() == 0;
-    if network
-        .cluster_cidrs
-        .iter()
-        .chain(&network.node_cidrs)
-        .any(|range| whole(&range))
-    {
-        add(
-            &["network"],
-            "a range of all addresses would close the internet; name the cell's own".into(),
-        );
+    for (field, ranges) in [
+        ("clusterCidrs", &network.cluster_cidrs),
+        ("nodeCidrs", &network.node_cidrs),
+    ] {
+        for (index, _) in ranges.iter().enumerate().filter(|(_, range)| whole(range)) {
+            add(
+                &["network", field, &index.to_string()],
+                "a range of all addresses would close the internet; name the cell's own".into(),
+            );
+        }
     }
     if network.api.cidrs.is_empty() && network.api.pods.is_none() {
         add(
@@ -327,18 +337,23 @@ fn cell(file: &File<Cell>, errors: &mut Collector) {
             "needs `cidrs` or `pods`: a workspace must reach the API".into(),
         );
     }
-    let selectors = network
-        .route_from
-        .iter()
-        .chain([&network.dns])
-        .chain(&network.api.pods);
-    if selectors
-        .into_iter()
-        .any(|pods| pods.namespace_labels.is_empty())
-    {
-        add(
-            &["network"],
-            "`namespaceLabels` is empty and would select every namespace".into(),
-        );
+    let mut selector = |path: &[&str], pods: &PodSelector| {
+        if pods.namespace_labels.is_empty() {
+            add(
+                &[path, &["namespaceLabels"]].concat(),
+                "`namespaceLabels` is empty and would select every namespace; name labels of the one meant".into(),
+            );
+        }
+    };
+    for (index, pods) in network.route_from.iter().enumerate() {
+        selector(&["network", "routeFrom", &index.to_string()], pods);
     }
+    selector(&["network", "dns"], &network.dns);
+    if let Some(pods) = &network.api.pods {
+        selector(&["network", "api", "pods"], pods);
+    }
+}
+
+fn whole(range: &IpNet) -> bool {
+    range.prefix_len() == 0
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fs,
+    io::{self, Read},
     path::Path,
     sync::LazyLock,
 };
@@ -88,7 +89,11 @@ impl PolicyErrors {
 }
 
 /// The YAML files of a folder by relative path. Hidden files and folders are passed over: `.git` is one.
-pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, PolicyErrors> {
+/// A file that cannot be read is there without content, and told in `errors`.
+pub(super) fn read(
+    dir: &Path,
+    errors: &mut Collector,
+) -> Result<BTreeMap<String, Option<Vec<u8>>>, PolicyErrors> {
     let mut files = BTreeMap::new();
     let mut folders = vec![(dir.to_owned(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
@@ -105,26 +110,37 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, PolicyErrors
                 continue;
             }
             let path = format!("{prefix}{name}");
-            let about = entry
-                .path()
-                .metadata()
-                .map_err(|error| PolicyErrors::of_io(&path, &error))?;
+            let about = match entry.path().metadata() {
+                Ok(about) => about,
+                Err(error) => {
+                    unreadable(&path, &error, errors);
+                    files.insert(path, None);
+                    continue;
+                }
+            };
             if about.is_dir() && prefix.matches('/').count() < DEEPEST {
                 folders.push((entry.path(), format!("{path}/")));
             } else if is_yaml(&path) {
-                if about.len() > LARGEST_FILE {
-                    return Err(PolicyErrors::of_io(
-                        &path,
-                        &io::Error::other("it is larger than 1 MiB"),
-                    ));
-                }
-                let bytes =
-                    fs::read(entry.path()).map_err(|error| PolicyErrors::of_io(&path, &error))?;
-                files.insert(path, bytes);
+                let bytes = match fs::File::open(entry.path()) {
+                    // One byte more than allowed is enough to refuse it.
+                    Ok(file) => {
+                        let mut bytes = Vec::new();
+                        let read = file.take(LARGEST_FILE + 1).read_to_end(&mut bytes);
+                        read.map(|_| bytes)
+                    }
+                    Err(error) => Err(error),
+                };
+                let bytes = bytes.map_err(|error| unreadable(&path, &error, errors));
+                files.insert(path, bytes.ok());
             }
         }
     }
     Ok(files)
+}
+
+fn unreadable(path: &str, error: &io::Error, errors: &mut Collector) {
+    let message = format!("cannot be read: {error}; make it a file that you may read");
+    errors.add(path, Position::START, message);
 }
 
 fn is_yaml(path: &str) -> bool {
@@ -132,12 +148,14 @@ fn is_yaml(path: &str) -> bool {
 }
 
 impl Parsed {
-    pub(super) fn new(files: &BTreeMap<String, Vec<u8>>, errors: &mut Collector) -> Self {
+    pub(super) fn new(files: &BTreeMap<String, Option<Vec<u8>>>, errors: &mut Collector) -> Self {
         let mut parsed = Self::default();
         for (path, bytes) in files.iter().filter(|(path, _)| is_yaml(path)) {
             let before = errors.count();
-            parsed.add(path, bytes, errors);
-            if errors.count() > before {
+            if let Some(bytes) = bytes {
+                parsed.add(path, bytes, errors);
+            }
+            if errors.count() > before || bytes.is_none() {
                 parsed.unread.insert(path.clone());
             }
         }
@@ -146,7 +164,9 @@ impl Parsed {
             (parsed.defaults.is_none(), "defaults.yaml"),
         ] {
             if missing && !files.contains_key(required) {
-                errors.add(required, Position::START, "the file is missing");
+                let message =
+                    format!("the file is missing; write one, as tenants/{required} of the sample");
+                errors.add(required, Position::START, message);
             }
         }
         for (none, example) in [
@@ -285,7 +305,7 @@ fn insert<K, T>(
             &file.path,
             Position::START,
             format!(
-                "the file's name must be a valid one: it {}",
+                "the file's name must be a valid one: it {}; rename the file",
                 error.message()
             ),
         ),
@@ -300,6 +320,12 @@ fn typed<T: DeserializeOwned + JsonSchema>(
     errors: &mut Collector,
 ) -> Option<File<T>> {
     let before = errors.count();
+    if bytes.len() as u64 > LARGEST_FILE {
+        let message =
+            "is larger than 1 MiB; policy is written by hand: split it, or take out what is none";
+        errors.add(path, Position::START, message);
+        return None;
+    }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
@@ -308,7 +334,18 @@ fn typed<T: DeserializeOwned + JsonSchema>(
                 .filter(|byte| **byte == b'\n')
                 .count() as u64
                 + 1;
-            errors.add(path, Position { line, column: 1 }, "is not UTF-8 text");
+            let column = bytes[..error.valid_up_to()]
+                .iter()
+                .rev()
+                .take_while(|byte| **byte != b'\n')
+                .filter(|byte| !matches!(byte, 0x80..=0xbf))
+                .count() as u64
+                + 1;
+            errors.add(
+                path,
+                Position { line, column },
+                "is not UTF-8 text; save the file as UTF-8",
+            );
             return None;
         }
     };

@@ -56,7 +56,8 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), String> {
         "ring" => named(text.parse::<coditect_core::RingName>().map(drop)),
         "release" => named(text.parse::<coditect_core::ReleaseName>().map(drop)),
         "dns-label" => named(text.parse::<coditect_core::StorageClassName>().map(drop)),
-        "user" => named(text.parse::<coditect_core::UserId>().map(drop)),
+        "user" => named(text.parse::<coditect_core::UserId>().map(drop))
+            .map_err(|why| format!("{why} such as 0b9f1d52-6a37-4c1e-9d25-3f8a51c7e001")),
         "cidr" => cidr(text),
         "image" => image(text),
         "domain" => domain(text),

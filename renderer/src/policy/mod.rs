@@ -16,7 +16,8 @@ mod tenant;
 use std::{collections::BTreeMap, path::Path};
 
 use coditect_core::{
-    Catalogue, CellName, Limits, Plan, PlanName, RingName, TenantId, UserId, catalogue::Override,
+    Catalogue, CellName, Limits, Plan, PlanName, ReleaseName, RingName, TenantId, UserId,
+    catalogue::Override,
 };
 
 pub use self::{
@@ -55,7 +56,9 @@ impl Policy {
     /// Everything that is wrong with it: what cannot be read, what is not strict YAML, unknown fields,
     /// values out of range, and names of plans, rings, releases or storage classes that do not exist.
     pub fn load(dir: &Path, releases: &Releases) -> Result<Self, PolicyErrors> {
-        Self::parse(&files::read(dir)?, releases)
+        let mut errors = errors::Collector::default();
+        let files = files::read(dir, &mut errors)?;
+        Self::read(&files, releases, errors)
     }
 
     /// Reads a policy from its files: contents by path relative to the folder, with `/` between parts.
@@ -67,7 +70,16 @@ impl Policy {
         files: &BTreeMap<String, Vec<u8>>,
         releases: &Releases,
     ) -> Result<Self, PolicyErrors> {
-        let mut errors = errors::Collector::default();
+        let there = |(path, bytes): (&String, &Vec<u8>)| (path.clone(), Some(bytes.clone()));
+        let files = files.iter().map(there).collect();
+        Self::read(&files, releases, errors::Collector::default())
+    }
+
+    fn read(
+        files: &BTreeMap<String, Option<Vec<u8>>>,
+        releases: &Releases,
+        mut errors: errors::Collector,
+    ) -> Result<Self, PolicyErrors> {
         let parsed = files::Parsed::new(files, &mut errors);
         crosscheck::check(&parsed, releases, &mut errors);
         let policy = parsed.into_policy(&mut errors);
@@ -145,6 +157,16 @@ impl Policy {
         }
         let number = ring_number(user);
         self.rings.iter().find(|ring| number < ring.below)
+    }
+
+    /// The same policy with every ring on one release.
+    #[must_use]
+    pub fn with_release(&self, release: &ReleaseName) -> Self {
+        let mut policy = self.clone();
+        for ring in &mut policy.rings {
+            ring.release.clone_from(release);
+        }
+        policy
     }
 
     /// What the API needs to know of this policy.

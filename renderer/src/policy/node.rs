@@ -64,6 +64,9 @@ pub(crate) struct Entry {
 /// Policy files are flat; anything deeper is an attack on the reader's stack.
 const DEEPEST: usize = 32;
 
+/// Values of one file, those that aliases repeat among them.
+const LARGEST: usize = 100_000;
+
 /// Reads one document.
 ///
 /// # Errors
@@ -72,7 +75,16 @@ const DEEPEST: usize = 32;
 pub(crate) fn parse(text: &str) -> Result<Node, (Position, String)> {
     use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
     let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: DEEPEST, max_documents: 1 },
+        budget: serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            max_documents: 1,
+            max_events: LARGEST,
+            max_nodes: LARGEST,
+            max_anchors: 100,
+            max_aliases: 1_000,
+            max_recorded_anchor_events: LARGEST,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: LARGEST },
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
@@ -85,13 +97,70 @@ pub(crate) fn parse(text: &str) -> Result<Node, (Position, String)> {
         }),
         Err(error) => {
             let at = error.location().map_or(Position::START, Position::from);
-            let message = error.without_snippet().to_string();
-            let message = message.lines().next().unwrap_or_default();
-            // The place is told once, in front.
-            let message = message.split(" at line ").next().unwrap_or(message);
-            Err((at, message.to_owned()))
+            let error = error.without_snippet();
+            Err((at, format!("{}; {}", what(error), remedy(error))))
         }
     }
+}
+
+/// What is wrong with a text that is no strict YAML, on one line.
+fn what(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::{Error, budget::BudgetBreach};
+    match error {
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Documents { .. } => "holds several documents",
+            BudgetBreach::Depth { .. } => "is nested too deeply",
+            _ => "holds too much",
+        }
+        .to_owned(),
+        Error::MergeKeyNotAllowed { .. } => "merge keys (`<<`) are not allowed".to_owned(),
+        _ => {
+            let message = error.to_string();
+            let message = message.lines().next().unwrap_or_default();
+            // The place is told once, in front; advice to programmers never.
+            let ends = [" at line ", ", set DuplicateKeyPolicy"];
+            let cut = |message, end| str::split(message, end).next().unwrap_or(message);
+            shorten_to(ends.into_iter().fold(message, cut), 200)
+        }
+    }
+}
+
+/// What to do about a text that is no strict YAML.
+fn remedy(error: &serde_saphyr::Error) -> &'static str {
+    use serde_saphyr::{Error, budget::BudgetBreach};
+    match error {
+        Error::DuplicateMappingKey { .. } => "leave one of the two",
+        Error::MergeKeyNotAllowed { .. } => "write the fields out in each place",
+        Error::MultipleDocuments { .. } => "write one document a file, without `---` between",
+        Error::UnknownAnchor { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasError { .. }
+        | Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "write the value out instead of an anchor and aliases"
+        }
+        Error::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        } => "write one document a file, without `---` between",
+        Error::Budget { .. } => {
+            "policy is flat and small: write fewer and less deeply nested values"
+        }
+        Error::UnsupportedTag { .. } => "leave the tag away",
+        Error::InvalidBooleanStrict { .. } => "write true or false",
+        _ => "check quotes, brackets and indentation here and just above",
+    }
+}
+
+/// The beginning of a text, of so many characters.
+fn shorten_to(text: &str, most: usize) -> String {
+    let mut short: String = text.chars().take(most).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
 }
 
 impl Node {
@@ -130,10 +199,11 @@ impl Node {
     }
 
     /// What the value is, in the words of an error message.
-    pub(crate) const fn describe(&self) -> &'static str {
+    pub(crate) fn describe(&self) -> &'static str {
         match &self.kind {
             Kind::Scalar(Value::Null) => "nothing",
             Kind::Scalar(Value::Bool(_)) => "true or false",
+            Kind::Scalar(Value::Number(number)) if number.is_f64() => "a fraction",
             Kind::Scalar(Value::Number(_)) => "a number",
             Kind::Scalar(_) => "text",
             Kind::List(_) => "a list",

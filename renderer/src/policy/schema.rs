@@ -149,6 +149,11 @@ impl<'a> Checker<'a> {
     fn scalar(&mut self, node: &Node, value: &Value, schema: &Value, name: &str) {
         if let Some(number) = value.as_f64() {
             let (least, most) = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+            // What the type behind it can hold, where nothing smaller is said.
+            let most = most.or(match schema["format"].as_str() {
+                Some("uint32") => Some(u32::MAX.into()),
+                _ => None,
+            });
             if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
                 let range = match (least, most) {
                     (Some(least), Some(most)) => format!("from {least} to {most}"),
@@ -226,7 +231,7 @@ impl<'a> Checker<'a> {
                 } else {
                     format!(" in `{name}`")
                 };
-                self.bad(node, format!("missing field `{required}`{inside}"));
+                self.bad(node, format!("missing field `{required}`{inside}; add it"));
             }
         }
     }

@@ -15,19 +15,19 @@ use crate::{
 /// The names of a user, as text. Every one but the intent is of lower-case letters, digits and hyphens
 /// only, so that its JSON is itself.
 #[derive(Clone, Debug)]
-pub(super) struct Identity {
-    pub(super) user: String,
-    pub(super) tenant: String,
-    pub(super) generation: String,
-    pub(super) shard: String,
+pub(crate) struct Identity {
+    pub(crate) user: String,
+    pub(crate) tenant: String,
+    pub(crate) generation: String,
+    pub(crate) shard: String,
     /// The intent as compact JSON.
-    pub(super) intent: String,
+    pub(crate) intent: String,
     /// Id and slug of each workspace.
-    pub(super) workspaces: Vec<(String, String)>,
+    pub(crate) workspaces: Vec<(String, String)>,
 }
 
 impl Identity {
-    pub(super) fn of(intent: &UserIntent) -> Result<Self> {
+    pub(crate) fn of(intent: &UserIntent) -> Result<Self> {
         Ok(Self {
             user: intent.user.to_string(),
             tenant: intent.tenant.to_string(),

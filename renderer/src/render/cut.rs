@@ -18,7 +18,7 @@ enum Slot {
 }
 
 /// A piece of text and the name after it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Piece {
     /// Where the piece ends in the text; it begins where the one before ends.
     end: usize,
@@ -27,7 +27,7 @@ struct Piece {
 
 /// A rendered shape without names.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub(crate) struct Cut {
     text: String,
     pieces: Vec<Piece>,
     digest: [u8; 32],
@@ -137,33 +137,82 @@ impl Cut {
     }
 
     /// The shape's digest.
-    pub(super) const fn digest(&self) -> &[u8; 32] {
+    pub(crate) const fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
 
     /// The text with these names in it.
-    pub(super) fn splice(&self, names: &Identity) -> Vec<u8> {
+    pub(crate) fn splice(&self, names: &Identity) -> Vec<u8> {
         let mut out = String::with_capacity(
             self.text.len() + self.pieces.len() * 36 + names.intent.len() * 2,
         );
+        self.write(names, &mut |part| {
+            out.push_str(part);
+            true
+        });
+        out.into_bytes()
+    }
+
+    /// Whether a file is the text with these names in it.
+    pub(crate) fn is(&self, names: &Identity, mut file: &[u8]) -> bool {
+        self.write(
+            names,
+            &mut |part| match file.strip_prefix(part.as_bytes()) {
+                Some(rest) => {
+                    file = rest;
+                    true
+                }
+                None => false,
+            },
+        ) && file.is_empty()
+    }
+
+    /// Whether this gives the same bytes as another cut, whatever the names; `None` if that depends on them.
+    pub(crate) fn always_as(&self, other: &Self) -> Option<bool> {
+        let slots = |cut: &Self| {
+            cut.pieces
+                .iter()
+                .map(|piece| piece.slot)
+                .collect::<Vec<_>>()
+        };
+        if slots(self) != slots(other) {
+            None
+        } else if self.text.len() != other.text.len() {
+            // The names add the same to both.
+            Some(false)
+        } else if self.pieces == other.pieces {
+            Some(self.text == other.text)
+        } else {
+            None
+        }
+    }
+
+    /// Hands over the text with these names in it, part by part, until `take` wants no more; whether it took all.
+    fn write(&self, names: &Identity, take: &mut dyn FnMut(&str) -> bool) -> bool {
         let mut from = 0;
         for Piece { end, slot } in &self.pieces {
-            out.push_str(&self.text[from..*end]);
+            let before = &self.text[from..*end];
             from = *end;
-            match slot {
-                Slot::User => out.push_str(&names.user),
-                Slot::Tenant => out.push_str(&names.tenant),
-                Slot::Generation => out.push_str(&names.generation),
-                Slot::Shard => out.push_str(&names.shard),
+            let escaped;
+            let name = match slot {
+                Slot::User => &names.user,
+                Slot::Tenant => &names.tenant,
+                Slot::Generation => &names.generation,
+                Slot::Shard => &names.shard,
                 Slot::Intent => {
+                    let mut text = String::with_capacity(names.intent.len() * 2);
                     // Writing to a String cannot fail.
-                    let _ = write_inner(&mut out, &names.intent);
+                    let _ = write_inner(&mut text, &names.intent);
+                    escaped = text;
+                    &escaped
                 }
-                Slot::Workspace(index) => out.push_str(&names.workspaces[usize::from(*index)].0),
-                Slot::Slug(index) => out.push_str(&names.workspaces[usize::from(*index)].1),
+                Slot::Workspace(index) => &names.workspaces[usize::from(*index)].0,
+                Slot::Slug(index) => &names.workspaces[usize::from(*index)].1,
+            };
+            if !take(before) || !take(name) {
+                return false;
             }
         }
-        out.push_str(&self.text[from..]);
-        out.into_bytes()
+        take(&self.text[from..])
     }
 }

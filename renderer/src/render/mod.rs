@@ -15,11 +15,8 @@ use coditect_core::{Error, ReleaseName, Result, UserIntent};
 use sha2::{Digest, Sha256};
 
 pub use self::intent::{intent_of, parse_intent};
-use self::{
-    cache::Cache,
-    context::Identity,
-    cut::{Cut, Sentinels},
-};
+use self::{cache::Cache, cut::Sentinels};
+pub(crate) use self::{context::Identity, cut::Cut};
 use crate::{
     check,
     policy::Policy,
@@ -203,7 +200,7 @@ impl Expansion<'_> {
 
 /// Renders a shape with stand-ins for the names, checks it, and cuts it at them. A second set of
 /// stand-ins proves that the templates only print names and compute nothing from them.
-fn cut(shape: &Shape<'_>, release: &Release) -> Result<Cut> {
+pub(crate) fn cut(shape: &Shape<'_>, release: &Release) -> Result<Cut> {
     let first = Sentinels::first(shape.workspaces.len());
     let file = expand(shape, release, first.identity())?;
     file.check(&first.namespace())
@@ -220,7 +217,7 @@ fn cut(shape: &Shape<'_>, release: &Release) -> Result<Cut> {
     Ok(cut)
 }
 
-fn input_hash(shape: &[u8; 32], identity: &Identity) -> String {
+pub(crate) fn input_hash(shape: &[u8; 32], identity: &Identity) -> String {
     let digest = Sha256::new_with_prefix(shape)
         .chain_update(identity.intent.as_bytes())
         .finalize();

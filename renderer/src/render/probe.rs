@@ -1,7 +1,7 @@
 //! Made-up users, rendered before a policy or a release is used.
 
 use coditect_core::{
-    PlanName, Result, Shard, Slug, Standing, TenantId, UserId, UserIntent, WorkspaceId,
+    Error, PlanName, Result, Shard, Slug, Standing, TenantId, UserId, UserIntent, WorkspaceId,
     WorkspaceIntent,
 };
 
@@ -24,6 +24,11 @@ impl Renderer {
     /// # Errors
     /// The first failure, as [`Renderer::render`].
     pub fn probe(&self) -> Result<()> {
+        self.probe_each(&mut Err)
+    }
+
+    /// The same; `failed` is called with each failure, and says whether to go on.
+    pub(crate) fn probe_each(&self, failed: &mut dyn FnMut(Error) -> Result<()>) -> Result<()> {
         let slug: Slug = "probe".parse()?;
         for (tenant, plan) in self.tenants() {
             for ring in self.policy.rings() {
@@ -43,7 +48,7 @@ impl Renderer {
                                 },
                             };
                         let user = UserId::from_bytes([0; 16]);
-                        self.render(&UserIntent {
+                        let rendered = self.render(&UserIntent {
                             user,
                             tenant,
                             cell: cell_name.clone(),
@@ -53,7 +58,8 @@ impl Renderer {
                             ring: Some(ring.name.clone()),
                             standing,
                             workspaces: (0..count).zip(classes).map(workspace).collect(),
-                        })?;
+                        });
+                        rendered.map(drop).or_else(&mut *failed)?;
                     }
                 }
             }

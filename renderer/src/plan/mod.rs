@@ -1,0 +1,185 @@
+//! What a change of policy or templates does to a whole fleet, told before it is merged and from checkouts alone.
+//!
+//! Each user's intent is read from the cell's repository and resolved with the policy that stands (the base) and the
+//! one that is proposed. Users whose shapes are the same on both sides are counted; a shape is rendered once, and a
+//! pair of shapes compared once, however many users have it. Nothing here reads a clock, a registry or a cluster.
+
+mod comparison;
+mod fields;
+mod fleet;
+mod markdown;
+mod objects;
+mod quantity;
+mod refusal;
+mod report;
+mod side;
+mod sums;
+mod tally;
+mod text;
+mod totals;
+mod words;
+
+use std::{collections::HashMap, sync::Arc};
+
+use coditect_core::{Result, UserIntent};
+
+use self::{
+    comparison::{Comparison, compare},
+    objects::objects,
+    side::{Known, Made, Side},
+    tally::Pair,
+};
+pub use self::{
+    fleet::{Cell, Progress, read},
+    markdown::{LONGEST_COMMENT, markdown},
+    report::{
+        Approval, CellReport, Change, FORMAT, Group, Money, ObjectChange, ObjectCounts, Quota,
+        Refusal, Report, Storage, Unrenderable, Users, Workspaces,
+    },
+    tally::Tally,
+    text::{Colours, text},
+};
+use crate::{
+    inputs::Inputs,
+    render::{Identity, input_hash},
+};
+
+/// A base, by its place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base(usize);
+
+/// A policy that is proposed, beside those that stand.
+pub struct Plan {
+    bases: Vec<Side>,
+    after: Side,
+}
+
+/// What the proposal does to one user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The user's file stays as it is, byte for byte.
+    None,
+    /// It becomes another one.
+    Changed,
+}
+
+impl Plan {
+    /// Nothing yet to compare the proposal with.
+    #[must_use]
+    pub fn new(proposed: Arc<Inputs>) -> Self {
+        Self {
+            bases: Vec::new(),
+            after: Side::new(proposed),
+        }
+    }
+
+    /// Adds a policy that stands in some cells.
+    pub fn base(&mut self, inputs: Arc<Inputs>) -> Base {
+        self.bases.push(Side::new(inputs));
+        Base(self.bases.len() - 1)
+    }
+
+    /// Counts one user of the cell at this place in the list, whose file is `file`; says what becomes of it.
+    ///
+    /// # Errors
+    /// `Internal` if the intent cannot be written as JSON, which is a defect.
+    pub fn user(
+        &self,
+        base: Base,
+        cell: usize,
+        intent: &UserIntent,
+        file: Option<&[u8]>,
+        tally: &mut Tally,
+    ) -> Result<Effect> {
+        let side = &self.bases[base.0];
+        let (before, after) = (side.shape(intent), self.after.shape(intent));
+        let names = Identity::of(intent)?;
+        let differs = differs(&before, &after, &names);
+        let users = tally.pairs.entry(Pair {
+            base: base.0,
+            before: before.id,
+            after: after.id,
+            changed: differs,
+        });
+        let users = users.or_default();
+        users.count += 1;
+        users.examples.add(intent.user);
+        if differs && let Ok(made) = &after.made {
+            users.approved += u64::from(self.is_approved(intent, made, &names));
+        }
+        let price = |side: &Side, made: &Result<Made, String>| {
+            let plan = made
+                .as_ref()
+                .ok()
+                .and_then(|made| side.policy().plans().get(&made.plan));
+            plan.map_or(0, |plan| plan.price_cents_per_month)
+        };
+        let prices = (price(side, &before.made), price(&self.after, &after.made));
+        // Whoever could not be rendered any more keeps what they have.
+        if prices.0 != prices.1 && after.made.is_ok() {
+            tally.tenants.insert(intent.tenant, prices);
+        }
+        let aside = tally.cells.entry(cell).or_default();
+        aside.users += 1;
+        let rendered = before.made.as_ref().ok();
+        if file.is_some_and(|file| !rendered.is_some_and(|made| made.cut.is(&names, file))) {
+            aside.drifted += 1;
+            aside.drifted_examples.add(intent.user);
+        }
+        Ok(match differs {
+            true => Effect::Changed,
+            false => Effect::None,
+        })
+    }
+
+    /// Whether one of the proposal's approvals names what would be rendered for the user.
+    fn is_approved(&self, intent: &UserIntent, made: &Made, names: &Identity) -> bool {
+        let mut approvals = self.after.policy().approvals().values();
+        approvals.any(|approval| {
+            (approval.user, approval.generation) == (intent.user, intent.generation)
+                && approval.input_hash == input_hash(made.cut.digest(), names)
+        })
+    }
+
+    /// What counting came to.
+    ///
+    /// # Errors
+    /// `Internal` if what was rendered cannot be read again, which is a defect.
+    pub fn report(&self, proposed: &str, tally: &Tally, cells: &[CellReport]) -> Result<Report> {
+        let mut compared = HashMap::new();
+        let mut pairs: Vec<_> = tally.pairs.iter().collect();
+        pairs.sort_by_key(|(pair, _)| **pair);
+        for (pair, _) in &pairs {
+            let comparison = self.compare(pair)?;
+            compared.insert(**pair, comparison);
+        }
+        Ok(totals::report(self, proposed, tally, &compared, cells))
+    }
+
+    fn compare(&self, pair: &Pair) -> Result<Comparison> {
+        let read = |known: Option<Arc<Known>>| {
+            let made = known.as_ref().and_then(|known| known.made.as_ref().ok());
+            made.map(|made| objects(&made.cut, made.workspaces))
+                .transpose()
+        };
+        let before = read(self.bases[pair.base].known(pair.before))?;
+        // A user who cannot be rendered any more keeps the last good file.
+        match read(self.after.known(pair.after))? {
+            Some(after) => compare(before.as_ref(), Some(&after)),
+            None => compare(before.as_ref(), before.as_ref()),
+        }
+    }
+}
+
+/// Whether a user's bytes differ between two shapes.
+fn differs(before: &Known, after: &Known, names: &Identity) -> bool {
+    match (&before.made, &after.made) {
+        (Ok(before), Ok(after)) => match before.cut.always_as(&after.cut) {
+            Some(same) => !same,
+            None => before.cut.splice(names) != after.cut.splice(names),
+        },
+        // The last good file stands.
+        (_, Err(_)) => false,
+        (Err(_), Ok(_)) => true,
+    }
+}
