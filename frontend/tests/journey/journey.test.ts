@@ -175,7 +175,11 @@ describe("who goes away", () => {
     await page.goto("/settings/account");
     await page.getByLabel(/At once and for good/).check();
     await page.getByLabel("Your password").fill(PASSWORD);
+    const coming = page.waitForEvent("download");
     await page.getByRole("button", { name: "Erase my account now" }).click();
+    const receipt = JSON.parse(readFileSync(await (await coming).path(), "utf8")) as { users: unknown[]; kept: { what: string }[] };
+    expect(receipt.users).toHaveLength(1);
+    expect(receipt.kept.map((one) => one.what)).toContain("erased/{hash}");
     await page.getByText("Your account is erased.").waitFor();
     await eventually(product.volumes).toEqual([]);
   });

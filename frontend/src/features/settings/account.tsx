@@ -6,6 +6,7 @@ import { ProblemView } from "@/shared/components/problem-view";
 import { Button, Card, Check, Field, Form, Heading, Item, List, Notice, Row, Stack, Subheading } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
 import { clock } from "@/shared/lib/format";
+import { keep } from "@/shared/lib/save";
 import { leave } from "@/shared/session/session";
 import { meQuery, useMe } from "@/shared/workspaces/queries";
 import { CopyOfAll } from "./copy-of-all";
@@ -24,9 +25,11 @@ export function Account() {
     mutationFn: async () => unwrap(await api.DELETE("/api/v5/me", { body: { password, mode: now ? "now" : "grace" } })),
     onSuccess: (after) => {
       setPassword("");
-      if (after) { client.setQueryData(meQuery.queryKey, after); return; }
+      if (!("kept" in after)) { client.setQueryData(meQuery.queryKey, after); return; }
+      // Told this once: it is kept for the person before they are out.
+      keep(`coditect-erasure-${after.id}.json`, new Blob([JSON.stringify(after, null, 2)], { type: "application/json" }));
       leave();
-      say("Your account is erased.");
+      say("Your account is erased. Your browser keeps the receipt among its downloads.");
     },
   });
   const fields = erase.error instanceof Problem ? erase.error.fields : {};
@@ -47,6 +50,7 @@ export function Account() {
         <Item>Your workspaces stop, and their volumes with all files go.</Item>
         <Item>Your address, name, logins and history go.</Item>
         <Item>What Git holds are random ids; the objects leave it with the next commit.</Item>
+        <Item>What is erased at once comes with a receipt: what went, what is kept, and why.</Item>
       </List>
       <Card aria-labelledby="before"><Stack gap="3"><Subheading id="before">Take your data with you first</Subheading><CopyOfAll /></Stack></Card>
       <Form noValidate onSubmit={(event) => { event.preventDefault(); erase.mutate(); }}>

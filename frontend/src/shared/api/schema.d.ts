@@ -1658,8 +1658,7 @@ export interface components {
         };
         AccountDeletion: {
             mode?: components["schemas"]["DeletionMode"];
-            /** @description The account's password. */
-            password: components["schemas"]["Password"];
+            password?: components["schemas"]["Password"] | null;
         };
         AddressProof: {
             /** @description What stands behind `#code=` in the letter's link. */
@@ -1760,6 +1759,29 @@ export interface components {
              * @example ada@example.org
              */
             email: string;
+        };
+        ErasedUser: {
+            /** Format: uuid */
+            tenant_id: string;
+            /** Format: uuid */
+            user_id: string;
+            workspaces: string[];
+        };
+        /** @description What shows that the account was erased: ids, which name nobody any more, and what outlives it. */
+        ErasureReceipt: {
+            /** Format: uuid */
+            account_id: string;
+            /** Format: date-time */
+            erased_at: string;
+            /**
+             * Format: uuid
+             * @description The erasure's number, by which an operator finds it.
+             */
+            id: string;
+            /** @description What is kept, why, and how long. */
+            kept: components["schemas"]["KeptAfterErasure"][];
+            /** @description The person's memberships, each with what it had in a cluster. Their objects and volumes go with the next commits. */
+            users: components["schemas"]["ErasedUser"][];
         };
         /** @enum {string} */
         Fare: "ok" | "degraded" | "failing";
@@ -1917,6 +1939,25 @@ export interface components {
         /** @description The public keys of access tokens (RFC 7517). */
         JsonWebKeySet: {
             keys: components["schemas"]["JsonWebKey"][];
+        };
+        KeptAfterErasure: {
+            /**
+             * Format: int64
+             * @description How many, if that was counted.
+             */
+            count?: number | null;
+            /**
+             * Format: date-time
+             * @description Until when; for ever if it is left out.
+             */
+            until?: string | null;
+            /**
+             * @description What, in the words of the registry's key layout.
+             * @example audit/{t}/{version}
+             */
+            what: string;
+            /** @example what was decided, by ids that name nobody any more */
+            why: string;
         };
         /** @description That a user was left behind. */
         LeftBehind: {
@@ -2885,8 +2926,7 @@ export interface components {
             origin: string;
         };
         WorkspaceErasure: {
-            /** @description The account's password. */
-            password: components["schemas"]["Password"];
+            password?: components["schemas"]["Password"] | null;
         };
         /** @description The commits that touched a workspace. */
         WorkspaceHistory: {
@@ -5516,6 +5556,39 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Erased; the receipt is told this once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "erased_at": "2026-11-01T09:00:00Z",
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "kept": [
+                     *         {
+                     *           "count": null,
+                     *           "until": null,
+                     *           "what": "audit/{t}/{version}",
+                     *           "why": "what was decided, by ids that name nobody any more"
+                     *         }
+                     *       ],
+                     *       "users": [
+                     *         {
+                     *           "tenant_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "user_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "workspaces": [
+                     *             "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErasureReceipt"];
+                };
+            };
             /** @description Marked for deletion */
             202: {
                 headers: {
@@ -5553,13 +5626,6 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Me"];
                 };
-            };
-            /** @description Erased */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description The body is not JSON (`malformed-json`) */
             400: {
