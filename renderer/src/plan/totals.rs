@@ -134,7 +134,10 @@ impl Totals {
         } else {
             0
         };
-        if let Some(Err(why)) = after.as_ref().map(|known| known.made.as_ref()) {
+        // Whoever cannot be rendered as it stands either is no worse off.
+        if let Some(Err(why)) = after.as_ref().map(|known| known.made.as_ref())
+            && made(&before)
+        {
             all.unrenderable += count;
             self.unrenderable
                 .entry(why.clone())
