@@ -114,11 +114,13 @@ impl Plan {
                 .and_then(|made| side.policy().plans().get(&made.plan));
             plan.map_or(0, |plan| plan.price_cents_per_month)
         };
-        let prices = (price(side, &before.made), price(&self.after, &after.made));
+        let now = price(side, &before.made);
         // Whoever could not be rendered any more keeps what they have.
-        if prices.0 != prices.1 && after.made.is_ok() {
-            tally.tenants.insert(intent.tenant, prices);
-        }
+        let then = match after.made.is_ok() {
+            true => price(&self.after, &after.made),
+            false => now,
+        };
+        tally.price(intent.tenant, (now, then));
         let aside = tally.cells.entry(cell).or_default();
         aside.users += 1;
         let rendered = before.made.as_ref().ok();

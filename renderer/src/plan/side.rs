@@ -98,7 +98,9 @@ impl Side {
                 .then_some(intent.tenant),
             cell: intent.cell.clone(),
             plan: intent.plan.clone(),
-            ring: ring.map(|ring| ring.name.clone()),
+            ring: ring
+                .map(|ring| ring.name.clone())
+                .or_else(|| intent.ring.clone()),
             standing: intent.standing,
             workspaces: intent
                 .workspaces

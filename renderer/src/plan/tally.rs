@@ -61,13 +61,19 @@ pub(super) struct Aside {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub(super) pairs: HashMap<Pair, Users>,
-    /// Tenants whose plan costs something else, with both prices in cents a month.
+    /// What tenants' plans cost, before and after, in cents a month. While a tenant's change of plan is on its way its
+    /// users may have several: the dearest counts.
     pub(super) tenants: HashMap<TenantId, (u32, u32)>,
     /// By the cell's place in the list.
     pub(super) cells: HashMap<usize, Aside>,
 }
 
 impl Tally {
+    pub(super) fn price(&mut self, tenant: TenantId, (before, after): (u32, u32)) {
+        let known = self.tenants.entry(tenant).or_default();
+        *known = (before.max(known.0), after.max(known.1));
+    }
+
     /// Adds what another one counted.
     pub fn add(&mut self, other: Self) {
         for (pair, users) in other.pairs {
@@ -76,7 +82,9 @@ impl Tally {
             all.approved += users.approved;
             all.examples.extend(&users.examples);
         }
-        self.tenants.extend(other.tenants);
+        for (tenant, prices) in other.tenants {
+            self.price(tenant, prices);
+        }
         for (cell, aside) in other.cells {
             let all = self.cells.entry(cell).or_default();
             all.users += aside.users;

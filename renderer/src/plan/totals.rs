@@ -105,8 +105,8 @@ fn empty(proposed: &str, tally: &Tally, cells: &[CellReport]) -> Report {
         quota: Vec::new(),
         storage: Vec::new(),
         money: Money {
-            plans_cents_difference: prices.map(difference).sum(),
-            tenants: tally.tenants.len() as u64,
+            plans_cents_difference: prices.clone().map(difference).sum(),
+            tenants: prices.filter(|(before, after)| before != after).count() as u64,
             ..Money::default()
         },
         approvals: Vec::new(),
@@ -122,19 +122,20 @@ impl Totals {
         let times = |amount: i64| amount.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
         let base = &plan.bases[pair.base];
         let (before, after) = (base.known(pair.before), plan.after.known(pair.after));
-        let made = |known: &Option<std::sync::Arc<super::Known>>| {
-            known.as_ref().is_some_and(|known| known.made.is_ok())
-        };
+        let before = before.as_ref().and_then(|known| known.made.as_ref().ok());
         let all = &mut self.report.users;
         all.total += count;
         all.touched += if pair.changed { count } else { 0 };
         all.unchanged += if pair.changed { 0 } else { count };
-        all.created += if pair.changed && !made(&before) {
+        all.created += if pair.changed && before.is_none() {
             count
         } else {
             0
         };
-        if let Some(Err(why)) = after.as_ref().map(|known| known.made.as_ref()) {
+        // Whoever cannot be rendered as it stands either is no worse off.
+        if let Some(Err(why)) = after.as_ref().map(|known| known.made.as_ref())
+            && before.is_some()
+        {
             all.unrenderable += count;
             self.unrenderable
                 .entry(why.clone())
@@ -146,13 +147,8 @@ impl Totals {
             sum.before = sum.before.saturating_add(times(*before));
             sum.after = sum.after.saturating_add(times(*after));
         }
-        let made = |known: &'_ Option<std::sync::Arc<super::Known>>| {
-            known
-                .as_ref()
-                .and_then(|known| known.made.as_ref().ok())
-                .map(|made| made.cell.clone())
-        };
-        if let Some(cell) = made(&after).or_else(|| made(&before)) {
+        let made = after.as_ref().and_then(|known| known.made.as_ref().ok());
+        if let Some(cell) = made.or(before).map(|made| &made.cell) {
             for (class, (before, after)) in &comparison.storage {
                 let sum = self
                     .storage
@@ -163,8 +159,8 @@ impl Totals {
             }
         }
         self.workspaces(pair, count, comparison);
-        if let (true, Some(after)) = (pair.changed, &after)
-            && let Ok(made) = &after.made
+        if pair.changed
+            && let Some(made) = made
         {
             for (key, objects) in &comparison.refusals {
                 self.refusals
@@ -172,7 +168,6 @@ impl Totals {
                     .or_default()
                     .add(users, *objects);
             }
-            let before = before.as_ref().and_then(|known| known.made.as_ref().ok());
             self.approvals(base, before, made, users, comparison);
             self.group(users, made, comparison);
         }

@@ -1,6 +1,10 @@
 //! Each change that the cluster would refuse is named, with the object, the field and what to do.
 
-use crate::fleet::{Edit, inputs, planned};
+use std::sync::Arc;
+
+use coditect_renderer::plan::{Plan, Tally};
+
+use crate::fleet::{Edit, cell_report, inputs, intent, planned};
 
 const SET: &str = "workspace-20-stateful-set.yaml.j2";
 const VOLUME: &str = "workspace-10-volume.yaml.j2";
@@ -200,6 +204,21 @@ fn a_plan_that_is_taken_away_is_refused_for_those_who_have_it() {
         report.unrenderable[0].why,
         "plan `pro` of user <user> is not in the policy"
     );
+}
+
+/// A proposal is not refused for those whom what stands cannot render either.
+#[test]
+fn who_could_not_be_rendered_before_is_no_reason_to_refuse() {
+    let without = Arc::new(inputs(&[("plans/pro.yaml", "", "")], &[]));
+    let mut plan = Plan::new(Arc::clone(&without));
+    let stands = plan.base(without);
+    let mut tally = Tally::default();
+    let pro = intent("local", 2);
+    plan.user(stands, 0, &pro, Some(b"what it was once"), &mut tally)
+        .unwrap();
+    let report = plan.report("it", &tally, &[cell_report("local")]).unwrap();
+    assert!(!report.refused && report.unrenderable.is_empty());
+    assert_eq!((report.users.unchanged, report.cells[0].drifted), (1, 1));
 }
 
 /// `replicas` and claims of a StatefulSet's own never come as far: no release that has them can be read.
