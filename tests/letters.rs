@@ -16,14 +16,20 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks.
 const BETWEEN: Duration = Duration::from_millis(50);
 
+/// The letters, once there are any: they go their own way after the answer.
 async fn letters(api: &Api) -> Vec<Value> {
-    let answer = api
-        .request(Method::GET, "/dev/mailbox")
-        .send()
-        .await
-        .unwrap();
-    let kept: Value = answer.json().await.unwrap();
-    kept["items"].as_array().unwrap().clone()
+    let look = async {
+        loop {
+            let request = api.request(Method::GET, "/dev/mailbox");
+            let kept: Value = request.send().await.unwrap().json().await.unwrap();
+            let kept = kept["items"].as_array().unwrap();
+            if !kept.is_empty() {
+                return kept.clone();
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, look).await.unwrap()
 }
 
 async fn post(api: &Api, path: &str, body: Value) -> (StatusCode, Value) {

@@ -277,10 +277,10 @@ async fn who_has_no_password_is_told_how_to_get_one() {
     let browser = place.browser();
     let (_, code) = browser.whole_way(WITH_TERMS).await;
     let ada = Person::of(&browser.hand_in(&code).await.expect(200));
-    let body = json!({ "password": PASSWORD, "mode": "now" });
+    let body = json!({ "password": PASSWORD });
     let refused = place
         .app
-        .call(&ada, "DELETE", "/api/v5/me", Some(body))
+        .call(&ada, "POST", "/api/v5/me/second-factor", Some(body))
         .await;
     let refused = refused.expect_problem(422, "invalid-input");
     assert!(
