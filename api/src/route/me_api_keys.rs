@@ -103,7 +103,8 @@ pub(super) struct NewKey {
     name: String,
     /// What it may do; everything that keys may if it is left out.
     #[serde(default)]
-    scopes: Option<BTreeSet<Scope>>,
+    #[schema(value_type = Option<BTreeSet<Scope>>)]
+    scopes: Option<Vec<Scope>>,
     /// When it ends; when it is revoked if it is left out.
     #[serde(default)]
     expires_at: Option<Timestamp>,
@@ -132,9 +133,14 @@ pub(super) async fn create(
 ) -> Answer<(StatusCode, Json<KeyBody>)> {
     let user = caller.user()?;
     let at = state.now();
-    let scopes = body.scopes.unwrap_or_else(|| Scope::ALL.into());
+    let named = body.scopes.unwrap_or_else(|| Scope::ALL.into());
+    let count = named.len();
+    let scopes: BTreeSet<Scope> = named.into_iter().collect();
     if scopes.is_empty() {
         return Err(Error::invalid("scopes", "needs at least one").into());
+    }
+    if scopes.len() < count {
+        return Err(Error::invalid("scopes", "names one of them twice").into());
     }
     if body.expires_at.is_some_and(|end| end <= at) {
         return Err(Error::invalid("expires_at", "must be in the future").into());

@@ -93,6 +93,10 @@ async fn a_key_ends_when_it_says() {
         ),
         ("scopes", json!({ "name": "x", "scopes": [] })),
         (
+            "scopes",
+            json!({ "name": "x", "scopes": ["profile:read", "profile:read"] }),
+        ),
+        (
             "scopes[0]",
             json!({ "name": "x", "scopes": ["everything"] }),
         ),
