@@ -3,6 +3,9 @@
 //! Each question is asked for an address with an account and for one without, one after the other, which first by chance,
 //! and beside the answer's own time that of a small request right after it, which would wait for what the first left
 //! behind. The bodies may differ in ids and in nothing else.
+//!
+//! What counts is the program as it is delivered. With hashing made cheap one sees what else there is to an answer: what is
+//! told apart there is what the time of a hash, which varies by more, has to hide.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -59,21 +62,22 @@ pub(crate) async fn run(size: Size) {
     };
     let program = Program::start(folder.path(), &["--verification", "email"]);
     let client = Client::new(&program.url);
-    compare("as it is delivered", &client, &known, size.pairs).await;
+    let apart = compare("as it is delivered", &client, &known, size.pairs).await;
+    println!(
+        "told apart at p < {ALPHA}: {apart} (target: 0); the delay of one kind that is named would have been seen with probability {POWER}: {}",
+        verdict(apart == 0)
+    );
     drop(program);
 
     let (client, known, stop) = cheap_hashing(folder.path()).await;
-    compare(
-        "with hashing made cheap (64 KiB)",
-        &client,
-        &known,
-        size.sharp_pairs,
-    )
-    .await;
+    let cheap = "with hashing made cheap (64 KiB)";
+    let apart = compare(cheap, &client, &known, size.sharp_pairs).await;
+    println!("told apart: {apart}, by what stands between the two columns; no target");
     stop.cancel();
 }
 
-async fn compare(how: &str, client: &Client, known: &[String], pairs: usize) {
+/// Prints what was found, and gives how much was told apart.
+async fn compare(how: &str, client: &Client, known: &[String], pairs: usize) -> u32 {
     let mut rows = Vec::new();
     let mut apart = 0;
     for (question, name) in QUESTIONS {
@@ -88,7 +92,7 @@ async fn compare(how: &str, client: &Client, known: &[String], pairs: usize) {
                 format!("{:.1} µs", median(without.clone())),
                 format!("{p:.3}"),
                 format!("{:.1} µs", smallest_seen(with, without)),
-                verdict(p >= ALPHA).to_owned(),
+                if p >= ALPHA { "yes" } else { "no" }.to_owned(),
             ]);
         }
     }
@@ -104,10 +108,7 @@ async fn compare(how: &str, client: &Client, known: &[String], pairs: usize) {
         ],
         rows,
     );
-    println!(
-        "told apart at p < {ALPHA}: {apart} (target: 0); the delay of one kind that is named would have been seen with probability {POWER}: {}",
-        verdict(apart == 0)
-    );
+    apart
 }
 
 /// Times in microseconds, of addresses with an account and without.
@@ -119,13 +120,17 @@ struct Times {
 
 async fn ask(question: Question, client: &Client, known: &[String], pairs: usize) -> Times {
     let mut times = Times::default();
+    // Asked as often as those with an account: letters to one address are capped, whoever has it. Whoever signs up with one
+    // comes for the first time.
+    let nobodys: Vec<String> = known.iter().map(|_| new_email()).collect();
     for pair in 0..pairs {
         let mut heads = Vec::new();
         let first = usize::from(rand::random::<bool>());
         for kind in [first, 1 - first] {
             let email = match kind {
                 0 => known[pair % known.len()].clone(),
-                _ => new_email(),
+                _ if matches!(question, Question::Register) => new_email(),
+                _ => nobodys[pair % nobodys.len()].clone(),
             };
             let request = question.ask(client, &email).build().unwrap();
             let began = Instant::now();
