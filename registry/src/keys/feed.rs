@@ -56,6 +56,16 @@ pub fn revocation_signal() -> Key {
 pub fn revocation_floor() -> Key {
     key(&("revocation_floor",))
 }
+/// `counted/…`: what processes of the API let through of rate limits, under versionstamps.
+#[must_use]
+pub fn counted_feed() -> Key {
+    key(&("counted",))
+}
+/// `counted_signal`: changes with every entry of the feed of what was counted; what the API watches.
+#[must_use]
+pub fn counted_signal() -> Key {
+    key(&("counted_signal",))
+}
 /// The part of a feed that lies behind `version`.
 #[must_use]
 pub fn feed_after(feed: &Key, version: Version) -> KeyRange {

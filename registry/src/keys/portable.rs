@@ -109,6 +109,8 @@ static DECISIONS: &[(&str, Portable)] = &[
     ("revocation/{version}", QUEUE),
     ("revocation_signal", RUNNING),
     ("revocation_floor", RUNNING),
+    ("counted/{version}", QUEUE),
+    ("counted_signal", RUNNING),
     ("lease/{cell}", RUNNING),
     ("activity/{cell}/{w}", yes("workspace-activity")),
     ("quarantine/{cell}/{u}", yes("quarantines")),

@@ -6,7 +6,7 @@ use coditect_core::{
 use serde_json::Value;
 
 use super::{
-    Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation,
+    Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation, Counted,
     Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, FileRestores,
     Gateway, Grace, IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message,
     MessageChunk, Metering, PasswordReset, PlanChange, PowerState, Purge, Quarantine, ReapEntry,
@@ -81,7 +81,8 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         | "cell/{cell}/load"
         | "change_signal/{cell}"
         | "power_signal/{cell}"
-        | "revocation_signal" => number,
+        | "revocation_signal"
+        | "counted_signal" => number,
         "tenant/{t}/user/{u}/sessions/{s}" => record::<Session>,
         "tenant/{t}/user/{u}/api_keys/{k}" => record::<ApiKey>,
         "tenant/{t}/user/{u}/conversations/{conversation}" => record::<Conversation>,
@@ -102,6 +103,7 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "change/{cell}/{version}" => record::<UserId>,
         "power/{cell}/{version}" => record::<WorkspaceId>,
         "revocation/{version}" => record::<Revocation>,
+        "counted/{version}" => record::<Counted>,
         "feed_floor/{cell}"
         | "published/{cell}"
         | "power_floor/{cell}"

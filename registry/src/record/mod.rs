@@ -3,6 +3,7 @@
 mod account;
 mod billing;
 mod cell;
+mod counted;
 mod erasure;
 mod expiring;
 mod file;
@@ -27,6 +28,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use account::{AcceptedTerms, Account, Credential, Login, Registration, RegistrationState};
 pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
+pub use counted::{Count, Counted};
 pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};
 pub use expiring::Expiring;
 pub use file::{
@@ -131,6 +133,7 @@ records!(
     Expiring,
     Rollout,
     Revocation,
+    Counted,
     ErasureId,
     Epoch,
     Version,

@@ -12,6 +12,7 @@ mod cast;
 mod cells;
 mod conversations;
 mod corpus;
+mod counted;
 mod custody;
 mod deletion;
 mod departures;
