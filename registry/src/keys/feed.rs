@@ -2,6 +2,7 @@
 
 use coditect_core::{CellName, TenantId, Version};
 use foundationdb_tuple::{Versionstamp, pack};
+use uuid::Uuid;
 
 use super::key;
 use crate::store::{Key, KeyRange};
@@ -65,6 +66,16 @@ pub fn counted_feed() -> Key {
 #[must_use]
 pub fn counted_signal() -> Key {
     key(&("counted_signal",))
+}
+/// `counted_by/{process}`: how far a process of the API is with its notes.
+#[must_use]
+pub fn counted_by(process: Uuid) -> Key {
+    key(&("counted_by", process))
+}
+/// Every process that notes what it let through.
+#[must_use]
+pub fn counting() -> KeyRange {
+    KeyRange::below(&key(&("counted_by",)))
 }
 /// The part of a feed that lies behind `version`.
 #[must_use]

@@ -142,6 +142,7 @@ static LAYOUT: &[KeyKind] = layout! {
     "revocation_floor": "janitor" => "API"; "one"; "for ever"; No; OnErasure::NotPersonal;
     "counted/{version}": "API" => "API"; "a few a second and process, where several of them serve the API"; "two minutes"; No; OnErasure::Kept("hashes under a key that is not here, for two minutes");
     "counted_signal": "API (atomic add)" => "API (watch)"; "one"; "for ever"; No; OnErasure::NotPersonal;
+    "counted_by/{process}": "API" => "API"; "one a process of the API"; "two minutes after its last note"; No; OnErasure::NotPersonal;
     "lease/{cell}": "renderer" => "renderer"; "one a cell"; "for ever: its number must grow"; No; OnErasure::NotPersonal;
     "activity/{cell}/{w}": "sidecar, API" => "observer"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
     "quarantine/{cell}/{u}": "observer, renderer, operator" => "renderer, observer"; "a few"; "until lifted"; Yes; OnErasure::Removed;

@@ -111,6 +111,7 @@ static DECISIONS: &[(&str, Portable)] = &[
     ("revocation_floor", RUNNING),
     ("counted/{version}", QUEUE),
     ("counted_signal", RUNNING),
+    ("counted_by/{process}", RUNNING),
     ("lease/{cell}", RUNNING),
     ("activity/{cell}/{w}", yes("workspace-activity")),
     ("quarantine/{cell}/{u}", yes("quarantines")),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     keys,
-    record::Counted,
+    record::{Counted, CountedBy},
     registry::Operation,
     tx::{Abort, Tx},
 };
@@ -19,11 +19,18 @@ pub struct NoteCounted {
 #[async_trait]
 impl Operation for NoteCounted {
     const NAME: &'static str = "note_counted";
-    /// One that is noted twice because its answer was lost is counted twice: nobody gets more than the limit by it.
+    /// A process numbers its notes: one sent again is not above the last.
     const IDEMPOTENT: bool = true;
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), Abort> {
+        let key = keys::counted_by(self.counted.process);
+        let last = tx.get::<CountedBy>(&key).await?;
+        if last.is_some_and(|last| last.number >= self.counted.number) {
+            return Ok(());
+        }
+        let Counted { at, number, .. } = self.counted;
+        tx.put(&key, &CountedBy { at, number })?;
         Ok(tx.announce_counted(&self.counted)?)
     }
 
@@ -32,7 +39,7 @@ impl Operation for NoteCounted {
     }
 }
 
-/// Forgets notes of before a time, a few at a time. Whoever has not read them by then would count them too late.
+/// Forgets notes, and processes that noted nothing since, of before a time, a few at a time. Whoever has not read them by then would count them too late.
 pub struct TrimCounted {
     /// Those of before this.
     pub before: Timestamp,
@@ -60,6 +67,10 @@ impl Operation for TrimCounted {
         for (key, _) in old {
             tx.clear(key);
             count += 1;
+        }
+        let (processes, _) = tx.scan::<CountedBy>(&keys::counting(), self.limit).await?;
+        for (key, _) in processes.iter().filter(|(_, by)| by.at < self.before) {
+            tx.clear(key);
         }
         Ok(count)
     }

@@ -21,6 +21,15 @@ pub struct Counted {
     pub limits: BTreeMap<String, Vec<Count>>,
 }
 
+/// How far a process of the API is with its notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedBy {
+    /// When it noted last.
+    pub at: Timestamp,
+    /// The number of that note.
+    pub number: u64,
+}
+
 /// What was let through of one bucket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Count {

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::{
     Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation, Counted,
-    Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata, FileRestores,
-    Gateway, Grace, IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity, Login, Message,
-    MessageChunk, Metering, PasswordReset, PlanChange, PowerState, Purge, Quarantine, ReapEntry,
-    Record, Registration, Restart, Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot,
-    Status, StripeEvent, Tenant, Tombstone, TransactionRecord, User, UserPlace, Workspace,
-    WorkspacePlace, decode,
+    CountedBy, Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata,
+    FileRestores, Gateway, Grace, IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity,
+    Login, Message, MessageChunk, Metering, PasswordReset, PlanChange, PowerState, Purge,
+    Quarantine, ReapEntry, Record, Registration, Restart, Revocation, Rollout, SecondFactor,
+    Session, SignIn, Snapshot, Status, StripeEvent, Tenant, Tombstone, TransactionRecord, User,
+    UserPlace, Workspace, WorkspacePlace, decode,
 };
 use crate::store::StoreError;
 
@@ -104,6 +104,7 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "power/{cell}/{version}" => record::<WorkspaceId>,
         "revocation/{version}" => record::<Revocation>,
         "counted/{version}" => record::<Counted>,
+        "counted_by/{process}" => record::<CountedBy>,
         "feed_floor/{cell}"
         | "published/{cell}"
         | "power_floor/{cell}"

@@ -28,7 +28,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use account::{AcceptedTerms, Account, Credential, Login, Registration, RegistrationState};
 pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
-pub use counted::{Count, Counted};
+pub use counted::{Count, Counted, CountedBy};
 pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};
 pub use expiring::Expiring;
 pub use file::{
@@ -134,6 +134,7 @@ records!(
     Rollout,
     Revocation,
     Counted,
+    CountedBy,
     ErasureId,
     Epoch,
     Version,

@@ -45,13 +45,20 @@ async fn notes_are_read_in_order_and_forgotten_when_they_are_old() {
     let (all, until) = numbers(Version(0)).await;
     assert_eq!(all, [1, 2, 3]);
     assert_eq!(numbers(until).await.0, [0_u64; 0]);
-    let trim = |before, limit| TrimCounted {
+    let trim = |before| TrimCounted {
         before: at(before),
-        limit,
+        limit: 10,
         at: at(100),
     };
-    assert_eq!(world.done(&trim(10, 10)).await, 0);
-    assert_eq!(world.done(&trim(25, 1)).await, 1);
-    assert_eq!(world.done(&trim(25, 10)).await, 1);
+    assert_eq!(world.done(&trim(10)).await, 0);
+    assert_eq!(world.done(&trim(25)).await, 2);
     assert_eq!(numbers(Version(0)).await.0, [3]);
+    // What was noted is not noted again, however late it is sent again.
+    world.done(&note(2, 110)).await;
+    assert_eq!(numbers(Version(0)).await.0, [3]);
+    assert_eq!(world.done(&trim(31)).await, 1);
+    assert_eq!(numbers(Version(0)).await.0, [0_u64; 0]);
+    // A process that is gone is forgotten.
+    world.done(&note(2, 110)).await;
+    assert_eq!(numbers(Version(0)).await.0, [2]);
 }
