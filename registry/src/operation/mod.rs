@@ -41,6 +41,7 @@ mod session;
 mod shared_state;
 mod sign_up;
 pub(crate) mod staying;
+mod tenant;
 mod upkeep;
 mod usage;
 mod who;
@@ -88,6 +89,7 @@ pub use shared_state::{KeepState, shared_session};
 pub use sign_up::{
     ClaimSignIn, CompleteRegistration, Placement, Provisioned, Register, Verification,
 };
+pub use tenant::NameTenant;
 pub use upkeep::{BeginEpoch, BuryDue, ForgetRegistrations, ForgetRequests};
 pub use usage::RecordUsage;
 pub use workspace::{CreateWorkspace, RenameWorkspace, SetPower};

@@ -42,4 +42,5 @@ mod sign_ins;
 mod sign_up;
 mod support;
 mod suspension;
+mod tenant_name;
 mod workspaces;
