@@ -1,8 +1,8 @@
 //! A tenant, its users, and what was decided.
 
 use coditect_core::{
-    AccountId, ApiKeyId, CellName, ErasureId, ExternalId, InvitationId, LoginId, PlanName,
-    ProviderName, Shard, TenantId, UserId, WorkspaceId,
+    AccountId, ApiKeyId, CellName, ChangeId, ErasureId, ExternalId, InvitationId, LoginId,
+    PlanName, ProviderName, Shard, TenantId, UserId, WorkspaceId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -338,6 +338,17 @@ pub enum Action {
     },
     QuarantineLifted {
         user: UserId,
+    },
+    ApprovalRequested {
+        change: ChangeId,
+        user: UserId,
+        generation: u64,
+    },
+    ApprovalGranted {
+        change: ChangeId,
+    },
+    ApprovalDeclined {
+        change: ChangeId,
     },
     PlanChanged {
         plan: PlanName,
