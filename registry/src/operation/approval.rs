@@ -102,7 +102,7 @@ impl Operation for OpenApproval {
 }
 
 impl OpenApproval {
-    /// Whether the registry still wants what is asked: the same generation, or that the user is gone.
+    /// Whether the registry still wants what is asked: this generation, or that the user is gone.
     async fn wants(&self, tx: &mut Tx, asked: &ApprovalUser) -> Result<bool, Abort> {
         let user = asked.user;
         if asked.reasons.contains(&ApprovalReason::Deletion) {
@@ -110,7 +110,10 @@ impl OpenApproval {
             return Ok(tx.get::<Tombstone>(&key).await?.is_some());
         }
         let row = tx.get::<IntentRow>(&keys::intent(&self.cell, user)).await?;
-        Ok(row.is_some_and(|row| row.intent.generation == asked.generation))
+        // Volumes raised as policy asks make another generation of the same.
+        Ok(row.is_some_and(|row| {
+            row.raised_from.unwrap_or(row.intent.generation) == asked.generation
+        }))
     }
 }
 

@@ -126,7 +126,7 @@ async fn a_change_is_overtaken_when_its_last_user_wants_something_else() {
     let open = ask(&world, &ada, &[ada.user, bob.user]).await;
     world.apply(&open).await;
 
-    want_more(&world, ada.user, ada.workspace, 5).await;
+    world.create(&ada, "second").await.unwrap();
     let second = ask(&world, &ada, &[ada.user]).await;
     assert_eq!(world.apply(&second).await, [ada.user].into());
     assert_eq!(
