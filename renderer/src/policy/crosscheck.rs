@@ -181,8 +181,14 @@ fn orgs(parsed: &Parsed, errors: &mut Collector) {
     }
 }
 
-/// A rule about what there is not would guard nothing.
+/// A rule about what there is not would guard nothing, nor does an approval of nobody let anything pass.
 fn approval_rules(parsed: &Parsed, errors: &mut Collector) {
+    for file in parsed.approvals.values() {
+        if file.value.users.is_empty() {
+            let message = "`users` is empty; name at least one, or remove the file";
+            errors.add(&file.path, file.at(&["users"]), message);
+        }
+    }
     let Some(file) = &parsed.approval_rules else {
         return;
     };
