@@ -7,10 +7,13 @@ mod cell_support;
 use std::{fs, time::Duration};
 
 use cell_support::{World, local};
-use coditect_core::{ApprovalReason, RequestId, Standing, UserId};
+use coditect_core::{ApprovalReason, InvitationId, RequestId, Standing, UserId};
 use coditect_registry::{
-    operation::{DeleteUser, MoveApproval, Provisioned, SetHold, SetPlan},
-    record::{ApprovalRequest, ApprovalState, AwaitedApproval},
+    operation::{
+        AcceptInvitation, DeleteUser, Invite, MoveApproval, Placement, Provisioned, SetHold,
+        SetPlan,
+    },
+    record::{ApprovalRequest, ApprovalState, AwaitedApproval, Role},
     store::{StoreError, faulty::Fault},
 };
 use coditect_renderer::{git::CellRepository, verify::verify};
@@ -46,6 +49,39 @@ async fn upgrade(world: &World, of: &Provisioned, plan: &str) {
         .apply(RequestId::random(), &set)
         .await
         .unwrap();
+}
+
+/// Makes the person of this number a member of the host's tenant too.
+async fn join(world: &World, host: &Provisioned, number: usize) -> UserId {
+    let guest = world.sign_up(number).await;
+    let inputs = world.inputs.borrow().clone();
+    let catalogue = inputs.policy.catalogue();
+    let invite = Invite {
+        by: host.account,
+        tenant: host.tenant,
+        invitation: InvitationId::random(),
+        email: format!("p{number}@example.com").parse().unwrap(),
+        role: Role::Member,
+        proof_hash: "proof".into(),
+        expires_at: Timestamp::now() + Duration::from_secs(60),
+        at: Timestamp::now(),
+    };
+    let accept = AcceptInvitation {
+        account: guest.account,
+        tenant: host.tenant,
+        invitation: invite.invitation,
+        proof_hash: "proof".into(),
+        placement: Placement {
+            plan: "starter".parse().unwrap(),
+            limits: catalogue.plans[&"starter".parse().unwrap()].limits,
+            cells: catalogue.cells.values().cloned().collect(),
+        },
+        at: Timestamp::now(),
+    };
+    let request = RequestId::random;
+    world.registry.apply(request(), &invite).await.unwrap();
+    let joined = world.registry.apply(request(), &accept).await.unwrap();
+    joined.user
 }
 
 async fn awaited(world: &World, user: UserId) -> Option<AwaitedApproval> {
@@ -325,6 +361,58 @@ async fn whoever_leaves_without_a_request_of_their_own_stays_until_it_is_approve
     approve(&world, &request(&world, &found).await);
     world.until("gone", |world| world.users().len() == 1).await;
     waits_no_more(&world, user).await;
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_users_of_a_tenant_at_once_wait_as_one_change_and_none_passes_alone() {
+    let (world, people) = cell("usersAbove: 2\n", 1).await;
+    let mut users = vec![people[0].user];
+    for number in 1..4 {
+        users.push(join(&world, &people[0], number).await);
+    }
+    let (running, stop) = world.start();
+    world
+        .until("everybody", |world| world.users().len() == 7)
+        .await;
+    upgrade(&world, &people[0], "pro").await;
+    let found = waits(&world, users[0], 0).await;
+    let asked = request(&world, &found).await;
+    assert_eq!(asked.users.len(), 4);
+    assert_eq!(
+        found.asked.reasons,
+        [ApprovalReason::Users { users: 4, above: 2 }]
+    );
+    // One of them is touched again, and is still one of many.
+    let hold = SetHold {
+        by: people[0].account,
+        user: users[1],
+        held: true,
+        at: Timestamp::now(),
+    };
+    world
+        .registry
+        .apply(RequestId::random(), &hold)
+        .await
+        .unwrap();
+    let generation = found.asked.generation;
+    let again = waits(&world, users[1], generation).await;
+    assert_ne!(again.change, found.change);
+    assert_eq!(world.intent_in_git(users[1]).plan.as_str(), "starter");
+    for change in [&asked, &request(&world, &again).await] {
+        approve(&world, change);
+    }
+    world
+        .until("all of them", |world| {
+            let plan = |user: &UserId| world.intent_in_git(*user).plan;
+            users.iter().all(|user| plan(user).as_str() == "pro")
+        })
+        .await;
+    for user in &users {
+        waits_no_more(&world, *user).await;
+    }
+    assert_eq!(compared(&world).await, (0, vec![]));
     stop.cancel();
     running.await.unwrap();
 }
