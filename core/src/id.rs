@@ -108,6 +108,8 @@ ids! {
     ConversationId, "conversation";
     /// The erasure of a person: what a restore must erase again.
     ErasureId, "erasure";
+    /// A change of one or several users that waits for approval; names `approvals/<change>.yaml`.
+    ChangeId, "change";
 }
 
 impl UserId {

@@ -3,6 +3,7 @@
 //! Everything here is parsed once, at the edge, and valid from then on. This crate does no IO and
 //! knows neither the transport (HTTP) nor the storage (registry, Git).
 
+pub mod approval;
 pub mod catalogue;
 pub mod error;
 pub mod health;
@@ -17,11 +18,12 @@ pub mod sidecar;
 pub mod status;
 pub mod version;
 
+pub use approval::ApprovalReason;
 pub use catalogue::{Catalogue, CellSummary, Entitlement, Readiness};
 pub use error::{Error, Kind, Result};
 pub use id::{
-    AccountId, ApiKeyId, ConversationId, ErasureId, InvitationId, LoginId, RegistrationId,
-    RequestId, SessionId, TenantId, UserId, WorkspaceId,
+    AccountId, ApiKeyId, ChangeId, ConversationId, ErasureId, InvitationId, LoginId,
+    RegistrationId, RequestId, SessionId, TenantId, UserId, WorkspaceId,
 };
 pub use intent::{Standing, UserIntent, WorkspaceIntent};
 pub use name::{

@@ -68,6 +68,7 @@ impl Registry {
             parts.one(keys::intent(&user.cell, id));
             parts.one(keys::committed(&user.cell, id));
             parts.one(keys::quarantine(&user.cell, id));
+            parts.one(keys::awaited_approval(&user.cell, id));
             // A user whose intent is gone has no workspaces.
             for workspace in view.workspaces(id).await.unwrap_or_default() {
                 parts.one(keys::activity(&user.cell, workspace.id));

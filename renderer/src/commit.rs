@@ -1,5 +1,6 @@
 //! commit: from rows to a published commit, past the guards. Blocks on the disk.
 
+mod approval;
 mod guard;
 mod quarantine;
 mod reason;
@@ -9,15 +10,17 @@ use std::{
     time::Instant,
 };
 
-use coditect_core::{CellName, Error, UserId, UserIntent, WorkspaceId};
+use coditect_core::{CellName, Error, TenantId, UserId, UserIntent, WorkspaceId};
 use coditect_registry::{
     Registry,
-    record::{IntentRow, Quarantine},
+    record::{AwaitedApproval, IntentRow, Quarantine},
 };
 use git2::{ObjectType, Oid};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
+use self::approval::Crowd;
+pub(crate) use self::approval::{Asked, Left};
 use crate::{
     budget::Budget,
     git::{
@@ -59,6 +62,10 @@ pub(crate) struct Outcome {
     pub(crate) failed: BTreeMap<UserId, String>,
     /// Users whose file the cluster refuses, with what stands in its place.
     pub(crate) quarantined: BTreeMap<UserId, Stands>,
+    /// Users who wait for an approval, with what is asked.
+    pub(crate) asked: Vec<Asked>,
+    /// Users who waited for an approval and do not any more.
+    pub(crate) left: Vec<Left>,
     /// How many users' files were rendered.
     pub(crate) rendered: usize,
     /// How many files the commit made, changed or removed.
@@ -88,6 +95,10 @@ struct Staging<'a> {
     message: Message,
     budget: Budget,
     outcome: Outcome,
+    /// What users wait for, as the registry says.
+    awaited: BTreeMap<UserId, AwaitedApproval>,
+    /// Tenants of which more users change than may at once.
+    crowds: BTreeMap<TenantId, Crowd>,
     now: Timestamp,
 }
 
@@ -99,7 +110,7 @@ impl Committer {
     /// and must be read before going on.
     pub(crate) fn commit(
         &mut self,
-        work: Work,
+        mut work: Work,
         inputs: &Inputs,
         checkpoint: Checkpoint,
         occasion: Occasion,
@@ -112,21 +123,28 @@ impl Committer {
             message: Message::new(occasion),
             budget: self.budget.clone(),
             outcome: Outcome {
-                orphans: work.orphans,
+                orphans: std::mem::take(&mut work.orphans),
                 ..Outcome::default()
             },
             committer: self,
             inputs,
+            awaited: BTreeMap::new(),
+            crowds: BTreeMap::new(),
             now,
         };
+        staging.count_crowds(&work)?;
+        staging.awaited = work.awaited;
         let mut landed = Vec::new();
         for row in work.rows {
             let user = row.intent.user;
             match staging.user(row, work.quarantines.get(&user)) {
-                Ok(Some((row, changed))) if changed || work.unnoted.contains(&user) => {
-                    landed.push(row)
+                Ok(Some((row, changed))) => {
+                    let noted = work.unnoted.get(&user);
+                    if changed || noted.is_some_and(|noted| *noted < row.intent.generation) {
+                        landed.push(row);
+                    }
                 }
-                Ok(_) => {}
+                Ok(None) => {}
                 Err(Problem::User(why)) => {
                     staging.outcome.failed.insert(user, why);
                 }
@@ -206,14 +224,17 @@ impl<E: Into<Error>> From<E> for Problem {
 }
 
 impl Staging<'_> {
-    /// Brings one user's file up to the row; gives the row as rendered and whether the file changed. None for a
-    /// user who is quarantined: their file is another one than the row's.
+    /// Brings one user's file up to the row, as far as it waits for nobody's approval; gives the row as rendered and
+    /// whether the file changed. None for a user who is quarantined, whose file is another one than the row's, and for
+    /// a new one who waits.
     fn user(
         &mut self,
         row: IntentRow,
         quarantine: Option<&Quarantine>,
     ) -> Result<Option<(IntentRow, bool)>, Problem> {
-        let mut row = self.raise_to_policy(row)?;
+        let Some(mut row) = self.settled(row)? else {
+            return Ok(None);
+        };
         if let Some(quarantine) = quarantine {
             match self.quarantined(row, quarantine)? {
                 None => return Ok(None),
@@ -274,21 +295,18 @@ impl Staging<'_> {
         before: &UserIntent,
     ) -> Result<(IntentRow, Vec<u8>, Vec<bool>), Problem> {
         guard::volumes_keep_their_class(&row.intent, before)?;
+        let generation = row.intent.generation;
         let mut row = self.raise_to(row, before)?;
+        if row.intent.generation != generation && self.asks(&row, before) {
+            let why = "changed while Git's volumes were noted; rendered again at once";
+            return Err(Problem::User(why.into()));
+        }
         let removed = self.keep_unburied(&mut row, before)?;
         let bytes = self.render(&row)?;
         Ok((row, bytes, removed))
     }
 
-    /// Raises the volumes' provisioned sizes in the registry if policy asks for more.
-    fn raise_to_policy(&mut self, row: IntentRow) -> Result<IntentRow, Problem> {
-        let raises = self.raises(&row.intent)?;
-        if raises.is_empty() {
-            return Ok(row);
-        }
-        self.raise(row, raises, 0)
-    }
-
+    /// The volumes whose provisioned sizes in the registry are below what policy asks for.
     fn raises(&self, intent: &UserIntent) -> Result<Vec<(WorkspaceId, u32)>, Problem> {
         let resolved = self.inputs.renderer.resolve(intent);
         Ok(resolved

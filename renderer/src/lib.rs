@@ -4,6 +4,7 @@
 //! the same intent, policy and template release give the same bytes.
 
 pub mod again;
+pub mod approval;
 pub mod budget;
 pub mod check;
 mod commit;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use coditect_core::{CellName, Epoch, Result, UserId, Version};
 use coditect_registry::{
     Registry, View,
-    record::{IntentRow, Quarantine, Tombstone},
+    record::{AwaitedApproval, IntentRow, Quarantine, Tombstone},
 };
 
 use crate::git::ShardTree;
@@ -22,10 +22,12 @@ pub struct Work {
     pub gone: Vec<(UserId, Tombstone)>,
     /// Users in Git of which the registry knows nothing, neither row nor tombstone: kept and reported.
     pub orphans: BTreeSet<UserId>,
-    /// Users whose commit the registry has not noted although Git may hold it.
-    pub unnoted: BTreeSet<UserId>,
+    /// Users whose newest commit the registry may not have noted, and the generation that it has noted.
+    pub unnoted: BTreeMap<UserId, u64>,
     /// Users whose file the cluster refuses.
     pub quarantines: BTreeMap<UserId, Quarantine>,
+    /// What users wait for who wait for an approval.
+    pub awaited: BTreeMap<UserId, AwaitedApproval>,
     /// Every change up to and including this version is in here.
     pub version: Version,
     /// Which life of the registry this is.
@@ -59,6 +61,7 @@ pub async fn changes(
         floor: view.feed_floor(cell).await?,
         registry_version: view.version().await?,
         quarantines: view.quarantines(cell).await?,
+        awaited: view.awaited_approvals(cell).await?,
         ..Work::default()
     };
     for user in changes.users.union(retry) {
@@ -85,12 +88,9 @@ pub async fn everything(registry: &Registry, cell: &CellName, tree: &ShardTree) 
     let unnoted = complete
         .rows
         .iter()
-        .filter(|row| {
-            noted
-                .get(&row.intent.user)
-                .is_none_or(|generation| *generation < row.intent.generation)
-        })
-        .map(|row| row.intent.user)
+        .map(|row| (row, noted.get(&row.intent.user).copied().unwrap_or(0)))
+        .filter(|(row, noted)| *noted < row.intent.generation)
+        .map(|(row, noted)| (row.intent.user, noted))
         .collect();
     let mut work = Work {
         rows: complete.rows,
@@ -100,6 +100,7 @@ pub async fn everything(registry: &Registry, cell: &CellName, tree: &ShardTree) 
         registry_version: complete.version,
         noted: view.published(cell).await?,
         quarantines: view.quarantines(cell).await?,
+        awaited: view.awaited_approvals(cell).await?,
         ..Work::default()
     };
     for (_, user, _) in tree.iter().filter(|(_, user, _)| !known.contains(user)) {

@@ -74,6 +74,8 @@ pub(crate) struct Leader {
     orphans: BTreeSet<UserId>,
     failed: BTreeSet<UserId>,
     quarantined: BTreeMap<UserId, Stands>,
+    /// Who waits for a person's approval.
+    awaiting: BTreeSet<UserId>,
     looked: Instant,
     /// When the remote was last asked for its head.
     asked: Instant,

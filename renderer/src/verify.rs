@@ -2,13 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use coditect_core::{CellName, Reason, Result, Shard, UserId, UserIntent};
-use coditect_registry::{Registry, record::Quarantine};
+use coditect_core::{
+    ApprovalReason, CellName, ChangeId, Reason, Result, Shard, UserId, UserIntent,
+};
+use coditect_registry::{
+    Registry,
+    record::{AwaitedApproval, IntentRow, Quarantine},
+};
 use git2::{ObjectType, Oid};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
+    approval,
     git::{CellRepository, State},
     inputs::Inputs,
     load,
@@ -57,12 +63,38 @@ pub struct Report {
     /// Users whose file the cluster refuses, with what stands in its place: no difference as long as Git holds
     /// just that.
     pub quarantined: BTreeMap<UserId, Quarantined>,
+    /// Users who wait for an approval, with what is asked: no difference as long as Git holds what stands meanwhile.
+    pub awaiting: BTreeMap<UserId, Awaiting>,
     /// Every difference.
     pub differences: BTreeMap<UserId, Difference>,
     /// What is wrong with the repository as a whole.
     pub troubles: Vec<String>,
     /// What is no difference but worth knowing.
     pub notes: Vec<String>,
+}
+
+/// A user whose newest change waits for a person's approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Awaiting {
+    /// The change that holds it.
+    pub change: ChangeId,
+    /// The generation that waits.
+    pub generation: u64,
+    /// Which rules ask.
+    pub reasons: Vec<ApprovalReason>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl From<&AwaitedApproval> for Awaiting {
+    fn from(awaited: &AwaitedApproval) -> Self {
+        Self {
+            change: awaited.change,
+            generation: awaited.asked.generation,
+            reasons: awaited.asked.reasons.clone(),
+            since: awaited.since,
+        }
+    }
 }
 
 /// A user whose file the cluster refuses.
@@ -132,6 +164,7 @@ pub async fn verify(
         differences: BTreeMap::new(),
         troubles: Vec::new(),
         quarantined: BTreeMap::new(),
+        awaiting: BTreeMap::new(),
         notes: Vec::new(),
     };
     match head {
@@ -144,20 +177,31 @@ pub async fn verify(
     report
         .differences
         .extend(work.orphans.iter().map(|user| (*user, Difference::Orphan)));
-    report.differences.extend(
-        work.gone
-            .iter()
-            .map(|(user, _)| (*user, Difference::Waiting)),
-    );
+    for (user, _) in &work.gone {
+        match work.awaited.get(user) {
+            Some(awaited) => drop(report.awaiting.insert(*user, awaited.into())),
+            None => drop(report.differences.insert(*user, Difference::Waiting)),
+        }
+    }
     blocking(move || {
         let all = work.rows.len() as u64;
         for (done, row) in work.rows.into_iter().enumerate() {
             progress(done as u64 + 1, all);
             let user = row.intent.user;
             let places = tree.places(user);
-            let rendered = inputs.renderer.render(&row.intent);
+            let mut intent = row.intent.clone();
+            if let Some(awaited) = work.awaited.get(&user)
+                && let Some(stands) = meanwhile(&repository, &places, &row, awaited, &inputs)?
+            {
+                report.awaiting.insert(user, awaited.into());
+                match stands {
+                    Some(stands) => intent = stands,
+                    None => continue,
+                }
+            }
+            let rendered = inputs.renderer.render(&intent);
             if let Some(quarantine) = work.quarantines.get(&user) {
-                let stands = standin(&repository, &places, &row.intent, &rendered, quarantine)?;
+                let stands = standin(&repository, &places, &intent, &rendered, quarantine)?;
                 report.quarantined.insert(
                     user,
                     Quarantined {
@@ -176,8 +220,8 @@ pub async fn verify(
                     why: error.to_string(),
                 }),
                 ([], _) => Some(Difference::Missing),
-                ([(shard, found)], Ok(rendered)) if *shard == row.intent.shard => {
-                    let generation = row.intent.generation;
+                ([(shard, found)], Ok(rendered)) if *shard == intent.shard => {
+                    let generation = intent.generation;
                     differs(&repository, *found, &rendered.bytes, generation)?
                 }
                 _ => Some(Difference::Shard),
@@ -189,6 +233,37 @@ pub async fn verify(
         Ok(report)
     })
     .await
+}
+
+/// What stands of a user while people are asked about just this row; none within if nothing does, and none at all if
+/// the row asks for something else by now.
+#[allow(
+    clippy::option_option,
+    reason = "whether it waits, and whether anything stands"
+)]
+fn meanwhile(
+    repository: &CellRepository,
+    places: &[(Shard, Oid)],
+    row: &IntentRow,
+    awaited: &AwaitedApproval,
+    inputs: &Inputs,
+) -> Result<Option<Option<UserIntent>>> {
+    let policy = &inputs.policy;
+    let wanted = approval::wanted(row, policy);
+    let asked = approval::asked(&wanted, awaited.asked.reasons.clone());
+    if asked != awaited.asked || approval::approved_by(policy, &wanted, &asked).is_some() {
+        return Ok(None);
+    }
+    let stands = match places.first() {
+        Some((_, found)) => intent_of(&repository.blob(*found)?),
+        None => None,
+    };
+    let stands = stands.map(|stands| approval::provisioned(&stands, policy));
+    Ok(Some(approval::held_back(
+        stands.as_ref(),
+        &wanted,
+        &asked.reasons,
+    )))
 }
 
 /// What Git holds of a quarantined user, if it is what the registry says stands for the refused file, and that

@@ -2,6 +2,7 @@
 
 mod api;
 mod api_key;
+mod approvals;
 mod cell;
 mod completions;
 mod config;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Registry(registry::Registry),
     /// Users whose files the cluster refuses: who they are, and to try them again.
     Quarantine(quarantine::Quarantine),
+    /// Changes that wait for people's approval: which there are, and whom they are about.
+    Approvals(approvals::Approvals),
     /// Read back from Git what was lost.
     Restore(restore::Restore),
     /// The keys that sign tokens: which there are, a new one, one less.
@@ -131,6 +134,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::History(history) => history.run(output).await,
             Command::Registry(registry) => registry.run(output).await,
             Command::Quarantine(quarantine) => quarantine.run(output).await,
+            Command::Approvals(approvals) => approvals.run(output).await,
             Command::Restore(restore) => restore.run(output).await,
             Command::Keys(keys) => keys.run(output),
             Command::Login(login) => login.run(output).await,

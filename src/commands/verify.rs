@@ -232,6 +232,16 @@ fn print(reports: &[Verified]) {
                 quarantined.at, quarantined.reason.detail
             ));
         }
+        for (user, awaiting) in &report.awaiting {
+            let reasons: Vec<_> = awaiting.reasons.iter().map(ToString::to_string).collect();
+            output::line(&format!(
+                "- {user} waits for approval of generation {} since {} (change {}): {}",
+                awaiting.generation,
+                awaiting.since,
+                awaiting.change,
+                reasons.join("; ")
+            ));
+        }
         for (user, objects) in cluster.iter().flat_map(|cluster| &cluster.waiting) {
             output::line(&format!(
                 "- {user}: {} waits for the reaper",

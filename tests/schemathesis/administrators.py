@@ -14,4 +14,5 @@ def walk():
     call("GET", "/api/v5/admin/users/{id}/audit", **user)
     call("GET", "/api/v5/admin/workspaces", **by)
     call("GET", "/api/v5/admin/audit", **by)
+    call("GET", "/api/v5/admin/approvals", **by)
     call("GET", "/api/v5/admin/users", by=person.token, expect=403)

@@ -1,6 +1,7 @@
 //! The routes, in groups that share a door.
 
 mod admin;
+mod approval_body;
 mod auth;
 mod connect;
 mod entity;
@@ -127,7 +128,8 @@ impl Groups {
                 .routes(routes!(admin::hold))
                 .routes(routes!(admin::let_go))
                 .routes(routes!(admin::workspaces))
-                .routes(routes!(admin::decisions)),
+                .routes(routes!(admin::decisions))
+                .routes(routes!(admin::approvals)),
             signed_in: OpenApiRouter::new()
                 .routes(routes!(me::get, me::patch, me_deletion::delete))
                 .routes(routes!(me_deletion::restore))

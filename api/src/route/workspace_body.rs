@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::workspace_road::{
-    self as road, NoticeBody, PhaseName, PowerCauseName, PowerName, ReasonBody, StepBody,
+use super::{
+    approval_body::AwaitedApprovalBody,
+    workspace_road::{
+        self as road, NoticeBody, PhaseName, PowerCauseName, PowerName, ReasonBody, StepBody,
+    },
 };
 
 /// A workspace.
@@ -33,6 +36,8 @@ pub(super) struct WorkspaceBody {
     /// What else should be known of it.
     notices: Vec<NoticeBody>,
     power: PowerBody,
+    /// Set while the newest change of its user waits for people's approval.
+    approval: Option<AwaitedApprovalBody>,
     /// The commit that holds its newest change; null until there is one.
     #[schema(example = "3f786850e387550fdab836ed7e6dc881de23001b")]
     commit: Option<String>,
@@ -118,6 +123,7 @@ impl WorkspaceBody {
                 since: view.power.since,
                 cause: view.power.cause.into(),
             },
+            approval: view.approval.as_ref().map(AwaitedApprovalBody::new),
             commit: landed.map(|landed| landed.commit.clone()),
             timeline: Timeline {
                 created_at: view.profile.created_at,

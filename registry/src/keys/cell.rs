@@ -1,6 +1,6 @@
 //! A cell: what its renderer and its observer read and write.
 
-use coditect_core::{CellName, ReleaseName, UserId, WorkspaceId};
+use coditect_core::{CellName, ChangeId, ReleaseName, UserId, WorkspaceId};
 use uuid::Uuid;
 
 use super::key;
@@ -87,6 +87,26 @@ pub fn quarantine(cell: &CellName, user: UserId) -> Key {
 #[must_use]
 pub fn quarantines(cell: &CellName) -> KeyRange {
     KeyRange::below(&key(&("quarantine", cell.as_str())))
+}
+/// `approval/{cell}/{change}`: a change that waits for approval, or lately did.
+#[must_use]
+pub fn approval(cell: &CellName, change: ChangeId) -> Key {
+    key(&("approval", cell.as_str(), change.as_uuid()))
+}
+/// Every change of the cell that waits for approval, or lately did.
+#[must_use]
+pub fn approvals(cell: &CellName) -> KeyRange {
+    KeyRange::below(&key(&("approval", cell.as_str())))
+}
+/// `awaited_approval/{cell}/{u}`: what the user waits for.
+#[must_use]
+pub fn awaited_approval(cell: &CellName, user: UserId) -> Key {
+    key(&("awaited_approval", cell.as_str(), user.as_uuid()))
+}
+/// What everyone of the cell who waits for approval waits for.
+#[must_use]
+pub fn awaited_approvals(cell: &CellName) -> KeyRange {
+    KeyRange::below(&key(&("awaited_approval", cell.as_str())))
 }
 /// `restart/{cell}`: the newest restart of the cell's pods within a window.
 #[must_use]

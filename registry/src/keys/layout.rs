@@ -146,6 +146,8 @@ static LAYOUT: &[KeyKind] = layout! {
     "lease/{cell}": "renderer" => "renderer"; "one a cell"; "for ever: its number must grow"; No; OnErasure::NotPersonal;
     "activity/{cell}/{w}": "sidecar, API" => "observer"; "one a workspace"; "as long as the workspace"; Yes; OnErasure::Removed;
     "quarantine/{cell}/{u}": "observer, renderer, operator" => "renderer, observer"; "a few"; "until lifted"; Yes; OnErasure::Removed;
+    "approval/{cell}/{change}": "renderer, proposer" => "proposer, operator, API"; "one a change that needs people, 300 bytes a user of it"; "until 30 days after nobody waits for it"; Yes; OnErasure::Kept("ids and hashes only, for 30 days");
+    "awaited_approval/{cell}/{u}": "renderer" => "renderer, API"; "one a user who waits"; "while they wait"; Yes; OnErasure::Removed;
     "restart/{cell}": "operator, observer" => "observer"; "one a cell"; "until the next"; Yes; OnErasure::NotPersonal;
     "cell_state/{cell}": "observer" => "operator"; "one a cell"; "until the next"; No; OnErasure::NotPersonal;
     "rollout/{release}": "operator, roll-out" => "renderer, observer"; "one a release"; "for ever"; Yes; OnErasure::NotPersonal;
@@ -153,7 +155,7 @@ static LAYOUT: &[KeyKind] = layout! {
     "reap/{cell}/{id}": "deletion, restore" => "reaper"; "one a deleted user or workspace"; "until its objects are gone"; Yes; IDS_ONLY;
 
     "grace/{second}/{id}": "deletion" => "janitor"; "one a mark"; "until the grace period ends"; Yes; OnErasure::Removed;
-    "expiry/{hour}/{what}/{name}": "whatever expires" => "janitor"; "one a sign-in, session, API key with an end, invitation, pending proof and event of Stripe's"; "until it expires"; Yes; OnErasure::Removed;
+    "expiry/{hour}/{what}/{name}": "whatever expires" => "janitor"; "one a sign-in, session, API key with an end, invitation, pending proof, event of Stripe's and approval decided"; "until it expires"; Yes; OnErasure::Removed;
     "purge/{t}/{id}": "deletion, LLM gateway" => "janitor"; "one a very long history or very many files, deleted"; "until the last slice of them is gone"; Yes; IDS_ONLY;
     "discard/{second}/{id}": "files, deletion" => "janitor of object storage"; "one an upload under way, one a snapshot let go, two a workspace erased"; "until the bytes are gone"; Yes; IDS_ONLY;
     "txn/{request}": "every operation" => "every operation"; "one a request, 200 bytes"; "24 hours"; No; IDS_ONLY;

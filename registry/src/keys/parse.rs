@@ -103,7 +103,7 @@ pub(crate) fn segment_fits(segment: &str, part: &KeyPart) -> bool {
         | "invoice" | "hash" | "month" | "kind" | "path" | "what" | "name" => {
             matches!(part, KeyPart::Text(_))
         }
-        // `a`, `t`, `u`, `w`, `s`, `k`, `i`, `e`, `id`, `family`, `conversation`, `registration`, `request`.
+        // `a`, `t`, `u`, `w`, `s`, `k`, `i`, `e`, `id`, `change`, `family`, `conversation`, `registration`, `request`.
         _ => matches!(part, KeyPart::Id(_)),
     }
 }

@@ -115,6 +115,8 @@ static DECISIONS: &[(&str, Portable)] = &[
     ("lease/{cell}", RUNNING),
     ("activity/{cell}/{w}", yes("workspace-activity")),
     ("quarantine/{cell}/{u}", yes("quarantines")),
+    ("approval/{cell}/{change}", OTHERS),
+    ("awaited_approval/{cell}/{u}", yes("approvals")),
     ("restart/{cell}", RUNNING),
     ("cell_state/{cell}", RUNNING),
     ("rollout/{release}", RUNNING),

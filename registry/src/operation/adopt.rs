@@ -259,6 +259,7 @@ impl AdoptUser {
             intent: self.intent.clone(),
             changed_at: self.at,
             requested,
+            raised_from: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     api_key::revoke_all,
+    approval::forget_awaited,
     custody::pass_on,
     file::discard_all,
     invitation::close,
@@ -182,6 +183,7 @@ async fn bury_one(
     tx.clear(&keys::intent(cell, id));
     tx.clear(&keys::committed(cell, id));
     tx.clear(&keys::quarantine(cell, id));
+    forget_awaited(tx, cell, id, at).await?;
     tx.add(&keys::cell_load(cell), -1);
     write_user_tombstone(tx, cell, id, requested, at)?;
     tx.audit(*tenant, at, actor, Action::UserDeleted { user: id })?;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Forgets what expired: sign-ins and the addresses they came from, sessions, API keys with an end, invitations,
-/// pending proofs, events of Stripe's.
+/// pending proofs, events of Stripe's, changes that nobody waits for any more.
 pub struct ForgetExpired {
     /// Entries of [`keys::expiries_before`].
     pub entries: Vec<Key>,
@@ -98,6 +98,7 @@ impl ForgetExpired {
                 }
             }
             Expiring::StripeEvent { event } => tx.clear(&keys::stripe_event(event)),
+            Expiring::Approval { cell, change } => tx.clear(&keys::approval(cell, *change)),
         }
         Ok(())
     }

@@ -165,6 +165,7 @@ pub(super) async fn add_member(
         },
         changed_at: at,
         requested: BTreeMap::new(),
+        raised_from: None,
     };
     let name: WorkspaceName = "default".parse()?;
     let new = NewWorkspace {

@@ -146,9 +146,16 @@ impl Operation for Raise {
                 tx.audit(row.intent.tenant, self.at, None, action)?;
             }
         }
-        if !touched.is_empty() || row.intent.generation <= self.above_generation {
-            row.intent.generation = row.intent.generation.max(self.above_generation);
+        let before = row.intent.generation;
+        if !touched.is_empty() || before <= self.above_generation {
+            let asked = row.raised_from.unwrap_or(before);
+            row.intent.generation = before.max(self.above_generation);
             tx.put_intent(&mut row, &touched, self.at)?;
+            // What another life of the registry asked for, nobody approved in this one.
+            if before > self.above_generation {
+                row.raised_from = Some(asked);
+                tx.put(&keys::intent(&self.cell, self.user), &row)?;
+            }
         }
         Ok(Some(row))
     }

@@ -1,6 +1,7 @@
 //! What may be asked of a view, by subject.
 
 mod administrator;
+mod approval;
 mod billing;
 mod cell;
 mod conversation;

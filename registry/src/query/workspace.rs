@@ -5,8 +5,8 @@ use coditect_core::{AccountId, Error, Phase, Result, UserId, WorkspaceId};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        Committed, IntentRow, Landed, PowerState, Requested, Status, User, UserPlace, Workspace,
-        WorkspacePlace,
+        ApprovalState, AwaitedApproval, Committed, IntentRow, Landed, PowerState, Requested,
+        Status, User, UserPlace, Workspace, WorkspacePlace,
     },
     registry::View,
     tx::no_such_workspace,
@@ -33,6 +33,8 @@ pub struct WorkspaceView {
     pub requested: Requested,
     /// The commit that brought its newest change to Git, once there is one.
     pub landed: Option<Landed>,
+    /// The change that holds the user's newest intent until people agree, if it waits for that.
+    pub approval: Option<(AwaitedApproval, ApprovalState)>,
 }
 
 impl WorkspaceView {
@@ -148,6 +150,14 @@ impl View {
         let landed = committed
             .and_then(|committed| committed.workspaces.get(&id))
             .cloned();
+        let awaited = keys::awaited_approval(&place.cell, place.user);
+        let approval = match self.tx.get::<AwaitedApproval>(&awaited).await? {
+            None => None,
+            Some(awaited) => {
+                let request = self.approval(&place.cell, awaited.change).await?;
+                request.map(|request| (awaited, request.state))
+            }
+        };
         Ok(WorkspaceView {
             id,
             place,
@@ -158,6 +168,7 @@ impl View {
             status,
             requested,
             landed,
+            approval,
         })
     }
 }

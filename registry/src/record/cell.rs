@@ -17,6 +17,10 @@ pub struct IntentRow {
     /// Which generation brought each workspace's newest change, and when it was asked for.
     #[serde(default)]
     pub requested: BTreeMap<WorkspaceId, Requested>,
+    /// The generation that the newest change of the intent was asked for with, if nothing but volumes was raised since,
+    /// as policy asks: whoever approved that one approved this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised_from: Option<u64>,
 }
 
 /// When a workspace's newest change was asked for.

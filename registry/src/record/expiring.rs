@@ -1,7 +1,8 @@
 //! What is forgotten when its time has come.
 
 use coditect_core::{
-    AccountId, ApiKeyId, ExternalId, InvitationId, LoginId, SessionId, TenantId, UserId,
+    AccountId, ApiKeyId, CellName, ChangeId, ExternalId, InvitationId, LoginId, SessionId,
+    TenantId, UserId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub enum Expiring {
     },
     /// An event that Stripe will not send again.
     StripeEvent { event: ExternalId },
+    /// A change that nobody waits for any more.
+    Approval { cell: CellName, change: ChangeId },
 }
 
 impl Expiring {
@@ -52,6 +55,7 @@ impl Expiring {
             Self::ApiKey { api_key, .. } => ("api_key", api_key.to_string()),
             Self::Invitation { invitation, .. } => ("invitation", invitation.to_string()),
             Self::StripeEvent { event } => ("stripe_event", event.to_string()),
+            Self::Approval { change, .. } => ("approval", change.to_string()),
         };
         keys::expiry(at, what, &name)
     }

@@ -6,13 +6,13 @@ use coditect_core::{
 use serde_json::Value;
 
 use super::{
-    Account, ApiKey, ApiKeyPlace, AuditEntry, Billing, CellState, Committed, Conversation, Counted,
-    CountedBy, Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring, FileMetadata,
-    FileRestores, Gateway, Grace, IntentRow, Invitation, Invoice, Lease, License, LinkedIdentity,
-    Login, Message, MessageChunk, Metering, PasswordReset, PlanChange, PowerState, Purge,
-    Quarantine, ReapEntry, Record, Registration, Restart, Revocation, Rollout, SecondFactor,
-    Session, SignIn, Snapshot, Status, StripeEvent, Tenant, Tombstone, TransactionRecord, User,
-    UserPlace, Workspace, WorkspacePlace, decode,
+    Account, ApiKey, ApiKeyPlace, ApprovalRequest, AuditEntry, AwaitedApproval, Billing, CellState,
+    Committed, Conversation, Counted, CountedBy, Credential, Discard, EmailChange, ErasedUsers,
+    Erasure, Expiring, FileMetadata, FileRestores, Gateway, Grace, IntentRow, Invitation, Invoice,
+    Lease, License, LinkedIdentity, Login, Message, MessageChunk, Metering, PasswordReset,
+    PlanChange, PowerState, Purge, Quarantine, ReapEntry, Record, Registration, Restart,
+    Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot, Status, StripeEvent, Tenant,
+    Tombstone, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace, decode,
 };
 use crate::store::StoreError;
 
@@ -113,6 +113,8 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "lease/{cell}" => record::<Lease>,
         "activity/{cell}/{w}" => record::<Activity>,
         "quarantine/{cell}/{u}" => record::<Quarantine>,
+        "approval/{cell}/{change}" => record::<ApprovalRequest>,
+        "awaited_approval/{cell}/{u}" => record::<AwaitedApproval>,
         "restart/{cell}" => record::<Restart>,
         "cell_state/{cell}" => record::<CellState>,
         "rollout/{release}" => record::<Rollout>,

@@ -1,6 +1,7 @@
 //! What the registry remembers, one type for each kind of record.
 
 mod account;
+mod approval;
 mod billing;
 mod cell;
 mod counted;
@@ -26,6 +27,7 @@ use coditect_core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use account::{AcceptedTerms, Account, Credential, Login, Registration, RegistrationState};
+pub use approval::{ApprovalRequest, ApprovalState, ApprovalUser, AwaitedApproval};
 pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
 pub use counted::{Count, Counted, CountedBy};
@@ -103,6 +105,8 @@ records!(
     Workspace,
     Activity,
     Quarantine,
+    ApprovalRequest,
+    AwaitedApproval,
     ReapEntry,
     Restart,
     CellState,

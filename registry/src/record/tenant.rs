@@ -1,8 +1,8 @@
 //! A tenant, its users, and what was decided.
 
 use coditect_core::{
-    AccountId, ApiKeyId, CellName, ErasureId, ExternalId, InvitationId, LoginId, PlanName,
-    ProviderName, Shard, TenantId, TenantName, UserId, WorkspaceId,
+    AccountId, ApiKeyId, CellName, ChangeId, ErasureId, ExternalId, InvitationId, LoginId,
+    PlanName, ProviderName, Shard, TenantId, TenantName, UserId, WorkspaceId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -341,6 +341,17 @@ pub enum Action {
     },
     QuarantineLifted {
         user: UserId,
+    },
+    ApprovalRequested {
+        change: ChangeId,
+        user: UserId,
+        generation: u64,
+    },
+    ApprovalGranted {
+        change: ChangeId,
+    },
+    ApprovalDeclined {
+        change: ChangeId,
     },
     PlanChanged {
         plan: PlanName,

@@ -23,6 +23,7 @@ impl Tx {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         row.intent.generation = row.intent.generation.saturating_add(1);
+        row.raised_from = None;
         row.changed_at = at;
         let requested = Requested {
             generation: row.intent.generation,

@@ -16,7 +16,7 @@ use coditect_registry::{
 use uuid::Uuid;
 
 use crate::{
-    billing,
+    approvals, billing,
     cast::{self, external},
     counted,
     members::join,
@@ -61,7 +61,12 @@ async fn operations_write_what_the_layout_lists_and_all_of_it() {
             at: at(60),
         })
         .await;
+    let open = approvals::ask(&world, &person, &[person.user]).await;
+    world.done(&open).await;
     look(&world, &mut seen).await;
+    world
+        .done(&approvals::leave(&[person.user], open.change, None))
+        .await;
     world
         .done(&HandOver {
             by: person.account,

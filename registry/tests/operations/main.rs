@@ -7,6 +7,7 @@ mod activity;
 mod administrators;
 mod adopt;
 mod api_keys;
+mod approvals;
 mod billing;
 mod cast;
 mod cells;

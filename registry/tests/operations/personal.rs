@@ -65,11 +65,12 @@ async fn a_copy_holds_everything_of_the_person_and_no_secret() {
             Portable::No(_) => None,
         });
     let missing: Vec<_> = decided.filter(|name| !names.contains(name)).collect();
-    // She was never quarantined, nor invited; and nothing was committed for her.
+    // She was never quarantined, nor invited, nor waits for approval; and nothing was committed for her.
     for name in &missing {
         assert!(
             [
                 "quarantines",
+                "approvals",
                 "invitations",
                 "commits",
                 "licences-before",

@@ -14,6 +14,10 @@ impl Staging<'_> {
     pub(super) fn remove(&mut self, user: UserId, requested: bool) {
         let places = self.committer.tree.places(user);
         if places.is_empty() {
+            self.leave(user, false);
+            return;
+        }
+        if !requested && !self.may_leave(user, &places) {
             return;
         }
         let users = self.committer.tree.len();

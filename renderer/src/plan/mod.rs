@@ -39,10 +39,7 @@ pub use self::{
     tally::Tally,
     text::{Colours, text},
 };
-use crate::{
-    inputs::Inputs,
-    render::{Identity, input_hash},
-};
+use crate::{approval, inputs::Inputs, render::Identity};
 
 /// A base, by its place in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +101,8 @@ impl Plan {
         let users = users.or_default();
         users.count += 1;
         users.examples.add(intent.user);
-        if differs && let Ok(made) = &after.made {
-            users.approved += u64::from(self.is_approved(intent, made, &names));
+        if differs && after.made.is_ok() {
+            users.approved += u64::from(self.is_approved(intent));
         }
         let price = |side: &Side, made: &Result<Made, String>| {
             let plan = made
@@ -134,13 +131,11 @@ impl Plan {
         })
     }
 
-    /// Whether one of the proposal's approvals names what would be rendered for the user.
-    fn is_approved(&self, intent: &UserIntent, made: &Made, names: &Identity) -> bool {
-        let mut approvals = self.after.policy().approvals().values();
-        approvals.any(|approval| {
-            (approval.user, approval.generation) == (intent.user, intent.generation)
-                && approval.input_hash == input_hash(made.cut.digest(), names)
-        })
+    /// Whether one of the proposal's approvals names what the user would come to have.
+    fn is_approved(&self, intent: &UserIntent) -> bool {
+        let policy = self.after.policy();
+        let wanted = approval::provisioned(intent, policy);
+        approval::approved_by(policy, &wanted, &approval::asked(&wanted, Vec::new())).is_some()
     }
 
     /// What counting came to.

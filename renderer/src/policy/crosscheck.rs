@@ -37,6 +37,7 @@ pub(super) fn check(parsed: &Parsed, releases: &Releases, errors: &mut Collector
         );
     }
     orgs(parsed, errors);
+    approval_rules(parsed, errors);
     for file in parsed.cells.values() {
         cell(file, errors);
     }
@@ -176,6 +177,52 @@ fn orgs(parsed: &Parsed, errors: &mut Collector) {
                 parsed,
                 errors,
             );
+        }
+    }
+}
+
+/// A rule about what there is not would guard nothing, nor does an approval of nobody let anything pass.
+fn approval_rules(parsed: &Parsed, errors: &mut Collector) {
+    for file in parsed.approvals.values() {
+        if file.value.users.is_empty() {
+            let message = "`users` is empty; name at least one, or remove the file";
+            errors.add(&file.path, file.at(&["users"]), message);
+        }
+    }
+    let Some(file) = &parsed.approval_rules else {
+        return;
+    };
+    let rules = &file.value;
+    let mut unknown = |field: &str, index: usize, what: &str, name: &str, known: Vec<&str>| {
+        let at = file.at(&[field, &index.to_string()]);
+        let message = format!("{what} `{name}`{}", hint(name, known));
+        errors.add(&file.path, at, message);
+    };
+    let plans = parsed.plan_names();
+    for (index, plan) in rules.plans.iter().enumerate() {
+        if !plans.contains(plan.as_str()) {
+            let known = plans.iter().copied().collect();
+            unknown("plans", index, "there is no plan", plan.as_str(), known);
+        }
+    }
+    if !parsed.knows_all_cells() {
+        return;
+    }
+    for (index, class) in rules.storage_classes.iter().enumerate() {
+        let classes = || {
+            let cells = parsed.cells.values();
+            cells.flat_map(|cell| cell.value.storage_classes.iter().map(|class| &class.name))
+        };
+        if !classes().any(|known| known == class) {
+            let known = classes().map(|known| known.as_str()).collect();
+            let what = "no cell has the storage class";
+            unknown("storageClasses", index, what, class.as_str(), known);
+        }
+    }
+    for (index, cell) in rules.cells.iter().enumerate() {
+        if !parsed.cells.contains_key(cell) {
+            let known = parsed.cells.keys().map(|known| known.as_str()).collect();
+            unknown("cells", index, "there is no cell", cell.as_str(), known);
         }
     }
 }

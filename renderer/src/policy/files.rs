@@ -50,8 +50,8 @@ pub(super) struct Parsed {
     pub(super) cells: BTreeMap<CellName, File<Cell>>,
     pub(super) rings: Option<File<RingsFile>>,
     pub(super) defaults: Option<File<Defaults>>,
-    approval_rules: Option<File<ApprovalRules>>,
-    approvals: BTreeMap<String, File<Approval>>,
+    pub(super) approval_rules: Option<File<ApprovalRules>>,
+    pub(super) approvals: BTreeMap<String, File<Approval>>,
     /// Files that are there and could not be read: what they hold is not known, not absent.
     unread: BTreeSet<String>,
 }

@@ -1,6 +1,8 @@
 //! What holds for everyone: defaults, rings and approvals.
 
-use coditect_core::{PlanName, ReleaseName, RingName, UserId};
+use coditect_core::{
+    CellName, PlanName, ReleaseName, RingName, StorageClassName, TenantId, UserId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -136,7 +138,8 @@ pub fn ring_number(user: UserId) -> u32 {
     (number % 10_000) as u32
 }
 
-/// `approvals.yaml`: which changes wait for a person.
+/// `approvals.yaml`: which changes wait for a person. Users are asked about only where they come to have what they had
+/// not; what policy changes for everybody is reviewed as policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(title = "Approvals")]
@@ -148,21 +151,51 @@ pub struct ApprovalRules {
     pub storage_gib_above: Option<u32>,
     /// More than this many workspaces of one user need an approval.
     pub workspaces_above: Option<u32>,
+    /// Storage classes that a new volume may only have with an approval.
+    #[schemars(with = "Vec<format::DnsLabel>")]
+    pub storage_classes: Vec<StorageClassName>,
+    /// Cells whose new users need an approval each.
+    #[schemars(with = "Vec<format::Cell>")]
+    pub cells: Vec<CellName>,
+    /// Volumes and numbers of workspaces beyond what the user's plan allows need an approval.
+    pub limits_above_plan: bool,
+    /// Users leave Git only with an approval, unless their own request is behind it.
+    pub tenant_deletion: bool,
+    /// When more than this many users of one tenant change at once, all of them need an approval.
+    pub users_above: Option<u32>,
 }
 
-/// `approvals/<change>.yaml`: one approval, valid for exactly the intent that was reviewed.
+/// `approvals/<change>.yaml`: one approval, valid for exactly the intents that were reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Approval")]
 pub struct Approval {
-    /// The user whose change it is.
+    /// The tenant of the users.
+    #[schemars(with = "format::Tenant")]
+    pub tenant: TenantId,
+    /// The cell of the users.
+    #[schemars(with = "format::Cell")]
+    pub cell: CellName,
+    /// Why it was asked for, in words; for people.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// Whose intents are approved.
+    #[schemars(length(min = 1))]
+    pub users: Vec<ApprovedUser>,
+}
+
+/// One intent that was approved.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovedUser {
+    /// The user whose intent it is.
     #[schemars(with = "format::User")]
     pub user: UserId,
-    /// The generation of the intent.
+    /// Its generation.
     pub generation: u64,
-    /// The hash of the rendered input that was reviewed.
+    /// The hash of the intent that was reviewed.
     #[schemars(with = "format::Sha256")]
-    pub input_hash: String,
+    pub intent_hash: String,
 }
 
 #[cfg(test)]

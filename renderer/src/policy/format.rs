@@ -33,6 +33,8 @@ formats! {
     Release "release"
     DnsLabel "dns-label"
     User "user"
+    Tenant "tenant"
+    Cell "cell"
     Cidr "cidr"
     Image "image"
     Domain "domain"
@@ -58,6 +60,9 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), String> {
         "dns-label" => named(text.parse::<coditect_core::StorageClassName>().map(drop)),
         "user" => named(text.parse::<coditect_core::UserId>().map(drop))
             .map_err(|why| format!("{why} such as 0b9f1d52-6a37-4c1e-9d25-3f8a51c7e001")),
+        "tenant" => named(text.parse::<coditect_core::TenantId>().map(drop))
+            .map_err(|why| format!("{why} such as 7c2e4a10-95bd-4f6e-8a31-d04b6c9f1201")),
+        "cell" => named(text.parse::<coditect_core::CellName>().map(drop)),
         "cidr" => cidr(text),
         "image" => image(text),
         "domain" => domain(text),

@@ -24,8 +24,8 @@ pub use self::{
     cell::{AccessMode, Cell, GatewayReference, Route, RouteKind, StorageClass},
     errors::{PolicyError, PolicyErrors},
     fleet::{
-        Approval, ApprovalRules, Defaults, DeletionBudget, DeletionBudgets, GatewaySize, Images,
-        Ring, ring_number,
+        Approval, ApprovalRules, ApprovedUser, Defaults, DeletionBudget, DeletionBudgets,
+        GatewaySize, Images, Ring, ring_number,
     },
     network::{Api, Egress, EgressRule, Network, PodSelector},
     tenant::{Org, RbacProfile},

@@ -98,6 +98,7 @@ impl Leader {
             orphans: BTreeSet::new(),
             failed: BTreeSet::new(),
             quarantined: BTreeMap::new(),
+            awaiting: BTreeSet::new(),
             looked: Instant::now(),
             asked: Instant::now(),
             silent: None,

@@ -1,16 +1,23 @@
 //! What is told afterwards: to the registry, to health and to the metrics.
 
-use coditect_core::RequestId;
-use coditect_registry::{operation::NoteCommitted, record::IntentRow};
+use std::collections::BTreeMap;
+
+use coditect_core::{ChangeId, RequestId, TenantId};
+use coditect_registry::{
+    operation::{LeaveApproval, NoteCommitted, OpenApproval, USERS_OF_A_CHANGE},
+    record::IntentRow,
+};
 use jiff::Timestamp;
 
 use super::{Leader, Stop};
 use crate::{
-    commit::Outcome,
+    commit::{Asked, Left, Outcome},
     quarantine::{Stands, tolerated},
     service::part,
 };
 
+/// Users who leave an approval in one transaction.
+const LEAVING: usize = 100;
 /// Rows noted in one transaction.
 const NOTED: usize = 256;
 
@@ -44,6 +51,8 @@ impl Leader {
                 self.registry.apply(RequestId::random(), &note).await?;
             }
         }
+        self.awaiting.extend(outcome.awaiting());
+        self.note_approvals(outcome.asked, outcome.left, at).await?;
         self.waiting.extend(outcome.waiting);
         self.orphans.extend(outcome.orphans);
         for (user, why) in &outcome.failed {
@@ -51,6 +60,58 @@ impl Leader {
         }
         self.failed.extend(outcome.failed.into_keys());
         self.quarantined.extend(outcome.quarantined);
+        Ok(())
+    }
+
+    /// Opens a change for those of each tenant who began to wait, and lets go who does not wait any more. Whoever dies
+    /// before this reconciles in full at the next start, and comes to the same.
+    async fn note_approvals(
+        &self,
+        asked: Vec<Asked>,
+        left: Vec<Left>,
+        at: Timestamp,
+    ) -> Result<(), Stop> {
+        let cell = &self.settings.cell;
+        let mut tenants: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
+        for Asked {
+            tenant,
+            asked,
+            before,
+        } in asked
+        {
+            tenants.entry(tenant).or_default().push((asked, before));
+        }
+        for (tenant, asked) in tenants {
+            for asked in asked.chunks(USERS_OF_A_CHANGE) {
+                let open = OpenApproval {
+                    cell: cell.clone(),
+                    tenant,
+                    change: ChangeId::random(),
+                    asked: asked.to_vec(),
+                    at,
+                };
+                let opened = self.registry.apply(RequestId::random(), &open).await?;
+                if !opened.is_empty() {
+                    tracing::info!(%cell, %tenant, change = %open.change, users = opened.len(), "a change waits for approval");
+                }
+            }
+        }
+        let mut groups: BTreeMap<Option<String>, Vec<_>> = BTreeMap::new();
+        for left in left {
+            let group = groups.entry(left.approved).or_default();
+            group.push((left.user, left.change));
+        }
+        for (approved, users) in groups {
+            for users in users.chunks(LEAVING) {
+                let leave = LeaveApproval {
+                    cell: cell.clone(),
+                    users: users.to_vec(),
+                    approved: approved.clone(),
+                    at,
+                };
+                self.registry.apply(RequestId::random(), &leave).await?;
+            }
+        }
         Ok(())
     }
 
@@ -69,6 +130,10 @@ impl Leader {
                 "coditect_renderer_users_quarantined",
                 self.quarantined.len(),
             ),
+            (
+                "coditect_renderer_waiting_for_approval",
+                self.awaiting.len(),
+            ),
             ("coditect_renderer_users", users),
         ] {
             metrics::gauge!(name, "cell" => cell.clone()).set(count as f64);
@@ -85,6 +150,12 @@ impl Leader {
             leads.push_str(&format!(
                 "; {} user(s) quarantined: other files stand for those that the cluster refuses",
                 self.quarantined.len()
+            ));
+        }
+        if !self.awaiting.is_empty() {
+            leads.push_str(&format!(
+                "; {} user(s) wait for approval",
+                self.awaiting.len()
             ));
         }
         let refused_too = self

@@ -66,6 +66,7 @@ impl Leader {
         self.orphans.clear();
         self.failed.clear();
         self.quarantined.clear();
+        self.awaiting.clear();
         self.note(outcome).await?;
         self.version = version;
         summary.total = started.elapsed();
@@ -111,6 +112,7 @@ impl Leader {
             self.orphans.remove(&user);
             self.failed.remove(&user);
             self.quarantined.remove(&user);
+            self.awaiting.remove(&user);
         }
         let outcome = self.commit(work, checkpoint, Occasion::Changes).await?;
         let published = outcome.commit.is_some();

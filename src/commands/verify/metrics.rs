@@ -19,7 +19,7 @@ pub(super) fn write(file: &Path, reports: &[Verified]) -> Result<()> {
 /// A family of metrics: its name, its help, and its value of a cell.
 type Family = (&'static str, &'static str, fn(&Verified) -> Option<usize>);
 
-const FAMILIES: [Family; 6] = [
+const FAMILIES: [Family; 7] = [
     (
         "coditect_verify_agrees_info",
         "1 if registry, Git and, where asked, the cluster agree",
@@ -44,6 +44,11 @@ const FAMILIES: [Family; 6] = [
         "coditect_verify_quarantined_count",
         "Users in whose place an older file stands",
         |verified| Some(verified.report.quarantined.len()),
+    ),
+    (
+        "coditect_verify_waiting_for_approval_count",
+        "Users whose newest change waits for approval",
+        |verified| Some(verified.report.awaiting.len()),
     ),
     (
         "coditect_verify_waiting_for_reaper_count",

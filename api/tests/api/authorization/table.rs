@@ -166,6 +166,7 @@ pub(super) const TABLE: &[Row] = &[
     ("post", "/api/v5/admin/users/{id}/let-go", PLATFORM, None, ""),
     ("get", "/api/v5/admin/workspaces", PLATFORM, None, ""),
     ("get", "/api/v5/admin/audit", PLATFORM, None, ""),
+    ("get", "/api/v5/admin/approvals", PLATFORM, None, ""),
 ];
 
 /// The decision about an operation.

@@ -5,7 +5,7 @@ use coditect_core::{CellName, UserId, WorkspaceId};
 use super::{super::Problem, At};
 use crate::{
     keys,
-    record::{IntentRow, Tombstone, UserPlace, WorkspacePlace},
+    record::{AwaitedApproval, IntentRow, Tombstone, UserPlace, WorkspacePlace},
     store::StoreError,
 };
 
@@ -50,6 +50,22 @@ pub(super) async fn of_user(at: &mut At<'_, '_>) -> Result<(), StoreError> {
     // `cell/{cell}/committed/{u}` and `quarantine/{cell}/{u}` both have the cell second.
     let other = keys::intent(&at.text::<CellName>(1)?, UserId::from_bytes(id));
     if at.get::<IntentRow>(&other).await?.is_none() {
+        at.dangling(other, "the cell has no such user");
+    }
+    Ok(())
+}
+
+/// Somebody waits for a change that is there, and is there, or has a deletion that waits.
+pub(super) async fn awaited_approval(at: &mut At<'_, '_>) -> Result<(), StoreError> {
+    let [id] = at.ids()?;
+    let (cell, id) = (at.text::<CellName>(1)?, UserId::from_bytes(id));
+    let other = keys::approval(&cell, at.record::<AwaitedApproval>()?.change);
+    if !at.is_there(&other).await? {
+        at.dangling(other, "there is no such change; the renderer opens another");
+        return Ok(());
+    }
+    let other = keys::intent(&cell, id);
+    if !at.is_there(&other).await? && !at.is_there(&keys::user_tombstone(&cell, id)).await? {
         at.dangling(other, "the cell has no such user");
     }
     Ok(())

@@ -7,8 +7,8 @@ use super::At;
 use crate::{
     keys,
     record::{
-        ApiKey, EmailChange, Expiring, Invitation, Login, PasswordReset, Session, SignIn,
-        StripeEvent,
+        ApiKey, ApprovalRequest, EmailChange, Expiring, Invitation, Login, PasswordReset, Session,
+        SignIn, StripeEvent,
     },
     store::StoreError,
 };
@@ -33,6 +33,7 @@ pub(super) async fn listed(at: &mut At<'_, '_>) -> Result<(), StoreError> {
         } => keys::api_key(tenant, user, api_key),
         Expiring::Invitation { tenant, invitation } => keys::invitation(tenant, invitation),
         Expiring::StripeEvent { event } => keys::stripe_event(&event),
+        Expiring::Approval { cell, change } => keys::approval(&cell, change),
     };
     if !at.is_there(&other).await? {
         at.dangling(other, "what was to expire is not there");
@@ -76,6 +77,17 @@ pub(super) async fn stripe_event(at: &mut At<'_, '_>) -> Result<(), StoreError> 
     let expiring = Expiring::StripeEvent { event: at.text(1)? };
     let end = at.record::<StripeEvent>()?.expires_at();
     on_the_list(at, &expiring, end).await
+}
+
+/// A change that nobody waits for any more.
+pub(super) async fn approval(at: &mut At<'_, '_>) -> Result<(), StoreError> {
+    let request = at.record::<ApprovalRequest>()?;
+    if !request.state.is_final() {
+        return Ok(());
+    }
+    let end = request.expires_at();
+    let ApprovalRequest { cell, change, .. } = request;
+    on_the_list(at, &Expiring::Approval { cell, change }, end).await
 }
 
 pub(super) async fn email_change(at: &mut At<'_, '_>) -> Result<(), StoreError> {

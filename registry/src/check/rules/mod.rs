@@ -83,6 +83,8 @@ enum Rule {
     Intent,
     OfUserInCell,
     Activity,
+    Approval,
+    AwaitedApproval,
     Reap,
     Tombstone,
     Grace,
@@ -102,7 +104,7 @@ enum Rule {
     Expiry,
 }
 
-const RULES: [(&str, Rule); 45] = [
+const RULES: [(&str, Rule); 47] = [
     (
         "address/{email}/invitation/{t}/{i}",
         Rule::AddressOfInvitation,
@@ -166,6 +168,8 @@ const RULES: [(&str, Rule); 45] = [
     ("cell/{cell}/user/{u}", Rule::Intent),
     ("cell/{cell}/committed/{u}", Rule::OfUserInCell),
     ("quarantine/{cell}/{u}", Rule::OfUserInCell),
+    ("approval/{cell}/{change}", Rule::Approval),
+    ("awaited_approval/{cell}/{u}", Rule::AwaitedApproval),
     ("activity/{cell}/{w}", Rule::Activity),
     ("reap/{cell}/{id}", Rule::Reap),
     ("tombstone/{cell}/{id}", Rule::Tombstone),
@@ -249,6 +253,8 @@ pub(super) async fn look(tx: &mut Tx, entry: Entry<'_>) -> Result<Vec<Found>, St
         Rule::WorkspacePlace => tenants::workspace_place(&mut at).await,
         Rule::Intent => cells::intent(&mut at).await,
         Rule::OfUserInCell => cells::of_user(&mut at).await,
+        Rule::Approval => expiring::approval(&mut at).await,
+        Rule::AwaitedApproval => cells::awaited_approval(&mut at).await,
         Rule::Activity => cells::activity(&mut at).await,
         Rule::Reap => cells::reap(&mut at).await,
         Rule::Tombstone => cells::tombstone(&mut at).await,

@@ -24,9 +24,10 @@ use crate::{
 /// Stands in everything that the person gives.
 const THEIRS: &str = "wolkenstein";
 /// Where a person's records lie: no id of theirs may be left there.
-const ROOMS: [&str; 10] = [
+const ROOMS: [&str; 11] = [
     "account",
     "activity",
+    "awaited_approval",
     "cell",
     "email",
     "grace",
