@@ -85,7 +85,7 @@ manifests: tools ## The golden manifests, by a validator that is not ours.
 # The sidecar is measured as it is delivered: its size and what a request costs are those of the whole optimisation.
 bench: tools ## Measures against peers in one run; prints tables.
 	cargo bench --bench spine --bench registry --bench api
-	cargo bench --package coditect-renderer --bench plan
+	cargo bench --package coditect-renderer --bench plan --bench commits
 	cargo bench --profile release --package coditect-sidecar --bench sidecar
 
 fmt: ## Formats the code.

@@ -122,12 +122,18 @@ async fn a_person_works_with_their_workspaces_keys_and_tenant() {
     );
     let members = desk.json(&["tenant", "members"], "");
     assert_eq!(members[0]["email"], "ada@example.com");
+    assert_eq!(
+        desk.json(&["tenant", "rename", "Physics"], "")["name"],
+        "Physics"
+    );
+    assert_eq!(desk.json(&["tenant", "show"], "")["name"], "Physics");
+    assert_eq!(desk.json(&["tenant", "rename"], "")["name"], Value::Null);
     assert_eq!(desk.json(&["tenant", "show"], "")["role"], "owner");
     let user = members[0]["user"].as_str().unwrap();
     let (_, said) = desk.refused(&["tenant", "remove", user], "");
     assert!(said.contains("leave"), "{said}");
     let audit = desk.json(&["tenant", "audit"], "");
-    assert_eq!(audit[0]["action"], "invitation_revoked");
+    assert_eq!(audit[0]["action"], "tenant_renamed");
 
     // The command line's own key, and one that may only look.
     let key = [

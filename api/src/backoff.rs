@@ -2,13 +2,16 @@
 
 use std::{
     collections::HashMap,
-    hash::Hash,
-    sync::{Mutex, PoisonError},
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use coditect_core::{Error, Kind, Result};
+use coditect_registry::record::Counted;
 use jiff::{SignedDuration, Timestamp};
+
+use crate::rate::{Bucket, Key, Tally};
 
 /// Wrong guesses that cost nothing: people mistype.
 const FREE: u32 = 5;
@@ -20,7 +23,12 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 const MOST: usize = 100_000;
 
 /// Wrong guesses, by who guesses at what.
-pub(crate) struct Backoff<K>(Mutex<HashMap<K, Guesses>>);
+pub(crate) struct Backoff<K> {
+    name: &'static str,
+    guesses: Mutex<HashMap<Bucket, Guesses>>,
+    tally: Arc<Tally>,
+    counts: PhantomData<fn(&K)>,
+}
 
 #[derive(Clone, Copy)]
 struct Guesses {
@@ -42,9 +50,14 @@ impl Guesses {
     }
 }
 
-impl<K: Hash + Eq> Backoff<K> {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+impl<K: Key> Backoff<K> {
+    pub(crate) fn new(name: &'static str, tally: &Arc<Tally>) -> Self {
+        Self {
+            name,
+            guesses: Mutex::default(),
+            tally: Arc::clone(tally),
+            counts: PhantomData,
+        }
     }
 
     /// Counts a guess as wrong before it is looked at, so that many at once are no way around; one that was right is
@@ -52,22 +65,12 @@ impl<K: Hash + Eq> Backoff<K> {
     ///
     /// # Errors
     /// `TooMany` with how long to wait; the guess must not be looked at then.
-    pub(crate) fn guess(&self, key: K, now: Timestamp) -> Result<()> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.retain(|_, guesses| !guesses.is_over(now));
-            if all.len() >= MOST && !all.contains_key(&key) {
-                return Ok(());
-            }
-        }
-        let none = Guesses {
-            count: 0,
-            last: now,
+    pub(crate) fn guess(&self, key: &K, now: Timestamp) -> Result<()> {
+        let bucket = self.tally.bucket(self.name, key);
+        let mut all = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(guesses) = at(&mut all, bucket, now) else {
+            return Ok(());
         };
-        let guesses = all.entry(key).or_insert(none);
-        if guesses.is_over(now) {
-            *guesses = none;
-        }
         let passed = now.duration_since(guesses.last).unsigned_abs();
         let left = guesses.wait().saturating_sub(passed);
         if !left.is_zero() {
@@ -77,14 +80,55 @@ impl<K: Hash + Eq> Backoff<K> {
         }
         guesses.count += 1;
         guesses.last = now;
+        self.tally.took(self.name, bucket);
         Ok(())
     }
 
     /// Forgets wrong guesses: the last was right.
     pub(crate) fn right(&self, key: &K) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(key);
+        let bucket = self.tally.bucket(self.name, key);
+        let mut all = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&bucket);
+        self.tally.anew(self.name, bucket);
     }
+
+    /// Counts the guesses of another process, and forgets what it forgot.
+    pub(crate) fn heard(&self, counted: &Counted) {
+        let mut all = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        for count in counted.limits.get(self.name).into_iter().flatten() {
+            let Some(bucket) = Tally::named(&count.bucket) else {
+                continue;
+            };
+            if count.anew {
+                all.remove(&bucket);
+            }
+            if count.times > 0
+                && let Some(guesses) = at(&mut all, bucket, counted.at)
+            {
+                guesses.count = guesses.count.saturating_add(count.times);
+                guesses.last = guesses.last.max(counted.at);
+            }
+        }
+    }
+}
+
+/// What is counted of one; none if there is no room for another.
+fn at(all: &mut HashMap<Bucket, Guesses>, bucket: Bucket, now: Timestamp) -> Option<&mut Guesses> {
+    if all.len() >= MOST {
+        all.retain(|_, guesses| !guesses.is_over(now));
+        if all.len() >= MOST && !all.contains_key(&bucket) {
+            return None;
+        }
+    }
+    let none = Guesses {
+        count: 0,
+        last: now,
+    };
+    let guesses = all.entry(bucket).or_insert(none);
+    if guesses.is_over(now) {
+        *guesses = none;
+    }
+    Some(guesses)
 }
 
 #[cfg(test)]
@@ -92,6 +136,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::key_ring::KeyRing;
+
+    const ADA: [u8; 32] = [1; 32];
+    const EVE: [u8; 32] = [2; 32];
+
+    fn backoff() -> Backoff<[u8; 32]> {
+        Backoff::new("test", &tally())
+    }
+
+    fn tally() -> Arc<Tally> {
+        Arc::new(Tally::new(KeyRing::ephemeral().unwrap()))
+    }
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -99,32 +155,32 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_quarter_of_an_hour_and_end() {
-        let backoff = Backoff::new();
+        let backoff = backoff();
         let mut now = 1_000;
         for _ in 0..FREE {
-            backoff.guess("eve", second(now)).unwrap();
+            backoff.guess(&EVE, second(now)).unwrap();
         }
         for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
-            let error = backoff.guess("eve", second(now + wait - 1)).unwrap_err();
+            let error = backoff.guess(&EVE, second(now + wait - 1)).unwrap_err();
             let left = Duration::from_secs(1);
             assert_eq!(*error.kind(), Kind::TooMany { retry_after: left }, "{wait}");
             now += wait;
-            backoff.guess("eve", second(now)).unwrap();
+            backoff.guess(&EVE, second(now)).unwrap();
         }
-        backoff.guess("ada", second(now)).unwrap();
+        backoff.guess(&ADA, second(now)).unwrap();
         now += 3_600;
         for _ in 0..FREE {
-            backoff.guess("eve", second(now)).unwrap();
+            backoff.guess(&EVE, second(now)).unwrap();
         }
-        assert!(backoff.guess("eve", second(now)).is_err());
+        assert!(backoff.guess(&EVE, second(now)).is_err());
     }
 
     #[test]
     fn whoever_is_right_begins_anew() {
-        let backoff = Backoff::new();
+        let backoff = backoff();
         for _ in 0..100 {
-            backoff.guess("ada", second(0)).unwrap();
-            backoff.right(&"ada");
+            backoff.guess(&ADA, second(0)).unwrap();
+            backoff.right(&ADA);
         }
     }
 
@@ -133,8 +189,8 @@ mod tests {
         #[test]
         fn a_day_of_guesses_stays_small(mut times in prop::collection::vec(0_i64..86_400, 1..2_000)) {
             times.sort_unstable();
-            let backoff = Backoff::new();
-            let passed = times.iter().filter(|at| backoff.guess((), second(**at)).is_ok()).count();
+            let backoff = backoff();
+            let passed = times.iter().filter(|at| backoff.guess(&EVE, second(**at)).is_ok()).count();
             prop_assert!(passed <= 24 * 16, "{passed}");
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     address::client_address,
     api_key::{ApiKeySecret, KeyHash},
     problem::Problem,
-    rate::{Allowance, Caller, Limiter, Limits},
+    rate::{self, Allowance, Caller, Limiter, Limits},
     scope::{self, Scope},
     state::ApiState,
     token::Claims,
@@ -324,7 +324,7 @@ async fn by_address(
     limited(state.limits.as_ref().map(limit), &key, next.run(request)).await
 }
 
-pub(crate) async fn limited<K: std::hash::Hash + Eq + Clone>(
+pub(crate) async fn limited<K: rate::Key>(
     limit: Option<&Limiter<K>>,
     key: &K,
     rest: impl Future<Output = Response>,

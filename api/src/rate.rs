@@ -1,29 +1,24 @@
-//! Rate limits: buckets by client address, e-mail or account.
+//! Rate limits: buckets by client address, e-mail, account, tenant or workspace, shared by all processes of the API.
+
+mod limiter;
+pub(crate) mod sharing;
+mod tally;
 
 use std::{
-    hash::Hash,
     net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::Arc,
     time::Duration,
 };
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use coditect_core::{AccountId, Error, Kind, TenantId, WorkspaceId};
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
-    state::keyed::DefaultKeyedStateStore,
-};
+use coditect_core::{AccountId, TenantId, WorkspaceId};
+use coditect_registry::record::Counted;
+use jiff::SignedDuration;
 
-use crate::{
-    backoff::Backoff,
-    config::{Rate, Rates},
+pub(crate) use self::{
+    limiter::{Allowance, Limiter},
+    tally::{Bucket, Key, Tally},
 };
-
-/// How many checks lie between two sweeps of full buckets, so that a bucket that nobody uses costs nothing.
-const SWEEP_EVERY: u32 = 4_096;
+use crate::{backoff::Backoff, config::Rates};
 
 /// How many people a tenant invites at once, and in an hour: as many as one types.
 const INVITATIONS_AN_HOUR: u32 = 50;
@@ -70,166 +65,64 @@ impl Caller {
 }
 
 impl Limits {
-    pub(crate) fn new(rates: &Rates) -> Self {
+    pub(crate) fn new(rates: &Rates, tally: &Arc<Tally>) -> Self {
+        let limiter = |name, rate| Limiter::new(name, rate, tally);
+        let hour = Duration::from_secs(60 * 60);
         Self {
-            credentials: Limiter::new("credentials", rates.credentials),
-            guesses: Limiter::new("guesses", rates.guesses),
-            address: Limiter::new("address", rates.address),
-            account: Limiter::new("account", rates.account),
-            wake: Limiter::new("wake", rates.wake),
-            pods: Limiter::new("pods", rates.pods),
-            gateway: Limiter::new("gateway", rates.gateway),
+            credentials: limiter("credentials", rates.credentials),
+            guesses: Limiter::new("guesses", rates.guesses, tally),
+            address: limiter("address", rates.address),
+            account: Limiter::new("account", rates.account, tally),
+            wake: limiter("wake", rates.wake),
+            pods: limiter("pods", rates.pods),
+            gateway: Limiter::new("gateway", rates.gateway, tally),
             invitations: Limiter::every(
                 "invitations",
                 INVITATIONS_AN_HOUR,
-                Duration::from_secs(60 * 60) / INVITATIONS_AN_HOUR,
+                hour / INVITATIONS_AN_HOUR,
+                tally,
             ),
-            wrong_passwords: Backoff::new(),
-            wrong_codes: Backoff::new(),
+            wrong_passwords: Backoff::new("wrong-passwords", tally),
+            wrong_codes: Backoff::new("wrong-codes", tally),
             workspaces: Limiter::every(
                 "new-workspaces",
                 rates.new_workspaces_an_hour,
-                Duration::from_secs(60 * 60) / rates.new_workspaces_an_hour.max(1),
+                hour / rates.new_workspaces_an_hour.max(1),
+                tally,
             ),
         }
     }
-}
 
-/// One limit.
-pub(crate) struct Limiter<K: Hash + Eq + Clone> {
-    name: &'static str,
-    burst: NonZeroU32,
-    /// How long one request takes to be given back.
-    period: Duration,
-    buckets: RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>,
-    checks: AtomicU32,
-}
-
-/// What is left of a bucket; becomes headers of the answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance {
-    name: &'static str,
-    burst: u32,
-    window: Duration,
-    remaining: u32,
-    full_in: Duration,
-}
-
-impl<K: Hash + Eq + Clone> Limiter<K> {
-    fn new(name: &'static str, rate: Rate) -> Self {
-        let period = Duration::from_secs(60) / rate.per_minute.max(1);
-        Self::every(name, rate.burst, period)
-    }
-
-    /// A bucket of `burst` (zero counts as one) to which one is given back each `period`.
-    pub(crate) fn every(name: &'static str, burst: u32, period: Duration) -> Self {
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(period)
-            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX))
-            .allow_burst(burst);
-        Self {
-            name,
-            burst,
-            period,
-            buckets: RateLimiter::keyed(quota).with_middleware(),
-            checks: AtomicU32::new(0),
+    /// Counts what another process let through so long ago.
+    pub(crate) fn heard(&self, counted: &Counted, age: SignedDuration) {
+        let Self {
+            credentials,
+            guesses,
+            address,
+            account,
+            wake,
+            pods,
+            gateway,
+            workspaces,
+            invitations,
+            wrong_passwords,
+            wrong_codes,
+        } = self;
+        for limiter in [credentials, address, wake, pods, workspaces] {
+            limiter.heard(counted, age);
         }
-    }
-
-    /// Takes one request from the bucket of `key`.
-    ///
-    /// # Errors
-    /// `TooMany` with how long to wait, and what to tell of the bucket.
-    pub(crate) fn take(&self, key: &K) -> Result<Allowance, (Error, Allowance)> {
-        if self.checks.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
-            self.buckets.retain_recent();
-        }
-        let burst = self.burst.get();
-        let allowance = |remaining: u32, full_in| Allowance {
-            name: self.name,
-            burst,
-            window: self.period * burst,
-            remaining,
-            full_in,
-        };
-        match self.buckets.check_key(key) {
-            Ok(state) => {
-                let remaining = state.remaining_burst_capacity();
-                Ok(allowance(
-                    remaining,
-                    self.period * burst.saturating_sub(remaining),
-                ))
-            }
-            Err(refused) => {
-                let wait = refused.wait_time_from(DefaultClock::default().now());
-                metrics::counter!("coditect_api_rate_limited_total", "limit" => self.name)
-                    .increment(1);
-                let seconds = wait.as_secs() + 1;
-                let error = Error::new(
-                    Kind::TooMany { retry_after: wait },
-                    format!("too many requests; try again in {seconds} s"),
-                );
-                Err((error, allowance(0, wait)))
-            }
-        }
-    }
-}
-
-impl Allowance {
-    /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let seconds = |duration: Duration| duration.as_millis().div_ceil(1000);
-        let policy = format!(
-            "\"{}\";q={};w={}",
-            self.name,
-            self.burst,
-            seconds(self.window)
-        );
-        let left = format!(
-            "\"{}\";r={};t={}",
-            self.name,
-            self.remaining,
-            seconds(self.full_in)
-        );
-        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        }
+        guesses.heard(counted, age);
+        account.heard(counted, age);
+        gateway.heard(counted, age);
+        invitations.heard(counted, age);
+        wrong_passwords.heard(counted);
+        wrong_codes.heard(counted);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bucket_is_one_callers_own_and_says_when_to_come_back() {
-        let limiter = Limiter::new(
-            "test",
-            Rate {
-                burst: 2,
-                per_minute: 1,
-            },
-        );
-        let key = |text: &str| Caller::from_address(text.parse().unwrap());
-        assert_eq!(limiter.take(&key("192.0.2.1")).unwrap().remaining, 1);
-        assert_eq!(limiter.take(&key("192.0.2.1")).unwrap().remaining, 0);
-        let (error, allowance) = limiter.take(&key("192.0.2.1")).unwrap_err();
-        assert!(
-            matches!(error.kind(), Kind::TooMany { retry_after } if *retry_after <= Duration::from_secs(60))
-        );
-        let mut headers = HeaderMap::new();
-        allowance.write(&mut headers);
-        assert_eq!(headers["ratelimit-policy"], "\"test\";q=2;w=120");
-        assert!(
-            headers["ratelimit"]
-                .to_str()
-                .unwrap()
-                .starts_with("\"test\";r=0;t=")
-        );
-        assert!(limiter.take(&key("192.0.2.2")).is_ok());
-    }
 
     #[test]
     fn one_subscriber_has_one_bucket() {

@@ -80,6 +80,7 @@ const OPEN: &[(Method, &str, Scope)] = &[
     (Method::GET, "/api/v5/me", ProfileRead),
     (Method::GET, "/api/v5/me/usage", ProfileRead),
     (Method::GET, "/api/v5/tenant", TenantRead),
+    (Method::PATCH, "/api/v5/tenant", TenantWrite),
     (Method::GET, "/api/v5/tenant/members", TenantRead),
     (Method::PATCH, "/api/v5/tenant/members/{id}", TenantWrite),
     (Method::DELETE, "/api/v5/tenant/members/{id}", TenantWrite),

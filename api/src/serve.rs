@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{revoked, router, state::ApiState};
+use crate::{rate::sharing, revoked, router, state::ApiState};
 
 /// How often the signing keys are read again: a revoked one must be worth nothing within seconds, at the gateways too.
 const RELOAD_KEYS: Duration = Duration::from_secs(2);
@@ -111,13 +111,14 @@ pub async fn serve_behind(
     let stopping = state.stopping.clone();
     let reloading = reload_keys(state.clone(), shutdown.clone());
     let following = revoked::run(state.clone(), shutdown.clone());
+    let sharing = sharing::run(state.clone(), shutdown.clone());
     let router = front(router(state.clone()), &state);
     let ended = state.clone();
     let serving = serve_over(listener, opening, router, limits, async move {
         shutdown.cancelled().await;
         stopping.cancel();
     });
-    let ((), (), served) = tokio::join!(reloading, following, serving);
+    let ((), (), (), served) = tokio::join!(reloading, following, sharing, serving);
     ended.settled().await;
     ended.mail.drain().await;
     served

@@ -25,7 +25,7 @@ use crate::{
     mail::Mail,
     objects::Objects,
     password::Passwords,
-    rate::Limits,
+    rate::{Limits, Tally},
     repositories::Repositories,
     revoked::Revoked,
     route::{Site, name_of_origin},
@@ -69,6 +69,8 @@ pub struct Parts {
     /// Letters to people.
     pub(crate) mail: Mail,
     pub(crate) limits: Option<Limits>,
+    /// What limits let through, for other processes of the API.
+    pub(crate) tally: Arc<Tally>,
     pub(crate) origins: Vec<String>,
     /// The host names of those origins: never taken for a workspace's.
     pub(crate) own_hosts: Vec<String>,
@@ -117,9 +119,11 @@ impl ApiState {
     ) -> Result<Self> {
         let origins = config.allowed_origins()?;
         let (web_app, stopping) = (config.web_app_origin()?, CancellationToken::new());
+        let tally = Arc::new(Tally::new(keys.clone()));
         let mail = Mail::open(
             &config.mail,
             web_app.clone(),
+            &tally,
             health.clone(),
             stopping.clone(),
         )?;
@@ -152,7 +156,11 @@ impl ApiState {
                 config.access_token_lifetime,
             ),
             passwords: Passwords::new(&config.hashing)?,
-            limits: config.rates.as_ref().map(Limits::new),
+            limits: config
+                .rates
+                .as_ref()
+                .map(|rates| Limits::new(rates, &tally)),
+            tally,
             stopping,
             streams: Mutex::new(HashMap::new()),
             clock: Box::new(clock),

@@ -52,7 +52,7 @@ fn all(quick: bool) {
         let folder = tempfile::tempdir().unwrap();
         let seeded = Instant::now();
         let names = seed::plant(folder.path(), cells);
-        seed::fill(folder.path(), &names, users);
+        seed::render(folder.path(), "policy", &names, users);
         let seeded = seeded.elapsed().as_secs_f64();
         // Both are measured with the repositories in memory, as after a clone.
         let figures: Vec<Value> = (0..3).map(|_| phase(folder.path())).collect();
@@ -65,7 +65,7 @@ fn all(quick: bool) {
         let (took, peak) = (best("seconds"), best("peak_mb"));
         let groups = figures[0]["groups"].as_u64().unwrap();
         let rendered = Instant::now();
-        seed::render_proposed(folder.path(), &names, users);
+        seed::render(folder.path(), "proposed", &names, users);
         let rendered = rendered.elapsed().as_secs_f64();
         let git = (0..3)
             .map(|_| git_diff(folder.path(), &names))

@@ -34,17 +34,8 @@ pub(crate) fn plant(folder: &Path, cells: usize) -> Vec<String> {
     names
 }
 
-/// Renders so many users into the cells' repositories.
-pub(crate) fn fill(folder: &Path, names: &[String], users: usize) {
-    render(folder, "policy", names, users);
-}
-
-/// The same as the proposal has it, on top.
-pub(crate) fn render_proposed(folder: &Path, names: &[String], users: usize) {
-    render(folder, "proposed", names, users);
-}
-
-fn render(folder: &Path, side: &str, names: &[String], users: usize) {
+/// Renders so many users into the cells' repositories, as one side has it (`policy` or `proposed`).
+pub(crate) fn render(folder: &Path, side: &str, names: &[String], users: usize) {
     let inputs = Inputs::load(&folder.join(side)).unwrap();
     for (index, name) in names.iter().enumerate() {
         let repository =
@@ -61,22 +52,27 @@ fn render(folder: &Path, side: &str, names: &[String], users: usize) {
                 .put(intent.shard, intent.user, &rendered.bytes)
                 .unwrap();
         }
-        let checkpoint = Checkpoint {
-            epoch: Epoch::from_bytes([1; 16]),
-            version: Version(1),
-            fence: Fence(1),
-            policy: None,
-            templates: inputs.templates(),
-            engine: "1".to_owned(),
-        };
+        let checkpoint = checkpoint(&inputs, 1);
         let message = Message::new(Occasion::FullReconcile);
         let prepared = batch.finish(checkpoint, &message, Timestamp::UNIX_EPOCH);
         prepared.unwrap().unwrap().publish().unwrap();
     }
 }
 
+/// What a commit says of where it stands.
+pub(crate) fn checkpoint(inputs: &Inputs, version: u64) -> Checkpoint {
+    Checkpoint {
+        epoch: Epoch::from_bytes([1; 16]),
+        version: Version(version),
+        fence: Fence(1),
+        policy: None,
+        templates: inputs.templates(),
+        engine: "1".to_owned(),
+    }
+}
+
 /// Every plan has a third of the users; every seventh who may has a second workspace.
-fn intent(cell: &str, number: usize) -> UserIntent {
+pub(crate) fn intent(cell: &str, number: usize) -> UserIntent {
     let id = |kind: u8| {
         // Spread as random ids are: the shard is a hash of them, the file's place in its folder their order.
         let spread = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -28,7 +28,7 @@ pub use id::{
 pub use intent::{Standing, UserIntent, WorkspaceIntent};
 pub use name::{
     CellName, DisplayName, Email, ExternalId, FilePath, PlanName, ProviderName, ReleaseName,
-    RingName, Slug, StorageClassName, TermsVersion, WorkspaceName,
+    RingName, Slug, StorageClassName, TenantName, TermsVersion, WorkspaceName,
 };
 pub use phase::{Phase, Power};
 pub use plan::{Limits, LimitsOverride, Plan, PodSize};

@@ -92,6 +92,10 @@ text_type! {
     DisplayName, parse_display_name
 }
 text_type! {
+    /// What people call their organisation. Stays in the registry.
+    TenantName, parse_display_name
+}
+text_type! {
     /// What a person calls a workspace. Stays in the registry.
     WorkspaceName, parse_workspace_name
 }

@@ -211,6 +211,14 @@ impl Registry {
         self.moved(&keys::revocation_signal(), seen).await
     }
 
+    /// Waits until the feed of what was counted has moved past what `seen` says (see [`View::counted_signal`]).
+    ///
+    /// # Errors
+    /// `Unavailable` if the store does not answer.
+    pub async fn counted(&self, seen: i64) -> Result<()> {
+        self.moved(&keys::counted_signal(), seen).await
+    }
+
     async fn moved(&self, signal: &[u8], seen: i64) -> Result<()> {
         let seen = (seen != 0).then(|| seen.to_le_bytes());
         let seen = seen.as_ref().map(<[u8; 8]>::as_slice);

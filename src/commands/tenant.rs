@@ -11,6 +11,7 @@ use crate::{
     output,
 };
 
+const TENANT: &str = "/api/v5/tenant";
 const MEMBERS: &str = "/api/v5/tenant/members";
 const INVITATIONS: &str = "/api/v5/tenant/invitations";
 
@@ -30,6 +31,11 @@ pub(crate) struct Tenant {
 enum Action {
     /// Print the tenant and your role there.
     Show,
+    /// Name the tenant; without a name, take its name away.
+    Rename {
+        /// What its members and whom they invite see.
+        name: Option<String>,
+    },
     /// Print who belongs to the tenant.
     Members,
     /// Give a member another role.
@@ -95,18 +101,14 @@ impl Tenant {
         let client = self.connection.client()?;
         match &self.action {
             Action::Show => {
-                let columns = [
-                    ("tenant", "/id"),
-                    ("role", "/role"),
-                    ("plan", "/plan"),
-                    ("workspaces", "/limits/workspaces"),
-                    ("GiB", "/limits/storage_gib"),
-                ];
-                let tenant = client.call(Method::GET, "/api/v5/tenant", None).await?;
-                match output {
-                    Output::Json => output::json(&tenant)?,
-                    Output::Text => output::records(output, &[tenant], columns)?,
-                }
+                shown(output, client.call(Method::GET, TENANT, None).await?)?;
+            }
+            Action::Rename { name } => {
+                let body = json!({ "name": name });
+                shown(
+                    output,
+                    client.call(Method::PATCH, TENANT, Some(&body)).await?,
+                )?;
             }
             Action::Members => members(output, &client.all(MEMBERS).await?)?,
             Action::Role { user, role } => {
@@ -161,6 +163,22 @@ impl Tenant {
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Prints the tenant.
+fn shown(output: Output, tenant: Value) -> Result<()> {
+    let columns = [
+        ("tenant", "/id"),
+        ("name", "/name"),
+        ("role", "/role"),
+        ("plan", "/plan"),
+        ("workspaces", "/limits/workspaces"),
+        ("GiB", "/limits/storage_gib"),
+    ];
+    match output {
+        Output::Json => output::json(&tenant),
+        Output::Text => output::records(output, &[tenant], columns),
     }
 }
 

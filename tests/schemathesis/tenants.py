@@ -17,6 +17,7 @@ def walk():
     ada, bob, carol = Person(URL), Person(URL), Person(URL)
     by = {"by": ada.token}
     call("GET", "/api/v5/tenant", **by)
+    call("PATCH", "/api/v5/tenant", body={"name": "Physics"}, **by)
     invitation, code = invite(ada, bob)
     call("GET", INVITATIONS, **by)
     call("GET", "/api/v5/me/invitations", by=bob.token)

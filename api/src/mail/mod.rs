@@ -13,6 +13,8 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use coditect_core::{Email, Result, health::Health};
+use coditect_registry::record::Counted;
+use jiff::SignedDuration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,7 +22,7 @@ pub(crate) use letter::{Letter, Purpose};
 pub(crate) use mailbox::{PATH as MAILBOX, show as show_mailbox};
 pub use setting::{Delivery, Relay};
 
-use crate::rate::Limiter;
+use crate::rate::{Limiter, Tally};
 use letter::Written;
 use mailbox::MemoryMailbox;
 use relay::SmtpRelay;
@@ -72,6 +74,7 @@ impl Mail {
     pub(crate) fn open(
         delivery: &Delivery,
         app: String,
+        tally: &Arc<Tally>,
         health: Health,
         stopping: CancellationToken,
     ) -> Result<Self> {
@@ -87,7 +90,7 @@ impl Mail {
         Ok(Self(Arc::new(Parts {
             road,
             app,
-            caps: Limiter::every("letters", AT_ONCE, ONE_MORE),
+            caps: Limiter::every("letters", AT_ONCE, ONE_MORE, tally),
             places: Arc::new(Semaphore::new(PLACES)),
             lines: Semaphore::new(LINES),
             first_retry,
@@ -125,6 +128,11 @@ impl Mail {
             count("capped", purpose);
         }
         may
+    }
+
+    /// Counts the letters that another process of the API sent so long ago.
+    pub(crate) fn heard(&self, counted: &Counted, age: SignedDuration) {
+        self.0.caps.heard(counted, age);
     }
 
     /// Sends a letter, unless its address got enough of the kind. Returns at once: whether and when it arrives shows in

@@ -137,7 +137,7 @@ async fn count_guess(
     let keys = &state.tokens.keys;
     let account = keys.derive("guesses", &[email.as_str().as_bytes()]);
     let guess = (account, Caller::from_address(address));
-    limits.wrong_passwords.guess(guess, state.now())?;
+    limits.wrong_passwords.guess(&guess, state.now())?;
     if let Err((error, _)) = limits.guesses.take(&account)
         && !signed_in_from(state, email, guess.1).await?
     {

@@ -150,7 +150,7 @@ impl Groups {
                 .routes(routes!(me_connections::list))
                 .routes(routes!(me_connections::connect, me_connections::disconnect))
                 .routes(routes!(plans::set))
-                .routes(routes!(tenants::present))
+                .routes(routes!(tenants::present, tenants::name_tenant))
                 .routes(routes!(tenants::mine))
                 .routes(routes!(tenants::switch))
                 .routes(routes!(tenants::leave))

@@ -1,7 +1,9 @@
 //! Plans, and the tenant's own.
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
-use coditect_core::{Catalogue, Error, Kind, Limits, Plan, PlanName, RequestId, Result, TenantId};
+use coditect_core::{
+    Catalogue, Error, Kind, Limits, Plan, PlanName, RequestId, Result, TenantId, TenantName,
+};
 use coditect_registry::{
     View,
     operation::{FollowPlan, SetPlan},
@@ -102,6 +104,9 @@ pub(super) async fn list(State(state): State<ApiState>) -> Json<PlansBody> {
 pub(super) struct TenantBody {
     #[schema(value_type = Uuid)]
     id: TenantId,
+    /// What its people call it; null: it has no name.
+    #[schema(value_type = Option<String>)]
+    name: Option<TenantName>,
     /// What the person may do in it.
     role: RoleName,
     /// The plan chosen.
@@ -158,6 +163,7 @@ impl TenantBody {
             .map(|entitled| LimitsBody::from(&entitled.limits));
         Ok(Some(Self {
             id,
+            name: tenant.name,
             role: role.into(),
             plan: tenant.plan,
             limits,

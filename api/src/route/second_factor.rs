@@ -256,7 +256,7 @@ pub(super) async fn answer_second_factor(
     if let Some(limits) = &state.limits {
         // Wherever from: three of a million codes are right at a time, and whoever comes here knows the password already,
         // or is in at a provider. Against them a new password helps, or unlinking: both end their challenges.
-        limits.wrong_codes.guess(account, at)?;
+        limits.wrong_codes.guess(&account, at)?;
     }
     let wrong = || {
         metrics::counter!("coditect_api_logins_total", "outcome" => "refused").increment(1);

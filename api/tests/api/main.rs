@@ -17,6 +17,7 @@ mod harness;
 mod history;
 mod input;
 mod letters;
+mod limits_shared;
 mod login;
 mod me;
 mod me_more;

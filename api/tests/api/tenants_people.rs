@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{App, Person},
-    tenants::join,
+    tenants::{answer, invite, join, switch},
 };
 
 const MEMBERS: &str = "/api/v5/tenant/members";
@@ -204,4 +204,55 @@ async fn what_was_decided_is_told_by_pages_and_by_ids() {
             .await
             .expect_problem(422, "invalid-input");
     }
+}
+
+#[tokio::test]
+async fn a_tenant_is_called_as_its_managers_say_and_only_its_own_people_are_told() {
+    let app = App::start().await;
+    let ada = app.person("ada@example.com").await;
+    let name = |name: Value| Some(json!({ "name": name }));
+    let path = "/api/v5/tenant";
+    assert_eq!(app.me(&ada).await["tenant"]["name"], Value::Null);
+    let named = app
+        .call(&ada, "PATCH", path, name(json!("Physics, group 4")))
+        .await;
+    assert_eq!(named.expect(200).json()["name"], "Physics, group 4");
+    assert_eq!(app.me(&ada).await["tenant"]["name"], "Physics, group 4");
+
+    let bob = app.person("bob@example.com").await;
+    let invitation = invite(&app, &ada, "bob@example.com", "member").await;
+    let mine = app.call(&bob, "GET", "/api/v5/me/invitations", None).await;
+    assert_eq!(
+        mine.expect(200).json()["items"][0]["name"],
+        "Physics, group 4"
+    );
+    let joined = answer(&app, &bob, &invitation, "accept").await;
+    let bob = switch(&app, &bob, &joined["tenant"]).await;
+    let all = app
+        .call(&bob, "GET", "/api/v5/tenants", None)
+        .await
+        .expect(200)
+        .json();
+    let names: Vec<_> = all["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, [&Value::Null, &json!("Physics, group 4")]);
+
+    app.call(&bob, "PATCH", path, name(json!("Mine")))
+        .await
+        .expect_problem(403, "forbidden");
+    for wrong in [json!(""), json!(7), json!("a\u{202e}b")] {
+        let refused = app.call(&ada, "PATCH", path, name(wrong)).await;
+        refused.expect_problem(422, "invalid-input");
+    }
+    app.call(&ada, "PATCH", path, Some(json!({})))
+        .await
+        .expect_problem(422, "invalid-input");
+    app.call(&ada, "PATCH", path, name(Value::Null))
+        .await
+        .expect(200);
+    assert_eq!(app.me(&ada).await["tenant"]["name"], Value::Null);
 }

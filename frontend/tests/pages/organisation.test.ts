@@ -2,10 +2,10 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type Visit, closeBrowser, settled, visit } from "./browser";
 import { NOW, type World, ago, asleep, member, ok, workspace } from "./world";
 
-const OTHER = { id: "0193a1f0-0000-7000-8000-0000000000c2", plan: "pro", role: "admin" as const, limits: null };
+const OTHER = { id: "0193a1f0-0000-7000-8000-0000000000c2", name: null, plan: "pro", role: "admin" as const, limits: null };
 const ID = "0193a1f0-0000-7000-8000-0000000000e1";
 const CODE = `${ID}.${"x".repeat(43)}`;
-const invitation = { id: ID, tenant: OTHER.id, role: "member" as const, created_at: ago(60), expires_at: ago(-86_400), needs_code: false };
+const invitation = { id: ID, tenant: OTHER.id, name: "Physics, group 4", role: "member" as const, created_at: ago(60), expires_at: ago(-86_400), needs_code: false };
 
 let present: Visit | undefined;
 afterEach(async () => { await present?.end(); });
@@ -44,6 +44,23 @@ describe("somebody of two organisations", () => {
 });
 
 describe("an owner", () => {
+  it("names the organisation, and finds the name in the menu", async () => {
+    const { world, page } = await at("/organisation", (one) => { one.others = [OTHER]; });
+    await page.getByRole("button", { name: "Give it a name" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("Physics, group 4");
+    world.answers["PATCH /api/v5/tenant"] = ok({ ...world.me.tenant, name: "Physics, group 4" });
+    world.me.tenant = { ...OTHER, ...world.me.tenant, name: "Physics, group 4" };
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("The organisation is renamed.").waitFor();
+    await page.getByRole("button", { name: "Physics, group 4: switch organisation" }).waitFor();
+    expect(world.bodies("PATCH /api/v5/tenant")).toEqual([{ name: "Physics, group 4" }]);
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByLabel("Name", { exact: true }).fill(" ");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(world.bodies("PATCH /api/v5/tenant")).toEqual([{ name: "Physics, group 4" }, { name: null }]);
+  });
+
   it("changes a role, and removes a member after a question", async () => {
     const { world, page } = await at("/organisation", (one) => { one.members = [...one.members, member("m2", "Grace Hopper", "member")]; });
     expect(await page.getByLabel("Role of Ada Lovelace").count()).toBe(0);
@@ -116,13 +133,13 @@ describe("an invitation", () => {
     await page.getByLabel("E-mail").fill("ada@example.com");
     await page.getByLabel("Password").fill("correct horse battery");
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
-    await page.getByRole("heading", { name: "Join Organisation 0000c2 as member" }).waitFor();
+    await page.getByRole("heading", { name: "Join Physics, group 4 as member" }).waitFor();
     expect(page.url()).not.toContain("xxxx");
     world.answers[accepted] = { status: 201, body: { tenant: OTHER.id, user: "u9", workspace: "w9" } };
     world.others = [OTHER];
     await page.getByRole("button", { name: "Accept" }).click();
     await page.waitForURL("**/dashboard");
-    await page.getByText("You belong to Organisation 0000c2 now.").waitFor();
+    await page.getByText("You belong to Physics, group 4 now.").waitFor();
     expect(world.bodies(accepted)).toEqual([{ code: CODE }]);
     expect(world.count(`POST /api/v5/tenants/${OTHER.id}/switch`)).toBe(1);
     expect(addresses.filter((one) => one.includes("xxxx"))).toEqual([]);

@@ -74,7 +74,7 @@ const dashboard: Scene[] = [
   { name: "dashboard-loading", path: "/dashboard", unsettled: true, world: (world) => { world.answers["GET /api/v5/workspaces"] = "silence"; world.answers["GET /api/v5/me"] = "silence"; } },
   { name: "dashboard-session-error", path: "/dashboard", world: (world) => { world.answers["POST /api/v5/auth/refresh"] = problem(503, "unavailable", "the store is not reached"); } },
   { name: "dashboard-error", path: "/dashboard", world: (world) => { for (const path of ["/api/v5/workspaces", "/api/v5/me"]) world.answers[`GET ${path}`] = problem(403, "forbidden", "your membership has ended"); } },
-  { name: "dashboard-many", path: "/dashboard", world: (world) => { world.me.tenant = { ...(someone.tenant ?? { id: "", role: "owner" as const }), plan: "pro", limits: null }; world.workspaces = Array.from({ length: 40 }, (_, i) => (i % 3 ? asleep(`w${i}`, { name: `project ${i}` }) : workspace(`w${i}`, { name: `service ${i}` }))); } },
+  { name: "dashboard-many", path: "/dashboard", world: (world) => { world.me.tenant = { ...(someone.tenant ?? { id: "", name: null, role: "owner" as const }), plan: "pro", limits: null }; world.workspaces = Array.from({ length: 40 }, (_, i) => (i % 3 ? asleep(`w${i}`, { name: `project ${i}` }) : workspace(`w${i}`, { name: `service ${i}` }))); } },
   { name: "dashboard-none-found", path: "/dashboard", world: (world) => { world.workspaces = Array.from({ length: 8 }, (_, i) => asleep(`w${i}`)); }, act: async (page) => { await page.getByRole("searchbox").fill("nothing like it"); } },
   {
     name: "dashboard-states", path: "/dashboard",
@@ -182,9 +182,9 @@ const rest: Scene[] = [
   { name: "manifests-error", path: "/workspaces/w1/manifests", world: (world) => { one(world); world.answers["GET /api/v5/workspaces/w1/manifests"] = problem(403, "forbidden", "this is not yours to read"); world.answers["GET /api/v5/workspaces/w1/history"] = broken; }, unsettled: true },
 ];
 
-const OTHER = { id: "0193a1f0-0000-7000-8000-0000000000c2", plan: "pro", role: "member" as const, limits: null };
+const OTHER = { id: "0193a1f0-0000-7000-8000-0000000000c2", name: "Department of Mathematics", plan: "pro", role: "member" as const, limits: null };
 const CODE = `0193a1f0-0000-7000-8000-0000000000e1.${"x".repeat(43)}`;
-const invitation = { id: "0193a1f0-0000-7000-8000-0000000000e1", tenant: OTHER.id, role: "admin" as const, created_at: ago(3600), expires_at: ago(-6 * 86_400), needs_code: false };
+const invitation = { id: "0193a1f0-0000-7000-8000-0000000000e1", tenant: OTHER.id, name: "Department of Mathematics", role: "admin" as const, created_at: ago(3600), expires_at: ago(-6 * 86_400), needs_code: false };
 const team = (world: World) => {
   one(world);
   world.others = [OTHER];

@@ -25,7 +25,7 @@ export const plans: Plan[] = [
 
 export const someone: Me = {
   id: "0193a1f0-0000-7000-8000-0000000000a1", user_id: "0193a1f0-0000-7000-8000-0000000000b1", email: "ada@example.com", display_name: "Ada Lovelace", created_at: ago(40 * 86_400), deletes_at: null, terms: { version: "2026-11-01", at: ago(40 * 86_400) },
-  tenant: { id: "0193a1f0-0000-7000-8000-0000000000c1", plan: "starter", role: "owner", limits: plans[1]?.limits ?? null },
+  tenant: { id: "0193a1f0-0000-7000-8000-0000000000c1", name: null, plan: "starter", role: "owner", limits: plans[1]?.limits ?? null },
 };
 
 /** A workspace as the API tells of it, made two days ago and woken two minutes ago. */
@@ -164,7 +164,7 @@ export class World {
 
   private memberships(): Schemas["Membership"][] {
     const all = [...(this.me.tenant ? [{ ...this.me.tenant, present: true }] : []), ...this.others.map((one) => ({ ...one, present: false }))];
-    return all.sort((a, b) => a.id.localeCompare(b.id)).map(({ id, role, plan, present }) => ({ tenant: id, user: `user-of-${id}`, role, plan, joined_at: ago(40 * 86_400), present, deletes_at: null }));
+    return all.sort((a, b) => a.id.localeCompare(b.id)).map(({ id, name, role, plan, present }) => ({ tenant: id, name: name ?? null, user: `user-of-${id}`, role, plan, joined_at: ago(40 * 86_400), present, deletes_at: null }));
   }
 
   private act(tenant: string): Answer {

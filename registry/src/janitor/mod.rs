@@ -22,7 +22,7 @@ use crate::{
     Registry, keys,
     operation::{
         BuryDue, FollowPlan, ForgetExpired, ForgetRegistrations, ForgetRequests, PurgeSlice,
-        TrimRevocations,
+        TrimCounted, TrimRevocations,
     },
     registry::Operation,
     store::{Isolation, Key, KeyRange},
@@ -36,6 +36,8 @@ pub const REQUESTS: SignedDuration = SignedDuration::from_hours(24);
 pub const REGISTRATIONS: SignedDuration = SignedDuration::from_hours(24);
 /// How long an API process may be behind before it looks at every sign-in anew: longer than an access token lives.
 pub const REVOCATIONS: SignedDuration = SignedDuration::from_hours(1);
+/// How long processes of the API tell each other what they let through: longer than any of them is behind.
+pub const COUNTED: SignedDuration = SignedDuration::from_mins(2);
 
 /// How many records one transaction handles: a few hundred keys, far from every limit.
 const BATCH: usize = 50;
@@ -133,7 +135,18 @@ impl Janitor {
             })
             .await;
         pass.note("requests", requests);
-        pass.note("revocations", self.revocations(ago(REVOCATIONS), now).await);
+        let revocations = self.trim(|limit| TrimRevocations {
+            before: ago(REVOCATIONS),
+            limit,
+            at: now,
+        });
+        pass.note("revocations", revocations.await);
+        let counted = self.trim(|limit| TrimCounted {
+            before: ago(COUNTED),
+            limit,
+            at: now,
+        });
+        pass.note("counted", counted.await);
         let plans = self
             .finish("plan_changes", keys::plan_changes(), now, |entry| {
                 let tenant = TenantId::from_bytes(*trailing_uuid(&entry)?.as_bytes());
@@ -227,14 +240,14 @@ impl Janitor {
         Ok((entries, more))
     }
 
-    async fn revocations(&self, before: Timestamp, now: Timestamp) -> Result<u64> {
-        let trim = TrimRevocations {
-            before,
-            limit: BATCH,
-            at: now,
-        };
+    /// Cuts the old end off a feed.
+    async fn trim<O: Operation<Output = usize>>(
+        &self,
+        operation: impl Fn(usize) -> O,
+    ) -> Result<u64> {
         let mut count = 0;
         for _ in 0..TURNS {
+            let trim = operation(BATCH);
             let done = self.registry.apply(RequestId::random(), &trim).await?;
             count += done as u64;
             if done < BATCH {

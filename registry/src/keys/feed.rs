@@ -2,6 +2,7 @@
 
 use coditect_core::{CellName, TenantId, Version};
 use foundationdb_tuple::{Versionstamp, pack};
+use uuid::Uuid;
 
 use super::key;
 use crate::store::{Key, KeyRange};
@@ -55,6 +56,26 @@ pub fn revocation_signal() -> Key {
 #[must_use]
 pub fn revocation_floor() -> Key {
     key(&("revocation_floor",))
+}
+/// `counted/…`: what processes of the API let through of rate limits, under versionstamps.
+#[must_use]
+pub fn counted_feed() -> Key {
+    key(&("counted",))
+}
+/// `counted_signal`: changes with every entry of the feed of what was counted; what the API watches.
+#[must_use]
+pub fn counted_signal() -> Key {
+    key(&("counted_signal",))
+}
+/// `counted_by/{process}`: how far a process of the API is with its notes.
+#[must_use]
+pub fn counted_by(process: Uuid) -> Key {
+    key(&("counted_by", process))
+}
+/// Every process that notes what it let through.
+#[must_use]
+pub fn counting() -> KeyRange {
+    KeyRange::below(&key(&("counted_by",)))
 }
 /// The part of a feed that lies behind `version`.
 #[must_use]

@@ -129,6 +129,7 @@ impl AdoptUser {
             tx.put(
                 &key,
                 &Tenant {
+                    name: None,
                     plan: self.intent.plan.clone(),
                     created_at: self.at,
                 },

@@ -65,6 +65,7 @@ pub(super) async fn provision(
     tx.put(
         &keys::tenant(tenant),
         &Tenant {
+            name: None,
             plan: placement.plan.clone(),
             created_at: at,
         },

@@ -6,7 +6,7 @@ use coditect_core::{CellName, Error, Result, UserId, Version};
 
 use crate::{
     keys,
-    record::{Record, Revocation},
+    record::{Counted, Record, Revocation},
     registry::View,
     store::Key,
 };
@@ -28,6 +28,17 @@ pub struct Revocations {
     /// The sign-ins that ended.
     pub ended: BTreeSet<Revocation>,
     /// Every end up to and including this version is among them.
+    pub until: Version,
+    /// True if the feed holds more.
+    pub more: bool,
+}
+
+/// A part of the feed of what was counted.
+#[derive(Clone, Debug)]
+pub struct CountedLately {
+    /// What processes let through, the oldest first.
+    pub notes: BTreeSet<Counted>,
+    /// Every note up to and including this version is among them.
     pub until: Version,
     /// True if the feed holds more.
     pub more: bool,
@@ -152,5 +163,23 @@ impl View {
     ) -> Result<Revocations> {
         let (ended, until, more) = self.feed(&keys::revocation_feed(), version, limit).await?;
         Ok(Revocations { ended, until, more })
+    }
+
+    /// What the signal of what was counted says, to be handed to [`crate::Registry::counted`].
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn counted_signal(&mut self) -> Result<i64> {
+        Ok(self.tx.number(&keys::counted_signal()).await?)
+    }
+
+    /// What processes of the API let through after `version`, and the version up to which that is everything, as
+    /// [`View::changes_after`].
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn counted_after(&mut self, version: Version, limit: usize) -> Result<CountedLately> {
+        let (notes, until, more) = self.feed(&keys::counted_feed(), version, limit).await?;
+        Ok(CountedLately { notes, until, more })
     }
 }

@@ -17,7 +17,7 @@ mod workspace;
 
 pub use billing::Usage;
 pub use cell::Complete;
-pub use feed::{Changes, Revocations};
+pub use feed::{Changes, CountedLately, Revocations};
 pub use gateway::Behind;
 pub use observer::{PowerChanges, UserRuntime, WorkspaceRuntime};
 pub use tenant::AuditPlace;

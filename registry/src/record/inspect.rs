@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::{
     Account, ApiKey, ApiKeyPlace, ApprovalRequest, AuditEntry, AwaitedApproval, Billing, CellState,
-    Committed, Conversation, Credential, Discard, EmailChange, ErasedUsers, Erasure, Expiring,
-    FileMetadata, FileRestores, Gateway, Grace, IntentRow, Invitation, Invoice, Lease, License,
-    LinkedIdentity, Login, Message, MessageChunk, Metering, PasswordReset, PlanChange, PowerState,
-    Purge, Quarantine, ReapEntry, Record, Registration, Restart, Revocation, Rollout, SecondFactor,
-    Session, SignIn, Snapshot, Status, StripeEvent, Tenant, Tombstone, TransactionRecord, User,
-    UserPlace, Workspace, WorkspacePlace, decode,
+    Committed, Conversation, Counted, CountedBy, Credential, Discard, EmailChange, ErasedUsers,
+    Erasure, Expiring, FileMetadata, FileRestores, Gateway, Grace, IntentRow, Invitation, Invoice,
+    Lease, License, LinkedIdentity, Login, Message, MessageChunk, Metering, PasswordReset,
+    PlanChange, PowerState, Purge, Quarantine, ReapEntry, Record, Registration, Restart,
+    Revocation, Rollout, SecondFactor, Session, SignIn, Snapshot, Status, StripeEvent, Tenant,
+    Tombstone, TransactionRecord, User, UserPlace, Workspace, WorkspacePlace, decode,
 };
 use crate::store::StoreError;
 
@@ -81,7 +81,8 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         | "cell/{cell}/load"
         | "change_signal/{cell}"
         | "power_signal/{cell}"
-        | "revocation_signal" => number,
+        | "revocation_signal"
+        | "counted_signal" => number,
         "tenant/{t}/user/{u}/sessions/{s}" => record::<Session>,
         "tenant/{t}/user/{u}/api_keys/{k}" => record::<ApiKey>,
         "tenant/{t}/user/{u}/conversations/{conversation}" => record::<Conversation>,
@@ -102,6 +103,8 @@ fn decoder(pattern: &str) -> Option<Decoder> {
         "change/{cell}/{version}" => record::<UserId>,
         "power/{cell}/{version}" => record::<WorkspaceId>,
         "revocation/{version}" => record::<Revocation>,
+        "counted/{version}" => record::<Counted>,
+        "counted_by/{process}" => record::<CountedBy>,
         "feed_floor/{cell}"
         | "published/{cell}"
         | "power_floor/{cell}"

@@ -4,6 +4,7 @@ mod account;
 mod approval;
 mod billing;
 mod cell;
+mod counted;
 mod erasure;
 mod expiring;
 mod file;
@@ -29,6 +30,7 @@ pub use account::{AcceptedTerms, Account, Credential, Login, Registration, Regis
 pub use approval::{ApprovalRequest, ApprovalState, ApprovalUser, AwaitedApproval};
 pub use billing::{Billing, Invoice, License, PlanChange, StripeEvent, UsageKind};
 pub use cell::{Committed, IntentRow, Landed, Lease, Requested, Tombstone};
+pub use counted::{Count, Counted, CountedBy};
 pub use erasure::{ErasedUser, ErasedUsers, Erasure, Kept};
 pub use expiring::Expiring;
 pub use file::{
@@ -135,6 +137,8 @@ records!(
     Expiring,
     Rollout,
     Revocation,
+    Counted,
+    CountedBy,
     ErasureId,
     Epoch,
     Version,

@@ -2,7 +2,7 @@
 
 use coditect_core::{
     AccountId, ApiKeyId, CellName, ChangeId, ErasureId, ExternalId, InvitationId, LoginId,
-    PlanName, ProviderName, Shard, TenantId, UserId, WorkspaceId,
+    PlanName, ProviderName, Shard, TenantId, TenantName, UserId, WorkspaceId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ use super::PowerCause;
 /// An organisation, or one person's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
+    /// What its people call it, if they have named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<TenantName>,
     /// The plan it pays for.
     pub plan: PlanName,
     /// When it was made.
@@ -353,6 +356,8 @@ pub enum Action {
     PlanChanged {
         plan: PlanName,
     },
+    /// The name itself is not kept: people choose it.
+    TenantRenamed,
     StorageRaised {
         user: UserId,
         workspace: WorkspaceId,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Tx, trailing_uuid};
 use crate::{
     keys,
-    record::{Action, AuditEntry, Expiring, IntentRow, PLATFORM, Requested, Revocation},
+    record::{Action, AuditEntry, Counted, Expiring, IntentRow, PLATFORM, Requested, Revocation},
     store::StoreError,
 };
 
@@ -77,6 +77,16 @@ impl Tx {
     pub fn announce_revocation(&mut self, revocation: &Revocation) -> Result<(), StoreError> {
         self.append(&keys::revocation_feed(), revocation)?;
         self.add(&keys::revocation_signal(), 1);
+        Ok(())
+    }
+
+    /// Puts what a process of the API let through into the feed that the others read.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn announce_counted(&mut self, counted: &Counted) -> Result<(), StoreError> {
+        self.append(&keys::counted_feed(), counted)?;
+        self.add(&keys::counted_signal(), 1);
         Ok(())
     }
 

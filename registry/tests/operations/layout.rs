@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     approvals, billing,
     cast::{self, external},
+    counted,
     members::join,
     observer::local,
     support::{LIMITS, World, at},
@@ -111,6 +112,7 @@ async fn operations_write_what_the_layout_lists_and_all_of_it() {
             at: at(65),
         })
         .await;
+    world.done(&counted::note(1, 65)).await;
     world
         .done(&MarkWorkspace {
             account: person.account,

@@ -2,13 +2,14 @@
 
 mod server;
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use coditect_core::{Email, health::Health};
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
 use super::{Delivery, Letter, Mail, Relay, setting};
+use crate::{KeyRing, rate::Tally};
 use server::{Manner, Received, Server};
 
 fn ada() -> Email {
@@ -21,10 +22,15 @@ fn relay(address: String) -> Relay {
     relay
 }
 
+fn tally() -> Arc<Tally> {
+    Arc::new(Tally::new(KeyRing::ephemeral().unwrap()))
+}
+
 fn mail(relay: Relay) -> Mail {
     let app = "https://app.example".to_owned();
     let stopping = CancellationToken::new();
-    Mail::open(&Delivery::Relay(relay), app, Health::default(), stopping).unwrap()
+    let delivery = Delivery::Relay(relay);
+    Mail::open(&delivery, app, &tally(), Health::default(), stopping).unwrap()
 }
 
 fn file(content: &str) -> NamedTempFile {
@@ -105,6 +111,7 @@ async fn a_letter_waits_for_a_relay_that_is_away() {
     let mail = Mail::open(
         &Delivery::Relay(setting),
         app,
+        &tally(),
         health.clone(),
         CancellationToken::new(),
     )
@@ -164,6 +171,7 @@ async fn an_address_gets_so_many_letters_of_a_kind_and_no_more() {
     let open = Mail::open(
         &Delivery::Mailbox,
         String::new(),
+        &tally(),
         Health::default(),
         CancellationToken::new(),
     );

@@ -1,13 +1,13 @@
 //! The tenants a person belongs to, and in which of them they act.
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
-use coditect_core::{Error, PlanName, RequestId, TenantId, UserId};
+use coditect_core::{Error, PlanName, RequestId, TenantId, TenantName, UserId};
 use coditect_registry::{
-    operation::{ActIn, RemoveMember},
+    operation::{ActIn, NameTenant, RemoveMember},
     record::Role,
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
@@ -19,7 +19,12 @@ use super::{
     },
     acting,
 };
-use crate::{caller::SignedIn, extract::PathId, problem::Answer, state::ApiState};
+use crate::{
+    caller::SignedIn,
+    extract::{JsonBody, PathId},
+    problem::Answer,
+    state::ApiState,
+};
 
 /// The tenant in which the caller acts.
 #[utoipa::path(get, path = "/api/v5/tenant", tag = "tenants", responses((status = 200, description = "The tenant", body = TenantBody)))]
@@ -32,6 +37,43 @@ pub(in crate::route) async fn present(
     let body = TenantBody::read(&mut view, &state.policy(), tenant, user.role).await?;
     let gone = || Error::not_found("this tenant is gone");
     entity::answer(StatusCode::OK, 0, &body.ok_or_else(gone)?)
+}
+
+/// What is to change of the tenant.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TenantChange)]
+pub(in crate::route) struct TenantChange {
+    /// 1 to 64 visible characters; null takes the name away.
+    #[schema(max_length = 64)]
+    #[serde(deserialize_with = "Option::deserialize")]
+    name: Option<String>,
+}
+
+/// Names the tenant in which the caller acts. The name is shown to its members and to whom they invite, and nowhere else.
+#[utoipa::path(
+    patch, path = "/api/v5/tenant", tag = "tenants", request_body = TenantChange,
+    responses(
+        (status = 200, description = "The tenant as changed", body = TenantBody),
+        (status = 403, description = "Neither owner nor admin"),
+    ),
+)]
+pub(in crate::route) async fn name_tenant(
+    State(state): State<ApiState>,
+    caller: SignedIn,
+    JsonBody(change): JsonBody<TenantChange>,
+) -> Answer<Response> {
+    let (tenant, _) = caller.membership()?;
+    let name = change.name.map(|name| name.parse()).transpose()?;
+    let operation = NameTenant {
+        by: caller.account,
+        tenant,
+        name,
+        at: state.now(),
+    };
+    let random = RequestId::random();
+    state.registry.apply(random, &operation).await?;
+    present(State(state), caller).await
 }
 
 /// The tenants of the signed-in person.
@@ -48,6 +90,9 @@ pub(in crate::route) struct MembershipsBody {
 struct MembershipBody {
     #[schema(value_type = Uuid)]
     tenant: TenantId,
+    /// What its people call it; null: it has no name.
+    #[schema(value_type = Option<String>)]
+    name: Option<TenantName>,
     /// The person's user there.
     #[schema(value_type = Uuid)]
     user: UserId,
@@ -75,6 +120,7 @@ pub(in crate::route) async fn mine(
         if let (Some(tenant), Some((_, record))) = (tenant, view.user(user).await?) {
             items.push(MembershipBody {
                 tenant: id,
+                name: tenant.name,
                 user,
                 role: record.role.into(),
                 plan: tenant.plan,

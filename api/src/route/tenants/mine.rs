@@ -1,7 +1,9 @@
 //! To which tenants the person is invited.
 
 use axum::{Json, extract::State, http::StatusCode};
-use coditect_core::{Error, InvitationId, RequestId, Result, TenantId, UserId, WorkspaceId};
+use coditect_core::{
+    Error, InvitationId, RequestId, Result, TenantId, TenantName, UserId, WorkspaceId,
+};
 use coditect_registry::{
     operation::{AcceptInvitation, DeclineInvitation, Placement},
     record::Invitation,
@@ -35,6 +37,9 @@ struct MyInvitationBody {
     /// To which tenant.
     #[schema(value_type = Uuid)]
     tenant: TenantId,
+    /// What its people call it; null: it has no name.
+    #[schema(value_type = Option<String>)]
+    name: Option<TenantName>,
     /// What the person would be there.
     role: RoleName,
     created_at: Timestamp,
@@ -121,17 +126,19 @@ pub(in crate::route) async fn my_invitations(
     caller: SignedIn,
 ) -> Answer<Json<MyInvitationsBody>> {
     let Open { found, needs_code } = open(&state, &caller).await?;
-    let mut items: Vec<_> = found
-        .into_iter()
-        .map(|(tenant, id, record)| MyInvitationBody {
+    let mut view = state.registry.view().await?;
+    let mut items = Vec::with_capacity(found.len());
+    for (tenant, id, record) in found {
+        items.push(MyInvitationBody {
             id,
             tenant,
+            name: view.tenant(tenant).await?.and_then(|tenant| tenant.name),
             role: record.role.into(),
             created_at: record.at,
             expires_at: record.expires_at,
             needs_code,
-        })
-        .collect();
+        });
+    }
     items.sort_by_key(|item| std::cmp::Reverse(item.created_at));
     Ok(Json(MyInvitationsBody { items }))
 }

@@ -80,6 +80,7 @@ pub(super) fn fixed(method: &str, path: &str) -> Option<Value> {
         ("post", "/api/v5/me/invitations/{id}/accept" | "/api/v5/me/invitations/{id}/decline") => {
             json!({})
         }
+        ("patch", "/api/v5/tenant") => json!({ "name": "Physics" }),
         ("put", "/api/v5/tenant/plan") => json!({ "plan": "none" }),
         ("post", "/api/v5/tenant/invitations") => {
             json!({ "email": "carol@example.com", "role": "member" })

@@ -102,6 +102,7 @@ pub(super) const TABLE: &[Row] = &[
     ("post", "/api/v5/me/invitations/{id}/decline", INVITED, None, "it is to that one's address"),
 
     ("get", "/api/v5/tenant", PEOPLE, TENANT, ""),
+    ("patch", "/api/v5/tenant", MANAGERS_SOMEWHERE, MANAGE, ""),
     ("put", "/api/v5/tenant/plan", OWNERS_SOMEWHERE, None, "costs money"),
     ("get", "/api/v5/tenants", PEOPLE, None, "a key is of one tenant"),
     ("post", "/api/v5/tenants/{id}/switch", INSIDERS, None, "is of a sign-in"),

@@ -13,7 +13,7 @@ export function AdminDecisions() {
   return (
     <>
       <Heading>Decisions</Heading>
-      <Text quiet small>{tenant ? `What was decided in ${tenantName(tenant)}.` : "What administrators of this installation did."} The newest first, by ids alone.</Text>
+      <Text quiet small>{tenant ? `What was decided in ${tenantName({ tenant })}.` : "What administrators of this installation did."} The newest first, by ids alone.</Text>
       <Form noValidate role="search" onSubmit={(event) => { event.preventDefault(); setTenant(typed.trim()); }}>
         <Field label="Organisation's id" hint="Empty: what administrators did." data-search type="search" autoComplete="off" maxLength={36} value={typed} onChange={(event) => { setTyped(event.target.value); }} />
         <Row><Button type="submit">Show</Button></Row>

@@ -4,6 +4,7 @@ import { type Workspace, api, unwrap } from "@/shared/api/client";
 import { asProblem } from "@/shared/api/problem";
 import { Button, Card, Heading, Item, List, Mono, Row, Span, Stack, State, Text } from "@/shared/components/ui";
 import { say } from "@/shared/lib/announce";
+import { useMemberships } from "@/shared/tenants/queries";
 import { tenantName } from "@/shared/tenants/words";
 import { openAlone } from "@/shared/workspaces/own-tab";
 import { type Act, perform } from "@/shared/workspaces/queries";
@@ -22,6 +23,7 @@ export function LeftToMe() {
     staleTime: 60_000,
     refetchInterval: ({ state }) => ((state.data ?? []).length > 0 ? SOON : false),
   });
+  const all = useMemberships().data ?? [];
   const items = (query.data ?? []).filter(({ workspaces }) => workspaces.length > 0);
   if (items.length === 0) return null;
   return (
@@ -31,7 +33,7 @@ export function LeftToMe() {
         <Text quiet small>Workspaces of people who left their organisation. Look whether anything is of use, then delete them.</Text>
         <List>
           {items.flatMap(({ user, tenant, workspaces }) => workspaces.map((one) => (
-            <Item key={`${user} ${one.id}`} borderTopWidth="1px" borderColor="border" paddingBlock="3"><Left workspace={one} from={tenantName(tenant)} /></Item>
+            <Item key={`${user} ${one.id}`} borderTopWidth="1px" borderColor="border" paddingBlock="3"><Left workspace={one} from={tenantName(all.find((member) => member.tenant === tenant) ?? { tenant })} /></Item>
           )))}
         </List>
       </Stack>

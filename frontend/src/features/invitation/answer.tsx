@@ -75,16 +75,15 @@ function One({ one, code, onCode }: { one: MyInvitation; code: string | null; on
       const { tenant } = await accept(one.id, proof);
       forget();
       await switchTo(tenant);
-      return tenant;
     },
-    onSuccess: async (tenant) => { await navigate("/dashboard"); await client.invalidateQueries(); say(`You belong to ${tenantName(tenant)} now. Your first workspace there is starting.`); },
+    onSuccess: async () => { await navigate("/dashboard"); await client.invalidateQueries(); say(`You belong to ${tenantName(one)} now. Your first workspace there is starting.`); },
   });
   const refuse = useMutation({ mutationFn: () => decline(one.id, proof), onSuccess: async () => { say("The invitation is declined."); await over(); } });
   const error = join.error ?? refuse.error;
   return (
     <Card aria-labelledby={`invitation-${one.id}`}>
       <Stack gap="4">
-        <Heading id={`invitation-${one.id}`}>Join {tenantName(one.tenant)} as {roles[one.role].name.toLowerCase()}</Heading>
+        <Heading id={`invitation-${one.id}`}>Join {tenantName(one)} as {roles[one.role].name.toLowerCase()}</Heading>
         <Text small>You get a workspace there, which starts at once; your own ones stay as they are. {roles[one.role].name}: {roles[one.role].may}. Owners and admins see your name and address.</Text>
         <Text small quiet>Invited <Time at={one.created_at} />, good until <Time at={one.expires_at} />.</Text>
         {error !== null && <ProblemView error={error} />}

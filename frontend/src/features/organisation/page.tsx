@@ -1,6 +1,7 @@
+import { useState } from "react";
 import { useParams } from "react-router";
 import { Read } from "@/shared/components/later";
-import { BarLink, Box, Copyable, Main, Notice, Row, Span, Stack, Text, Title } from "@/shared/components/ui";
+import { BarLink, Box, Button, Copyable, Main, Notice, Row, Span, Stack, Text, Title } from "@/shared/components/ui";
 import { planName } from "@/shared/components/plans";
 import { roles, tail } from "@/shared/tenants/words";
 import { useMe } from "@/shared/workspaces/queries";
@@ -8,6 +9,7 @@ import { DecisionsPart } from "./decisions-part";
 import { InvitationsPart } from "./invitations";
 import { LeavePart } from "./leave";
 import { MembersPart } from "./members";
+import { RenameDialog } from "./rename-dialog";
 import { manages } from "./rules";
 
 const parts = [["members", "Members", MembersPart], ["invitations", "Invitations", InvitationsPart], ["decisions", "Decisions", DecisionsPart], ["leave", "Leave", LeavePart]] as const;
@@ -18,6 +20,7 @@ const MANAGING: readonly string[] = ["invitations", "decisions"];
 export function Page() {
   const wanted = useParams()["part"] ?? "members";
   const me = useMe();
+  const [renaming, setRenaming] = useState(false);
   const [name, , Part] = parts.find(([one]) => one === wanted) ?? parts[0];
   return (
     <Main>
@@ -26,6 +29,11 @@ export function Page() {
         {({ tenant }) => tenant
           ? (
             <>
+              <Row flexWrap="wrap" marginBottom="1">
+                {tenant.name && <Text fontWeight="600" overflowWrap="anywhere">{tenant.name}</Text>}
+                {manages(tenant.role) && <Button look="quiet" onClick={() => { setRenaming(true); }}>{tenant.name ? "Rename" : "Give it a name"}</Button>}
+              </Row>
+              {renaming && <RenameDialog name={tenant.name ?? null} onClose={() => { setRenaming(false); }} />}
               <Row flexWrap="wrap" fontSize="sm" color="fg.muted" marginBottom="5" rowGap="0">
                 <Copyable text={tenant.id} shown={tail(tenant.id)} what="organisation's id" />
                 <Span>· {planName(tenant.plan)} plan · you are {roles[tenant.role].name.toLowerCase()}</Span>

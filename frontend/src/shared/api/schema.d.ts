@@ -1003,7 +1003,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Names the tenant in which the caller acts. The name is shown to its members and to whom they invite, and nowhere else. */
+        patch: operations["tenants_name_tenant"];
         trace?: never;
     };
     "/api/v5/tenant/audit": {
@@ -2118,6 +2119,8 @@ export interface components {
             deletes_at?: string | null;
             /** Format: date-time */
             joined_at: string;
+            /** @description What its people call it; null: it has no name. */
+            name?: string | null;
             plan: string;
             /** @description True for the one in which the caller acts. */
             present: boolean;
@@ -2143,6 +2146,8 @@ export interface components {
             expires_at: string;
             /** Format: uuid */
             id: string;
+            /** @description What its people call it; null: it has no name. */
+            name?: string | null;
             /** @description True if the code of the letter is needed to answer it, because addresses are not verified here. */
             needs_code: boolean;
             /** @description What the person would be there. */
@@ -2782,10 +2787,17 @@ export interface components {
             /** Format: uuid */
             id: string;
             limits?: components["schemas"]["Limits"] | null;
+            /** @description What its people call it; null: it has no name. */
+            name?: string | null;
             /** @description The plan chosen. */
             plan: string;
             /** @description What the person may do in it. */
             role: components["schemas"]["RoleName"];
+        };
+        /** @description What is to change of the tenant. */
+        TenantChange: {
+            /** @description 1 to 64 visible characters; null takes the name away. */
+            name?: string | null;
         };
         /** @description When what happened. */
         Timeline: {
@@ -5468,6 +5480,7 @@ export interface operations {
                      *           "storage_gib": 1,
                      *           "workspaces": 1
                      *         },
+                     *         "name": "Physics, group 4",
                      *         "plan": "starter",
                      *         "role": "owner"
                      *       },
@@ -5614,6 +5627,7 @@ export interface operations {
                      *           "storage_gib": 1,
                      *           "workspaces": 1
                      *         },
+                     *         "name": "Physics, group 4",
                      *         "plan": "starter",
                      *         "role": "owner"
                      *       },
@@ -5774,6 +5788,7 @@ export interface operations {
                      *           "storage_gib": 1,
                      *           "workspaces": 1
                      *         },
+                     *         "name": "Physics, group 4",
                      *         "plan": "starter",
                      *         "role": "owner"
                      *       },
@@ -6792,6 +6807,7 @@ export interface operations {
                      *           "created_at": "2026-11-01T09:00:00Z",
                      *           "expires_at": "2026-11-01T09:00:00Z",
                      *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "name": "Physics, group 4",
                      *           "needs_code": false,
                      *           "role": "owner",
                      *           "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
@@ -7621,6 +7637,7 @@ export interface operations {
                      *           "storage_gib": 1,
                      *           "workspaces": 1
                      *         },
+                     *         "name": "Physics, group 4",
                      *         "plan": "starter",
                      *         "role": "owner"
                      *       },
@@ -10394,6 +10411,7 @@ export interface operations {
                      *         "storage_gib": 1,
                      *         "workspaces": 1
                      *       },
+                     *       "name": "Physics, group 4",
                      *       "plan": "starter",
                      *       "role": "owner"
                      *     }
@@ -10403,6 +10421,160 @@ export interface operations {
             };
             /** @description No access token, or one that is not valid any more */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back (`too-many-requests`) */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large (`headers-too-large`) */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A failure of ours, recorded under the request id (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back (`unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenants_name_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Physics, group 4"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TenantChange"];
+            };
+        };
+        responses: {
+            /** @description The tenant as changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *       "limits": {
+                     *         "cpu_millis": 1,
+                     *         "hours_per_month": 1,
+                     *         "idle_minutes": 1,
+                     *         "llm_requests_per_month": 1,
+                     *         "memory_mib": 1,
+                     *         "storage_gib": 1,
+                     *         "workspaces": 1
+                     *       },
+                     *       "name": "Physics, group 4",
+                     *       "plan": "starter",
+                     *       "role": "owner"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description The body is not JSON (`malformed-json`) */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Neither owner nor admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body took too long (`request-timeout`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large (`payload-too-large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body has another type than JSON (`unsupported-media-type`) */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not acceptable; `errors` names each (`invalid-input`) */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11712,6 +11884,7 @@ export interface operations {
                      *         "storage_gib": 1,
                      *         "workspaces": 1
                      *       },
+                     *       "name": "Physics, group 4",
                      *       "plan": "starter",
                      *       "role": "owner"
                      *     }
@@ -11841,6 +12014,7 @@ export interface operations {
                      *         {
                      *           "deletes_at": null,
                      *           "joined_at": "2026-11-01T09:00:00Z",
+                     *           "name": "Physics, group 4",
                      *           "plan": "starter",
                      *           "present": false,
                      *           "role": "owner",

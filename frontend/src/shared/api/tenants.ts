@@ -16,6 +16,9 @@ export const memberships = async () => unwrap(await api.GET("/api/v5/tenants")).
 /** Acts in another tenant from now on, in this tab and the others. */
 export const switchTo = async (tenant: string) => { signedIn(unwrap(await api.POST("/api/v5/tenants/{id}/switch", of(tenant)))); };
 
+/** Names the present tenant; null takes its name away. */
+export const rename = async (name: string | null) => unwrap(await api.PATCH("/api/v5/tenant", { body: { name } }));
+
 /** Everybody in the present tenant, and what those who left have left behind. */
 export async function members(): Promise<{ items: Member[]; more: boolean }> {
   const items: Member[] = [];

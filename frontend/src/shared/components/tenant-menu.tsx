@@ -10,11 +10,11 @@ export function TenantMenu() {
   const there = all.filter((one) => one.present || !one.deletes_at);
   const present = all.find((one) => one.present);
   if (there.length < 2 && (there.length === 0 || present)) return null;
-  const name = present ? tenantName(present.tenant) : "No organisation";
+  const name = present ? tenantName(present) : "No organisation";
   return (
     <Menu label={`${name}: switch organisation`} look="quiet" busy={go.isPending} entries={there.map((one) => ({
-      key: one.tenant, label: `${tenantName(one.tenant)}${one.present ? " ✓" : ""}`, note: `${roles[one.role].name} · ${planName(one.plan)} plan`,
-      act: () => { if (!one.present) go.mutate(one.tenant); },
+      key: one.tenant, label: `${tenantName(one)}${one.present ? " ✓" : ""}`, note: `${roles[one.role].name} · ${planName(one.plan)} plan`,
+      act: () => { if (!one.present) go.mutate(one); },
     }))}>
       {icons.people}
       <Span display={{ base: "none", lg: "inline" }}>{name}</Span>

@@ -13,8 +13,8 @@ export const myInvitationsQuery = queryOptions({ queryKey: ["my-invitations"], q
 export function useSwitch() {
   const navigate = useNavigate();
   return useMutation({
-    mutationFn: switchTo,
-    onSuccess: async (_done, tenant) => { await navigate("/dashboard"); say(`You are in ${tenantName(tenant)} now.`); },
+    mutationFn: (to: { tenant: string; name?: string | null }) => switchTo(to.tenant),
+    onSuccess: async (_done, to) => { await navigate("/dashboard"); say(`You are in ${tenantName(to)} now.`); },
     onError: (error) => { say(asProblem(error).message, "bad"); },
   });
 }

@@ -14,6 +14,7 @@ it("one that is newer than this page is said by its name, and nothing of it is t
   expect(decided({ action: "plan_changed", details: {} }, name)).toBe("chose the something plan");
 });
 
-it("an organisation is known by the end of its id", () => {
-  expect(tenantName("0193a1f0-0000-7000-8000-0000000000c1")).toBe("Organisation 0000c1");
+it("an organisation is called as its people call it, or known by the end of its id", () => {
+  expect(tenantName({ tenant: "0193a1f0-0000-7000-8000-0000000000c1", name: null })).toBe("Organisation 0000c1");
+  expect(tenantName({ tenant: "0193a1f0-0000-7000-8000-0000000000c1", name: "Physics" })).toBe("Physics");
 });

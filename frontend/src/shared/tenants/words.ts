@@ -8,8 +8,8 @@ export const roles: Record<Role, { name: string; may: string }> = {
 
 /** The end of an id: ids that are made together begin alike. */
 export const tail = (id: string) => id.slice(-6);
-/** An organisation, which has no name but its id. */
-export const tenantName = (id: string) => `Organisation ${tail(id)}`;
+/** What an organisation is called: by its people, or else by the end of its id. */
+export const tenantName = ({ tenant, name }: { tenant: string; name?: string | null }) => name ?? `Organisation ${tail(tenant)}`;
 
 /** What was decided, by the name of the action. `{user}` and the like stand for what belongs to it. */
 const DECIDED: Record<string, string> = {
@@ -25,7 +25,7 @@ const DECIDED: Record<string, string> = {
   workspace_kept: "kept workspace {workspace} awake", workspace_suspended: "put workspace {workspace} to sleep: {cause}", workspace_marked: "deleted workspace {workspace}; it can be restored",
   workspace_restored: "restored workspace {workspace}", workspace_deleted: "erased workspace {workspace}", user_marked: "marked {user} for deletion", user_restored: "restored {user}", user_deleted: "erased {user}",
   user_held: "held {user}: nothing of it runs", user_let_go: "let {user} go", user_looked_at: "looked at the person of {user}", user_adopted: "took {user} over from Git",
-  user_quarantined: "quarantined {user}: its objects could not be rendered", quarantine_lifted: "lifted the quarantine of {user}", approval_requested: "asked for approval of a change of {user}", approval_granted: "approved a change", approval_declined: "declined a change", plan_changed: "chose the {plan} plan",
+  user_quarantined: "quarantined {user}: its objects could not be rendered", quarantine_lifted: "lifted the quarantine of {user}", approval_requested: "asked for approval of a change of {user}", approval_granted: "approved a change", approval_declined: "declined a change", plan_changed: "chose the {plan} plan", tenant_renamed: "renamed the organisation",
   storage_raised: "raised the storage of workspace {workspace} to {gib} Gi", index_repaired: "repaired an index",
 };
 
