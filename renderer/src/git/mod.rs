@@ -51,7 +51,7 @@ pub use self::{
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
     object::IDENTITY,
     paths::Paths,
-    policy_repository::PolicyRepository,
+    policy_repository::{PolicyRepository, ReplaceError},
     redact::redacted,
     reference::BRANCH,
     remote::{PushError, Remote, RemoteConfig},
