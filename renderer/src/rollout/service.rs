@@ -212,6 +212,10 @@ impl RolloutService {
     async fn promote(&self, found: &Found, mut rollout: Rollout, ring: &RingName) -> Result<()> {
         let inputs = Arc::clone(&self.inputs.borrow());
         if inputs.releases.get(&found.release).is_none() {
+            if inputs.commit != Some(found.head) {
+                rollout.why = format!("policy commit {} is not in force yet", found.head);
+                return self.note(found, rollout).await;
+            }
             let why = format!(
                 "the policy's templates have no release {} any more; put it back, or abort",
                 found.release
@@ -220,7 +224,7 @@ impl RolloutService {
             rollout.state = RolloutState::Paused { why };
             return self.note(found, rollout).await;
         }
-        let why = match (&look_back(&found.rollout), rollout.holds_since) {
+        let why = match (&found.rollout.ring, rollout.holds_since) {
             (None, _) => "It is the first ring.".to_owned(),
             (Some(before), Some(since)) => {
                 format!("Ring {before} runs it, and what must be seen of it held since {since:.0}.")
@@ -363,10 +367,6 @@ fn rendered_with(writer: &dyn PolicyWriter, repository: PathBuf) -> Rendered {
 
 fn ring_mut<'r>(rollout: &'r mut Rollout, ring: &RingName) -> Option<&'r mut RolloutRing> {
     rollout.rings.iter_mut().find(|known| known.ring == *ring)
-}
-
-fn look_back(rollout: &Rollout) -> Option<RingName> {
-    rollout.ring.clone()
 }
 
 fn count(rollout: &mut Rollout, found: &Found) {
