@@ -8,11 +8,12 @@ use std::{
 };
 
 use clap::Args;
-use coditect_core::{CellName, health::Health};
+use coditect_core::{CellName, Result, health::Health};
 use coditect_registry::Registry;
 use coditect_renderer::{
-    git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig},
+    git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig, PolicyRepository},
     inputs::Inputs,
+    rollout::RolloutService,
     service::{Beside, Service, Settings},
     webhook::{Webhook, WebhookConfig},
 };
@@ -81,6 +82,22 @@ pub(crate) struct Renderers {
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Renderers {
+    /// What carries roll-outs, beside the renderers.
+    ///
+    /// # Errors
+    /// If the policy folder is missing or cannot be written.
+    pub(crate) fn rollouts(&self) -> Result<RolloutService> {
+        let writer = PolicyRepository::open_or_init(self.data.policy())?;
+        let data = self.data.clone();
+        Ok(RolloutService::new(
+            self.registry.clone(),
+            Arc::new(writer),
+            self.inputs.clone(),
+            Arc::new(move |cell: &CellName| data.repository(cell)),
+            self.health.clone(),
+        ))
+    }
+
     /// Renders until `stop`. A cell whose repository cannot be opened, or whose renderer fails, is tried again
     /// and holds up no other.
     pub(crate) async fn run(mut self, stop: CancellationToken) {

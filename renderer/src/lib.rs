@@ -21,6 +21,7 @@ pub mod render;
 pub mod resolve;
 pub mod restore;
 mod restored;
+pub mod rollout;
 pub mod service;
 pub mod told;
 pub mod verify;

@@ -148,6 +148,8 @@ impl Dev {
         if let Some(served) = served {
             running.beside.spawn(served.run(stop.clone()));
         }
+        let rollouts = renderers.rollouts()?;
+        running.beside.spawn(rollouts.run(stop.clone()));
         running.beside.spawn(renderers.run(stop.clone()));
         if let Some(Local { doors, tokens }) = local {
             let origins = self.server.workspaces_beside(&running.url);

@@ -21,6 +21,7 @@ mod render;
 mod renderer;
 mod restart;
 mod restore;
+mod rollout;
 mod tenant;
 mod verify;
 mod workspace;
@@ -70,6 +71,8 @@ pub(crate) enum Command {
     Cell(cell::Cell),
     /// Restart pods that run on an older version, a few at a time, within a window.
     Restart(restart::Restart),
+    /// Roll a template release out, ring by ring.
+    Rollout(rollout::Rollout),
     /// What happened to a user or workspace, when and why, by Git alone.
     History(history::History),
     /// Care for a registry: figures, compaction, a new epoch after a restore.
@@ -131,6 +134,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
             Command::Observer(observer) => observer.run(output).await,
             Command::Cell(cell) => cell.run(output).await,
             Command::Restart(restart) => restart.run(output).await,
+            Command::Rollout(rollout) => rollout.run(output).await,
             Command::History(history) => history.run(output).await,
             Command::Registry(registry) => registry.run(output).await,
             Command::Quarantine(quarantine) => quarantine.run(output).await,

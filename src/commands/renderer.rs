@@ -106,6 +106,7 @@ impl Renderer {
         if let Some(served) = served {
             running.spawn(served.run(stop.clone()));
         }
+        running.spawn(renderers.rollouts()?.run(stop.clone()));
         running.spawn(renderers.run(stop.clone()));
         running.spawn(watch.run(stop.clone()));
         match output {

@@ -11,7 +11,8 @@ use crate::{
     tx::{Abort, Tx},
 };
 
-/// Writes how far a release is, and wakes the renderers of the cells concerned: they read it anew.
+/// Writes how far a release is, and wakes the renderers of the cells concerned: they read it anew. One release at a
+/// time is under way.
 pub struct PutRollout {
     /// The release.
     pub release: ReleaseName,
@@ -42,11 +43,15 @@ impl Operation for PutRollout {
                 Error::conflict("the roll-out was changed meanwhile; read it again").into(),
             );
         }
+        if self.rollout.state.under_way() {
+            self.alone(tx).await?;
+        }
         let revision = have + 1;
         tx.put(
             &key,
             &Rollout {
                 revision,
+                release: Some(self.release.clone()),
                 ..self.rollout.clone()
             },
         )?;
@@ -58,5 +63,22 @@ impl Operation for PutRollout {
 
     fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+impl PutRollout {
+    /// Two releases on their way through the same rings would each undo the other's steps.
+    async fn alone(&self, tx: &mut Tx) -> Result<(), Abort> {
+        for (_, other) in tx.scan_all::<Rollout>(&keys::rollouts()).await? {
+            if let Some(release) = other.release.filter(|release| *release != self.release)
+                && other.state.under_way()
+            {
+                let message = format!(
+                    "the roll-out of `{release}` is under way; wait for its end, or abort it"
+                );
+                return Err(Error::conflict(message).into());
+            }
+        }
+        Ok(())
     }
 }

@@ -132,4 +132,14 @@ impl View {
     pub async fn rollout(&mut self, release: &ReleaseName) -> Result<Option<Rollout>> {
         Ok(self.tx.get(&keys::rollout(release)).await?)
     }
+
+    /// Every roll-out that there ever was, in order of their releases' names.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn rollouts(&mut self) -> Result<Vec<(ReleaseName, Rollout)>> {
+        let found = self.tx.scan_all::<Rollout>(&keys::rollouts()).await?;
+        let named = |(_, rollout): (_, Rollout)| Some((rollout.release.clone()?, rollout));
+        Ok(found.into_iter().filter_map(named).collect())
+    }
 }

@@ -45,7 +45,9 @@ pub use llm::{Author, Conversation, Message, MessageChunk};
 pub use member::Invitation;
 pub use observed::{CellState, Quarantine, ReapEntry, Restart};
 pub use purge::Purge;
-pub use rollout::{Rollout, RolloutState};
+pub use rollout::{
+    Rollout, RolloutCommit, RolloutRestart, RolloutRing, RolloutState, RolloutTerms,
+};
 pub use session::{ApiKey, ApiKeyPlace, Session};
 pub use tenant::{
     Action, AuditEntry, Custody, Grace, Mark, PLATFORM, Revocation, Role, Tenant,

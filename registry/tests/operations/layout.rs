@@ -10,7 +10,10 @@ use coditect_registry::{
         MarkWorkspace, Meter, NoteCell, NoteCommitted, PutRollout, RemoveMember, ReplayErasure,
         SetPlan, StartRestart, TrimFeed, TrimPower, TrimRevocations,
     },
-    record::{self, CellState, ErasedUser, Erasure, Restart, Rollout, RolloutState},
+    record::{
+        self, CellState, ErasedUser, Erasure, Restart, Rollout, RolloutRestart, RolloutState,
+        RolloutTerms,
+    },
     store::Store,
 };
 use uuid::Uuid;
@@ -275,6 +278,16 @@ fn rollout(expected: u64) -> PutRollout {
             started_at: at(54),
             changed_at: at(54),
             revision: 0,
+            release: None,
+            engine: 1,
+            rings: Vec::new(),
+            terms: RolloutTerms::default(),
+            restart: RolloutRestart::default(),
+            holds_since: None,
+            falls_since: None,
+            hurry: None,
+            why: String::new(),
+            commits: Vec::new(),
         },
         expected,
         cells: vec![local()],
@@ -299,4 +312,35 @@ async fn a_rollout_is_decided_on_what_is_known_and_wakes_the_renderers() {
     // The same decision under another request is another decision.
     let again = world.registry.apply(RequestId::random(), &rollout(1)).await;
     assert!(again.is_err());
+}
+
+#[tokio::test]
+async fn one_release_at_a_time_is_under_way() {
+    let world = World::new().await;
+    assert_eq!(world.done(&rollout(0)).await, 1);
+    let v3 = PutRollout {
+        release: "v3".parse().unwrap(),
+        ..rollout(0)
+    };
+    assert_eq!(world.refused(&v3).await, coditect_core::Kind::Conflict);
+    let ended = PutRollout {
+        rollout: Rollout {
+            state: RolloutState::RolledBack { why: "why".into() },
+            ..rollout(1).rollout
+        },
+        ..rollout(1)
+    };
+    assert_eq!(world.done(&ended).await, 2);
+    assert_eq!(world.done(&v3).await, 1);
+    let known = world.view().await.rollouts().await.unwrap();
+    let names: Vec<_> = known.iter().map(|(release, _)| release.as_str()).collect();
+    assert_eq!(names, ["v2", "v3"]);
+}
+
+#[test]
+fn a_rollout_from_before_it_went_by_rings_is_readable() {
+    let old = r#"{"from":"v1","ring":"canary","state":{"state":"advancing"},"users":1,"quarantined":0,
+        "started_at":"2026-01-01T00:00:00Z","changed_at":"2026-01-01T00:00:00Z","revision":3}"#;
+    let read: Rollout = serde_json::from_str(old).unwrap();
+    assert_eq!((read.rings.len(), read.terms), (0, RolloutTerms::default()));
 }

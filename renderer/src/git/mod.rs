@@ -53,7 +53,7 @@ pub use self::{
     object::IDENTITY,
     paths::Paths,
     policy_remote::{BRANCHES, Edits, PolicyRemote, PolicyRemoteConfig, Seen},
-    policy_repository::PolicyRepository,
+    policy_repository::{PolicyRepository, ReplaceError},
     redact::redacted,
     reference::BRANCH,
     remote::{PushError, Remote, RemoteConfig},

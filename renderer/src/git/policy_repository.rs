@@ -3,8 +3,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use git2::{
@@ -14,6 +15,27 @@ use git2::{
 use rustix::fs::syncfs;
 
 use super::error::{Error, Result};
+
+/// Only one of this process's threads writes to a policy folder at a time: what is being replaced is not taken for an
+/// edit by a person.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Why a file of the policy was not replaced.
+#[derive(Debug)]
+pub enum ReplaceError {
+    /// Another commit is checked out by now.
+    Moved,
+    /// The folder holds edits that no commit has.
+    Dirty,
+    /// The repository or the folder cannot be written.
+    Failed(Error),
+}
+
+impl From<Error> for ReplaceError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
 
 /// Branches that changes of a policy are merged into, by likelihood.
 const UPSTREAM: [&str; 5] = [
@@ -127,6 +149,7 @@ impl PolicyRepository {
     /// # Errors
     /// If the repository cannot be written, or someone's `git` holds its index.
     pub fn commit_all(&self, message: &str) -> Result<Oid> {
+        let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         commit_all(&self.open()?, message).map_err(|error| self.failed(error))
     }
 
@@ -153,6 +176,60 @@ impl PolicyRepository {
     /// If there is no such commit or it cannot be read.
     pub fn files(&self, commit: Oid) -> Result<BTreeMap<String, Vec<u8>>> {
         files(&self.open()?, commit).map_err(|error| self.failed(error))
+    }
+
+    /// A file as a commit holds it; none if it has no such file.
+    ///
+    /// # Errors
+    /// If there is no such commit or it cannot be read.
+    pub fn file_at(&self, commit: Oid, path: &str) -> Result<Option<Vec<u8>>> {
+        let repository = self.open()?;
+        let tree = repository
+            .find_commit(commit)
+            .and_then(|found| found.tree());
+        let tree = tree.map_err(|error| self.failed(error))?;
+        match tree.get_path(Path::new(path)) {
+            Ok(entry) => {
+                let blob = repository.find_blob(entry.id());
+                Ok(Some(
+                    blob.map_err(|error| self.failed(error))?.content().to_vec(),
+                ))
+            }
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Replaces one file and commits that, if `parent` is checked out and the folder is as it says.
+    ///
+    /// The file is written first and committed then: whoever is killed in between leaves an edit like a person's,
+    /// which is committed as one. The other order would leave a folder that looks as if somebody had taken the commit
+    /// back.
+    ///
+    /// # Errors
+    /// [`ReplaceError`]; then nothing was committed.
+    pub fn replace(
+        &self,
+        parent: Oid,
+        path: &str,
+        bytes: &[u8],
+        message: &str,
+    ) -> std::result::Result<Oid, ReplaceError> {
+        let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.head()? != Some(parent) {
+            return Err(ReplaceError::Moved);
+        }
+        if self.is_dirty()? {
+            return Err(ReplaceError::Dirty);
+        }
+        let target = self.folder.join(path);
+        let repository = self.open()?;
+        // Beside the folders that are policy: a half-written file is never read as one.
+        let new = repository.path().join("coditect-new");
+        fs::write(&new, bytes)
+            .and_then(|()| fs::rename(&new, &target))
+            .map_err(|error| Error::unusable(&target, format!("cannot be written: {error}")))?;
+        Ok(commit_all(&repository, message).map_err(|error| self.failed(error))?)
     }
 
     fn open(&self) -> Result<Repository> {

@@ -4,6 +4,7 @@
 
 mod cell;
 mod crosscheck;
+mod edit;
 mod errors;
 mod files;
 mod fleet;
@@ -22,6 +23,7 @@ use coditect_core::{
 
 pub use self::{
     cell::{AccessMode, Cell, GatewayReference, Route, RouteKind, StorageClass},
+    edit::{Runs, rings_of, with_ring},
     errors::{PolicyError, PolicyErrors},
     fleet::{
         Approval, ApprovalRules, ApprovedUser, Defaults, DeletionBudget, DeletionBudgets,
@@ -165,6 +167,19 @@ impl Policy {
         let mut policy = self.clone();
         for ring in &mut policy.rings {
             ring.release.clone_from(release);
+        }
+        policy
+    }
+
+    /// The same policy with these rings on these releases.
+    #[must_use]
+    pub fn with_runs(&self, runs: &[(RingName, Runs)]) -> Self {
+        let mut policy = self.clone();
+        for ring in &mut policy.rings {
+            if let Some((_, runs)) = runs.iter().find(|(name, _)| *name == ring.name) {
+                ring.release.clone_from(&runs.release);
+                ring.engine = runs.engine;
+            }
         }
         policy
     }
