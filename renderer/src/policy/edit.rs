@@ -92,9 +92,8 @@ fn places(root: &Node, ring: &RingName) -> Result<(usize, Position, Position)> {
     let Kind::List(items) = &rings.kind else {
         return Err(missing(rings.at, "list"));
     };
-    let named = |node: &&Node| {
-        field(node, "name").is_some_and(|name| name.to_value() == ring.as_str())
-    };
+    let named =
+        |node: &&Node| field(node, "name").is_some_and(|name| name.to_value() == ring.as_str());
     let found = items.iter().position(|item| named(&item));
     let index = found.ok_or_else(|| missing(rings.at, "entry"))?;
     let at = |name: &str| {
