@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v5/admin/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits for approval in every cell, or in one, and what was decided in the last 30 days. */
+        get: operations["admin_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v5/admin/audit": {
         parameters: {
             query?: never;
@@ -1704,12 +1721,37 @@ export interface components {
             /** @description Those that are not revoked or over, the newest first. */
             items: components["schemas"]["ApiKey"][];
         };
+        /**
+         * @description How far a change is that waits for approval.
+         * @enum {string}
+         */
+        ApprovalState: "waiting" | "proposed" | "approved" | "rejected" | "overtaken";
         /** @description A page of what was decided. */
         AuditPage: {
             /** @description The newest first. */
             items: components["schemas"]["Decision"][];
             /** @description The `cursor` of the next page, if there is one. */
             next_cursor?: string | null;
+        };
+        /** @description What of a user waits for people's approval. What was published before stands meanwhile. */
+        AwaitedApproval: {
+            /**
+             * Format: uuid
+             * @description The change that people are asked about.
+             */
+            change: string;
+            /** @description True if nothing of the user is published before. */
+            first: boolean;
+            /**
+             * @description Why it needs an approval, a sentence each.
+             * @example [
+             *       "the plan becomes pro"
+             *     ]
+             */
+            reasons: string[];
+            /** Format: date-time */
+            since: string;
+            state: components["schemas"]["ApprovalState"];
         };
         /**
          * @description The kinds of obstacle.
@@ -2419,6 +2461,45 @@ export interface components {
             /** @description The account's password. */
             password: components["schemas"]["Password"];
         };
+        /** @description A change that waits for approval: ids, hashes and numbers alone. */
+        SeenApproval: {
+            /** @description The branch of the policy repository that proposes it. */
+            branch?: string | null;
+            cell: string;
+            /** Format: uuid */
+            change: string;
+            /** Format: date-time */
+            changed_at: string;
+            /** @description The commit of the policy that approves it. */
+            commit?: string | null;
+            /** Format: date-time */
+            opened_at: string;
+            state: components["schemas"]["ApprovalState"];
+            /** Format: uuid */
+            tenant: string;
+            /** @description Where people look at the proposal. */
+            url?: string | null;
+            users: components["schemas"]["SeenApprovalUser"][];
+        };
+        /** @description One user of a change. */
+        SeenApprovalUser: {
+            /**
+             * Format: int64
+             * @description The generation of the intent that waits.
+             */
+            generation: number;
+            /** @description The hash that an approval names. */
+            intent_hash: string;
+            /** @description Why it needs an approval, a sentence each. */
+            reasons: string[];
+            /** Format: uuid */
+            user: string;
+        };
+        /** @description Changes that wait for approval or lately did. */
+        SeenApprovals: {
+            /** @description Those that wait first, the oldest of them first. */
+            items: components["schemas"]["SeenApproval"][];
+        };
         /** @description A user with its person. */
         SeenPerson: components["schemas"]["SeenUser"] & {
             display_name?: string | null;
@@ -2859,6 +2940,7 @@ export interface components {
         };
         /** @description A workspace. */
         Workspace: {
+            approval?: components["schemas"]["AwaitedApproval"] | null;
             /**
              * @description The commit that holds its newest change; null until there is one.
              * @example 3f786850e387550fdab836ed7e6dc881de23001b
@@ -3006,6 +3088,101 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["JsonWebKeySet"];
+                };
+            };
+            /** @description The headers are too large (`headers-too-large`) */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A failure of ours, recorded under the request id (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when to come back (`unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_approvals: {
+        parameters: {
+            query?: {
+                /** @description One cell's alone */
+                cell?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The changes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeenApprovals"];
+                };
+            };
+            /** @description No access token, or one that is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not acceptable; `errors` names each (`invalid-input`) */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back (`too-many-requests`) */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The headers are too large (`headers-too-large`) */
@@ -7196,6 +7373,15 @@ export interface operations {
                      *           "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
                      *           "workspaces": [
                      *             {
+                     *               "approval": {
+                     *                 "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *                 "first": false,
+                     *                 "reasons": [
+                     *                   "the plan becomes pro"
+                     *                 ],
+                     *                 "since": "2026-11-01T09:00:00Z",
+                     *                 "state": "waiting"
+                     *               },
                      *               "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *               "deletes_at": null,
                      *               "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -12209,6 +12395,15 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
+                     *           "approval": {
+                     *             "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *             "first": false,
+                     *             "reasons": [
+                     *               "the plan becomes pro"
+                     *             ],
+                     *             "since": "2026-11-01T09:00:00Z",
+                     *             "state": "waiting"
+                     *           },
                      *           "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *           "deletes_at": null,
                      *           "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -12345,6 +12540,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "approval": {
+                     *         "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "first": false,
+                     *         "reasons": [
+                     *           "the plan becomes pro"
+                     *         ],
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "state": "waiting"
+                     *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
                      *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -12579,6 +12783,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "approval": {
+                     *         "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "first": false,
+                     *         "reasons": [
+                     *           "the plan becomes pro"
+                     *         ],
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "state": "waiting"
+                     *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
                      *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -12710,6 +12923,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "approval": {
+                     *         "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "first": false,
+                     *         "reasons": [
+                     *           "the plan becomes pro"
+                     *         ],
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "state": "waiting"
+                     *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
                      *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -12846,6 +13068,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "approval": {
+                     *         "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "first": false,
+                     *         "reasons": [
+                     *           "the plan becomes pro"
+                     *         ],
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "state": "waiting"
+                     *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
                      *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -14308,6 +14539,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "approval": {
+                     *         "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "first": false,
+                     *         "reasons": [
+                     *           "the plan becomes pro"
+                     *         ],
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "state": "waiting"
+                     *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
                      *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -14533,6 +14773,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "approval": {
+                     *         "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "first": false,
+                     *         "reasons": [
+                     *           "the plan becomes pro"
+                     *         ],
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "state": "waiting"
+                     *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
                      *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -14657,6 +14906,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "approval": {
+                     *         "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *         "first": false,
+                     *         "reasons": [
+                     *           "the plan becomes pro"
+                     *         ],
+                     *         "since": "2026-11-01T09:00:00Z",
+                     *         "state": "waiting"
+                     *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
                      *       "id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
