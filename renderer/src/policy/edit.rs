@@ -92,9 +92,8 @@ fn places(root: &Node, ring: &RingName) -> Result<(usize, Position, Position)> {
     let Kind::List(items) = &rings.kind else {
         return Err(missing(rings.at, "list"));
     };
-    let named = |node: &&Node| {
-        field(node, "name").is_some_and(|name| name.to_value() == Value::from(ring.as_str()))
-    };
+    let named =
+        |node: &&Node| field(node, "name").is_some_and(|name| name.to_value() == ring.as_str());
     let found = items.iter().position(|item| named(&item));
     let index = found.ok_or_else(|| missing(rings.at, "entry"))?;
     let at = |name: &str| {
@@ -108,7 +107,7 @@ fn places(root: &Node, ring: &RingName) -> Result<(usize, Position, Position)> {
 /// A release as a YAML value: in quotes where it would be read as anything but text.
 fn written(release: &str) -> String {
     match parse(release) {
-        Ok(node) if node.to_value() == Value::from(release) => release.to_owned(),
+        Ok(node) if node.to_value() == release => release.to_owned(),
         _ => format!("\"{release}\""),
     }
 }
