@@ -13,7 +13,6 @@ fn asked(number: u8) -> ApprovalUser {
     ApprovalUser {
         user: UserId::from_bytes([number; 16]),
         generation: 3,
-        // Reads as a number, if it is not in quotes.
         intent_hash: format!("{number:02}").repeat(32),
         reasons: vec![
             ApprovalReason::Plan {
@@ -90,6 +89,8 @@ enum Deed {
     FileArrives,
     TakeBack,
     DeleteBranch,
+    /// The branch is gone, and the page does not know yet.
+    LoseBranch,
     Close,
     /// The branch is there again and, with it, the page.
     Reopen,
@@ -99,12 +100,13 @@ enum Deed {
     MoveOn,
 }
 
-const DEEDS: [Deed; 9] = [
+const DEEDS: [Deed; 10] = [
     Deed::Merge,
     Deed::MergeLess,
     Deed::FileArrives,
     Deed::TakeBack,
     Deed::DeleteBranch,
+    Deed::LoseBranch,
     Deed::Close,
     Deed::Reopen,
     Deed::Ahead,
@@ -210,6 +212,7 @@ impl World {
                     self.set(Fate::Closed);
                 }
             }
+            Deed::LoseBranch => self.branch = None,
             Deed::Close if self.fate() == Some(Fate::Open) => self.set(Fate::Closed),
             Deed::Reopen if matches!(self.fate(), None | Some(Fate::Closed)) => {
                 self.branch = Some(Oid::ZERO_SHA1);
@@ -290,6 +293,7 @@ fn what_people_do_means_what_they_think() {
         assert_eq!(ends(pages, &[Deed::Merge]), "approved");
         assert_eq!(ends(pages, &[Deed::MergeLess]), "rejected");
         assert_eq!(ends(pages, &[Deed::DeleteBranch]), "rejected");
+        assert_eq!(ends(pages, &[Deed::LoseBranch]), "rejected");
         assert_eq!(ends(pages, &[Deed::MoveOn]), "overtaken");
         assert_eq!(ends(pages, &[Deed::FileArrives]), "approved");
         let again = [Deed::DeleteBranch, Deed::Reopen];
