@@ -55,7 +55,7 @@ async fn main() {
     let peer_before = porcelain(&before, folder.path());
     let mut cell = Cell::open(folder.path(), bare.clone(), users);
     let took = cell.commit(commits).await;
-    let packs = cell.maintenance.status().borrow().clone();
+    let packs = *cell.maintenance.status().borrow();
     drop(cell);
     let after = clone(&bare, folder.path(), "after");
     let peer_after = porcelain(&after, folder.path());

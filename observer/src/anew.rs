@@ -61,6 +61,8 @@ async fn step(cell: &Cell, shards: &mut Shards) -> Result<()> {
         let settled = {
             let rows = cell.rows();
             let of_shard = rows.values().filter(|row| row.row.intent.shard == shard);
+            // Whoever waits for approval is on no way to Git, and must not be asked about anew.
+            let of_shard = of_shard.filter(|row| row.awaited.is_none());
             let ahead = of_shard.clone().any(|row| {
                 let committed = row.committed.as_ref();
                 committed.map(|committed| committed.generation) != Some(row.row.intent.generation)

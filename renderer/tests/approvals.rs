@@ -9,12 +9,13 @@ use std::{fs, time::Duration};
 use cell_support::{World, local};
 use coditect_core::{ApprovalReason, InvitationId, RequestId, Standing, UserId};
 use coditect_registry::{
+    keys,
     operation::{
         AcceptInvitation, DeleteUser, Invite, MoveApproval, Placement, Provisioned, SetHold,
         SetPlan,
     },
     record::{ApprovalRequest, ApprovalState, AwaitedApproval, Role},
-    store::{StoreError, faulty::Fault},
+    store::Store,
 };
 use coditect_renderer::{git::CellRepository, verify::verify};
 use jiff::Timestamp;
@@ -418,40 +419,28 @@ async fn many_users_of_a_tenant_at_once_wait_as_one_change_and_none_passes_alone
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renderer_that_dies_before_it_has_asked_asks_when_it_is_back() {
+async fn a_renderer_that_died_between_its_commit_and_the_registry_asks_when_it_is_back() {
     let (world, people) = cell(NO_PRO, 1).await;
     let (running, stop) = world.start();
     let user = people[0].user;
     world
         .until("the user", |world| world.users().len() == 1)
         .await;
+    upgrade(&world, &people[0], "pro").await;
+    let found = waits(&world, user, 0).await;
+    let stands = world.file(user);
     stop.cancel();
     running.await.unwrap();
-    upgrade(&world, &people[0], "pro").await;
-    let hold = SetHold {
-        by: people[0].account,
-        user,
-        held: true,
-        at: Timestamp::now(),
-    };
-    world
-        .registry
-        .apply(RequestId::random(), &hold)
-        .await
-        .unwrap();
-    // What the registry does not take after the commit, the next lead says again.
-    world
-        .store
-        .inject(Fault::Commit(StoreError::Unavailable("away".into())), 40);
+    // As if it had never been told.
+    let mut transaction = world.store.begin().await.unwrap();
+    transaction.clear(&keys::awaited_approval(&local(), user));
+    transaction.clear(&keys::approval(&local(), found.change));
+    transaction.commit().await.unwrap();
     let (running, stop) = world.start();
-    let found = waits(&world, user, 0).await;
-    assert_eq!(request(&world, &found).await.users.len(), 1);
-    let intent = world.intent_in_git(user);
-    assert_eq!(
-        (intent.plan.as_str(), intent.standing),
-        ("starter", Standing::Suspended)
-    );
-    assert_eq!(compared(&world).await, (0, vec![user]));
+    let again = waits(&world, user, 0).await;
+    assert_ne!(again.change, found.change);
+    assert_eq!((again.asked, again.before), (found.asked, found.before));
+    assert_eq!(world.file(user), stands);
     stop.cancel();
     running.await.unwrap();
 }

@@ -5,6 +5,7 @@
 mod admin;
 mod answer;
 mod api_keys;
+mod approvals;
 mod authorization;
 mod cluster;
 mod documents;

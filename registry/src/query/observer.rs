@@ -7,8 +7,8 @@ use coditect_core::{Activity, CellName, Result, UserId, Version, WorkspaceId};
 use crate::{
     keys::{self, WorkspacePart},
     record::{
-        CellState, Committed, IntentRow, PowerState, Quarantine, ReapEntry, Restart, Status,
-        UserPlace, WorkspacePlace,
+        AwaitedApproval, CellState, Committed, IntentRow, PowerState, Quarantine, ReapEntry,
+        Restart, Status, UserPlace, WorkspacePlace,
     },
     registry::View,
     tx::trailing_uuid,
@@ -34,6 +34,8 @@ pub struct UserRuntime {
     pub committed: Option<Committed>,
     /// That the cluster refuses it.
     pub quarantine: Option<Quarantine>,
+    /// That the newest of it waits for a person's approval.
+    pub awaited: Option<AwaitedApproval>,
     /// The workspaces, in order of id.
     pub workspaces: Vec<WorkspaceRuntime>,
 }
@@ -150,6 +152,7 @@ impl View {
         Ok(UserRuntime {
             committed: self.tx.get(&keys::committed(cell, user)).await?,
             quarantine: self.tx.get(&keys::quarantine(cell, user)).await?,
+            awaited: self.tx.get(&keys::awaited_approval(cell, user)).await?,
             workspaces,
             row,
         })

@@ -55,7 +55,11 @@ pub fn held_back(
                 workspace.storage_gib = stood.storage_gib;
                 true
             }
-            Some(_) => true,
+            // A registry that was restored may have forgotten a size; no volume shrinks for that.
+            Some(stood) => {
+                workspace.storage_gib = workspace.storage_gib.max(stood.storage_gib);
+                true
+            }
             None => !added && !waits,
         }
     });

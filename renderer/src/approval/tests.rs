@@ -281,7 +281,7 @@ fn each_rule_asks_about_what_is_new() {
 fn the_hash_of_an_intent_never_changes() {
     assert_eq!(
         intent_hash(&example()),
-        "0000000000000000000000000000000000000000000000000000000000000000"
+        "d2026a39da9a224ee7a1fc499f8715e8b82414dc5b82ed4ae10718a524b8db1c"
     );
 }
 

@@ -38,7 +38,7 @@ enum Verdict {
     /// Git has seen a later life of the registry, which must catch up first.
     Behind(UserIntent),
     /// People are asked; what is published meanwhile, if anything.
-    Waits(Asked, Option<UserIntent>),
+    Waits(Box<Asked>, Option<UserIntent>),
 }
 
 impl Staging<'_> {
@@ -74,7 +74,7 @@ impl Staging<'_> {
             let user = row.intent.user;
             return Ok(match verdict {
                 Verdict::Waits(asked, held) => {
-                    self.outcome.asked.push(asked);
+                    self.outcome.asked.push(*asked);
                     held.map(|held| without_the_newest(row, held))
                 }
                 Verdict::Passes { approved } => {
@@ -122,11 +122,11 @@ impl Staging<'_> {
         let held = held_back(provisioned.as_ref(), &wanted, &asked.reasons);
         let tenant = wanted.tenant;
         Ok(Verdict::Waits(
-            Asked {
+            Box::new(Asked {
                 tenant,
                 asked,
                 before,
-            },
+            }),
             held,
         ))
     }

@@ -26,6 +26,7 @@ mod object;
 mod pack;
 mod pack_index;
 mod paths;
+mod policy_remote;
 mod policy_repository;
 mod redact;
 mod reference;
@@ -51,6 +52,7 @@ pub use self::{
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
     object::IDENTITY,
     paths::Paths,
+    policy_remote::{BRANCHES, Edits, PolicyRemote, PolicyRemoteConfig, Seen},
     policy_repository::PolicyRepository,
     redact::redacted,
     reference::BRANCH,

@@ -130,7 +130,7 @@ impl Remote {
             .arg(format!("{commit}:{BRANCH}"));
         let outcome = match self.run(command).await {
             Ok(output) if output.success => Ok(()),
-            Ok(output) => Err(refused(&output)),
+            Ok(output) => Err(refused(&output, unreachable)),
             Err(error) => Err(PushError::Failed(error)),
         };
         let word = match &outcome {
@@ -237,7 +237,7 @@ impl Remote {
 }
 
 /// Sorts a failed push. `--porcelain` gives `!<tab>from:to<tab>[summary] (reason)` for a refused branch.
-fn refused(output: &Output) -> PushError {
+pub(super) fn refused(output: &Output, unreachable: fn(&str) -> Error) -> PushError {
     let summary = output
         .stdout
         .lines()
@@ -266,7 +266,7 @@ fn refused(output: &Output) -> PushError {
     }
 }
 
-fn last_lines(stderr: &str) -> String {
+pub(super) fn last_lines(stderr: &str) -> String {
     let lines: Vec<&str> = stderr
         .lines()
         .filter(|line| !line.trim().is_empty())
@@ -327,11 +327,12 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         let refused = |summary: &str| {
-            refused(&Output {
+            let output = Output {
                 success: false,
                 stdout: format!("To ***\n!\tabc:refs/heads/main\t{summary}\nDone\n"),
                 stderr: "remote: not today\nerror: failed to push some refs\n".into(),
-            })
+            };
+            super::refused(&output, unreachable)
         };
         for summary in [
             "[rejected] (stale info)",

@@ -1,0 +1,387 @@
+//! The repository that people review the policy in, for what Coditect adds to it: branches that ask for an approval, and
+//! the steps of a roll-out.
+//!
+//! It is read through a bare copy of its own, and written as a person would write it: a commit on what was read, pushed
+//! on the condition that nobody was faster. Nothing is ever forced.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use coditect_core::{Error, Result};
+use git2::{ErrorCode, FileMode, Oid, Repository, Signature, build::TreeUpdateBuilder};
+use tokio::{process::Command, task::spawn_blocking};
+
+use super::{
+    command::{self, Output},
+    redact::{redact, redacted},
+    remote::{PushError, last_lines, refused},
+};
+
+/// The remote's name for one command; its address comes by the environment, since everyone on the machine can read
+/// a command line.
+const REMOTE: &str = "coditect-policy";
+/// Where the copy keeps the branch that changes are merged into.
+const MAIN: &str = "refs/coditect/main";
+/// Where it keeps Coditect's own branches.
+const OURS: &str = "refs/coditect/ours/";
+/// Under which name a commit waits in the policy folder until it is merged there.
+const STEP: &str = "refs/coditect/step";
+/// What the names of Coditect's own branches begin with.
+pub const BRANCHES: &str = "coditect/";
+
+/// Which repository, and how it is reached.
+#[derive(Clone)]
+pub struct PolicyRemoteConfig {
+    /// Its address, as `git fetch` takes it; or the policy folder, if that is the place that people work in.
+    pub url: String,
+    /// The branch that changes are merged into.
+    pub branch: String,
+    /// Where the copy is kept.
+    pub copy: PathBuf,
+    /// How long one command may take.
+    pub limit: Duration,
+}
+
+impl fmt::Debug for PolicyRemoteConfig {
+    /// Without the credentials that an address may hold.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PolicyRemoteConfig")
+            .field("url", &redacted(&self.url))
+            .field("branch", &self.branch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The policy as people review it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PolicyRemote(Arc<PolicyRemoteConfig>);
+
+/// What was there when it was looked at: all of one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The newest commit that was merged.
+    pub main: Oid,
+    /// Coditect's own branches, by name (`coditect/…`).
+    pub ours: BTreeMap<String, Oid>,
+}
+
+/// Files of a commit in the making, by path: contents, or none for one that goes.
+pub type Edits = BTreeMap<String, Option<Vec<u8>>>;
+
+impl PolicyRemote {
+    /// The repository, and the folder of its copy, which is made if it is missing.
+    ///
+    /// # Errors
+    /// `Unavailable` if the copy cannot be made.
+    pub fn open(config: PolicyRemoteConfig) -> Result<Self> {
+        let mut options = git2::RepositoryInitOptions::new();
+        options.bare(true).external_template(false);
+        let made = Repository::init_opts(&config.copy, &options);
+        made.map_err(|error| unusable(&config.copy, &error))?;
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// Its address, without credentials.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        redacted(&self.0.url)
+    }
+
+    /// The branch that changes are merged into.
+    #[must_use]
+    pub fn branch(&self) -> &str {
+        &self.0.branch
+    }
+
+    /// Looks at it anew.
+    ///
+    /// # Errors
+    /// `Unavailable` if it does not answer, or has no such branch.
+    pub async fn look(&self) -> Result<Seen> {
+        let mut command = self.command();
+        command
+            .args(["-c", "fetch.unpackLimit=1"])
+            .args([
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--prune",
+            ])
+            .arg(REMOTE)
+            .arg(format!("+refs/heads/{}:{MAIN}", self.0.branch))
+            .arg(format!("+refs/heads/{BRANCHES}*:{OURS}*"));
+        let output = self.run(command).await?;
+        if !output.success {
+            return Err(unreachable(&last_lines(&output.stderr)));
+        }
+        self.blocking(|repository| {
+            let mut ours = BTreeMap::new();
+            for reference in repository.references_glob(&format!("{OURS}*"))? {
+                let reference = reference?;
+                let name = reference
+                    .name()
+                    .ok()
+                    .and_then(|name| name.strip_prefix(OURS));
+                if let (Some(name), Some(commit)) = (name, reference.target()) {
+                    ours.insert(format!("{BRANCHES}{name}"), commit);
+                }
+            }
+            let main = repository.refname_to_id(MAIN)?;
+            Ok(Seen { main, ours })
+        })
+        .await
+    }
+
+    /// A file of a commit that was seen; none if it has no such file.
+    ///
+    /// # Errors
+    /// `Unavailable` if the copy cannot be read.
+    pub async fn file(&self, commit: Oid, path: impl Into<PathBuf>) -> Result<Option<Vec<u8>>> {
+        let path = path.into();
+        self.blocking(move |repository| {
+            let tree = repository.find_commit(commit)?.tree()?;
+            match tree.get_path(&path) {
+                Ok(entry) => Ok(Some(repository.find_blob(entry.id())?.content().to_vec())),
+                Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// The messages of the commits between two that were seen, the newest first: those that `newer` has and `older`
+    /// has not.
+    ///
+    /// # Errors
+    /// `Unavailable` if the copy cannot be read.
+    pub async fn messages(&self, newer: Oid, older: Option<Oid>) -> Result<Vec<(Oid, String)>> {
+        self.blocking(move |repository| {
+            let mut walk = repository.revwalk()?;
+            walk.push(newer)?;
+            if let Some(older) = older {
+                walk.hide(older)?;
+            }
+            walk.map(|commit| {
+                let commit = repository.find_commit(commit?)?;
+                Ok((
+                    commit.id(),
+                    String::from_utf8_lossy(commit.message_bytes()).into_owned(),
+                ))
+            })
+            .collect()
+        })
+        .await
+    }
+
+    /// Whether a commit is in the history of another.
+    ///
+    /// # Errors
+    /// `Unavailable` if the copy cannot be read.
+    pub async fn is_merged(&self, commit: Oid, into: Oid) -> Result<bool> {
+        self.blocking(move |repository| {
+            Ok(commit == into || repository.graph_descendant_of(into, commit)?)
+        })
+        .await
+    }
+
+    /// Makes a commit of some edited files on `parent`. It is nobody's yet.
+    ///
+    /// # Errors
+    /// `Unavailable` if the copy cannot take it.
+    pub async fn commit(&self, parent: Oid, edits: Edits, message: String) -> Result<Oid> {
+        self.blocking(move |repository| {
+            let parent = repository.find_commit(parent)?;
+            let mut update = TreeUpdateBuilder::new();
+            for (path, contents) in &edits {
+                match contents {
+                    Some(contents) => {
+                        update.upsert(path.as_str(), repository.blob(contents)?, FileMode::Blob);
+                    }
+                    None => {
+                        update.remove(path.as_str());
+                    }
+                }
+            }
+            let tree = update.create_updated(repository, &parent.tree()?)?;
+            let tree = repository.find_tree(tree)?;
+            let signature = Signature::now("Coditect", "renderer@coditect.invalid")?;
+            repository.commit(None, &signature, &signature, &message, &tree, &[&parent])
+        })
+        .await
+    }
+
+    /// Makes `commit` the newest that is merged, if that is still `expected`.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub async fn merge(&self, expected: Oid, commit: Oid) -> Result<(), PushError> {
+        match self.work_tree() {
+            Some(folder) => self.merge_into(folder, expected, commit).await,
+            None => {
+                let branch = format!("refs/heads/{}", self.0.branch);
+                self.push(&branch, Some(expected), Some(commit)).await
+            }
+        }
+    }
+
+    /// Makes or moves one of Coditect's own branches, if it is still where it was seen; none: it must not be there.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub async fn put_branch(
+        &self,
+        name: &str,
+        expected: Option<Oid>,
+        commit: Oid,
+    ) -> Result<(), PushError> {
+        self.push(&format!("refs/heads/{name}"), expected, Some(commit))
+            .await
+    }
+
+    /// Removes one of Coditect's own branches, if it is still where it was seen.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub async fn remove_branch(&self, name: &str, expected: Oid) -> Result<(), PushError> {
+        self.push(&format!("refs/heads/{name}"), Some(expected), None)
+            .await
+    }
+
+    async fn push(
+        &self,
+        branch: &str,
+        expected: Option<Oid>,
+        commit: Option<Oid>,
+    ) -> Result<(), PushError> {
+        let text =
+            |commit: Option<Oid>| commit.map_or_else(String::new, |commit| commit.to_string());
+        let mut command = self.command();
+        command
+            .args(["push", "--porcelain", "--no-verify"])
+            // An empty expectation: the branch must not be there.
+            .arg(format!("--force-with-lease={branch}:{}", text(expected)))
+            .arg(REMOTE)
+            .arg(format!("{}:{branch}", text(commit)));
+        match self.run(command).await {
+            Ok(output) if output.success => Ok(()),
+            Ok(output) => Err(refused(&output, unreachable)),
+            Err(error) => Err(PushError::Failed(error)),
+        }
+    }
+
+    /// The folder that people edit, if that is what the address names: a branch that is checked out takes no push.
+    fn work_tree(&self) -> Option<&Path> {
+        let folder = Path::new(&self.0.url);
+        folder.join(".git").exists().then_some(folder)
+    }
+
+    /// As a pull would: fast forward only, and never over what somebody is editing.
+    async fn merge_into(&self, folder: &Path, expected: Oid, commit: Oid) -> Result<(), PushError> {
+        let failed = PushError::Failed;
+        let local = |arguments: Vec<String>| {
+            let mut command = command::git(&folder.join(".git"));
+            command
+                .arg("--work-tree")
+                .arg(folder)
+                .current_dir(folder)
+                .args(arguments);
+            command
+        };
+        let words = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>();
+        let head = self
+            .run(local(words("rev-parse HEAD")))
+            .await
+            .map_err(failed)?;
+        if head.stdout.trim() != expected.to_string() {
+            return Err(PushError::Moved);
+        }
+        let status = self
+            .run(local(words("status --porcelain")))
+            .await
+            .map_err(failed)?;
+        if !status.stdout.trim().is_empty() {
+            let edited = status.stdout.lines().next().unwrap_or_default().trim();
+            return Err(failed(Error::unavailable(format!(
+                "{} has edits that are not committed ({edited}): commit or undo them",
+                folder.display()
+            ))));
+        }
+        // There, but under a name that nobody has checked out.
+        let mut carry = self.command();
+        carry
+            .args(["push", "--quiet", "--no-verify", REMOTE])
+            .arg(format!("+{commit}:{STEP}"));
+        let mut merge = words("merge --quiet --ff-only");
+        merge.push(commit.to_string());
+        for command in [
+            carry,
+            local(merge),
+            local(words(&format!("update-ref -d {STEP}"))),
+        ] {
+            let output = self.run(command).await.map_err(failed)?;
+            if !output.success && output.stderr.contains("fast-forward") {
+                return Err(PushError::Moved);
+            }
+            if !output.success {
+                return Err(failed(unreachable(&last_lines(&output.stderr))));
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = command::git(&self.0.copy);
+        command
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", format!("remote.{REMOTE}.url"))
+            .env("GIT_CONFIG_VALUE_0", &self.0.url);
+        command
+    }
+
+    async fn run(&self, command: Command) -> Result<Output> {
+        let url = &self.0.url;
+        let output = command::run(command, self.0.limit).await;
+        let output = output.map_err(|why| unreachable(&redact(&why, url)))?;
+        Ok(Output {
+            success: output.success,
+            stdout: redact(&output.stdout, url),
+            stderr: redact(&output.stderr, url),
+        })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Repository) -> Result<T, git2::Error> + Send + 'static,
+    ) -> Result<T> {
+        let copy = self.0.copy.clone();
+        let done = spawn_blocking(move || {
+            // Opened anew: commands have written packs meanwhile.
+            let repository = Repository::open(&copy);
+            let done = repository.and_then(|repository| work(&repository));
+            done.map_err(|error| unusable(&copy, &error))
+        });
+        done.await
+            .map_err(|error| Error::internal("a background task panicked").because(error))?
+    }
+}
+
+fn unusable(copy: &Path, error: &git2::Error) -> Error {
+    Error::unavailable(format!(
+        "the copy of the policy repository at {} cannot be used: {}",
+        copy.display(),
+        error.message()
+    ))
+}
+
+fn unreachable(why: &str) -> Error {
+    Error::unavailable(format!(
+        "the policy repository does not answer as asked ({why}): check address, branch, network and credentials"
+    ))
+}
