@@ -14,6 +14,7 @@ pub mod load;
 pub mod names;
 pub mod plan;
 pub mod policy;
+pub mod proposals;
 pub mod quarantine;
 mod reconcile;
 pub mod release;

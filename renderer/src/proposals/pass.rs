@@ -1,0 +1,101 @@
+//! One look at everything that waits, and what follows from it. There is no memory: a pass that is killed, or whose
+//! answer was lost, is made up for by the next one.
+
+use coditect_core::{CellName, Error, Kind, RequestId, Result};
+use coditect_registry::{Registry, operation::MoveApproval, record::ApprovalRequest};
+use jiff::Timestamp;
+
+use super::{
+    decide::{Found, Page, Step, next_step},
+    file::{Agreed, agreed, branch_of, file_of, message_of, path_of},
+};
+use crate::{
+    git::{PolicyRemote, PushError, Seen},
+    policy::Approval,
+};
+
+/// Does the next step of every change of the cell, on a repository whose host has no pages: its branches are all there
+/// is. Gives the number of steps; at zero it is for people to act.
+///
+/// # Errors
+/// `Unavailable` if registry or repository do not answer. What was done before stands.
+pub async fn pass(registry: &Registry, cell: &CellName, remote: &PolicyRemote) -> Result<usize> {
+    // First the registry, then the repository: a branch that the registry knows of is looked for after it was made.
+    let requests = registry.view().await?.approvals(cell).await?;
+    if requests.is_empty() {
+        return Ok(0);
+    }
+    let seen = remote.look().await?;
+    let mut steps = 0;
+    for request in &requests {
+        let found = Found {
+            request,
+            branch: seen.ours.get(&branch_of(request.change)).copied(),
+            main: seen.main,
+            agreed: merged(remote, &seen, request).await?,
+            page: Page::Unknown,
+        };
+        let now = Timestamp::now();
+        if let Some(step) = next_step(&found, now) {
+            carry_out(registry, remote, request, step, now).await?;
+            steps += 1;
+        }
+    }
+    Ok(steps)
+}
+
+/// What the merged file of a change lets pass. One that is no approval lets nothing pass; the policy's own check says why.
+async fn merged(
+    remote: &PolicyRemote,
+    seen: &Seen,
+    request: &ApprovalRequest,
+) -> Result<Option<Agreed>> {
+    let file = remote.file(seen.main, path_of(request.change)).await?;
+    Ok(file.map(|bytes| {
+        let approval: Option<Approval> = serde_saphyr::from_slice(&bytes).ok();
+        approval.map_or(Agreed::NotAll, |approval| agreed(&approval, request))
+    }))
+}
+
+async fn carry_out(
+    registry: &Registry,
+    remote: &PolicyRemote,
+    request: &ApprovalRequest,
+    step: Step,
+    now: Timestamp,
+) -> Result<()> {
+    let branch = branch_of(request.change);
+    match step {
+        Step::PutBranch(on) => {
+            let file = (path_of(request.change), Some(file_of(request).into_bytes()));
+            let commit = remote
+                .commit(on, [file].into(), message_of(request))
+                .await?;
+            unless_moved(remote.put_branch(&branch, None, commit).await)
+        }
+        Step::RemoveBranch(at) => unless_moved(remote.remove_branch(&branch, at).await),
+        Step::Note(to) => {
+            let moved = MoveApproval {
+                cell: request.cell.clone(),
+                change: request.change,
+                expected: request.revision,
+                to,
+                at: now,
+            };
+            match registry.apply(RequestId::random(), &moved).await {
+                // The users moved on meanwhile, or the change was forgotten: the next pass sees which.
+                Err(error) if matches!(error.kind(), Kind::Conflict | Kind::NotFound) => Ok(()),
+                done => done.map(drop),
+            }
+        }
+        Step::OpenPage | Step::ClosePage => Err(Error::internal("a page on a host that has none")),
+    }
+}
+
+/// Somebody else was faster: the next pass sees what they did.
+fn unless_moved(pushed: Result<(), PushError>) -> Result<()> {
+    match pushed {
+        Ok(()) | Err(PushError::Moved) => Ok(()),
+        Err(PushError::Failed(error)) => Err(error),
+    }
+}
