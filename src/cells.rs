@@ -13,6 +13,7 @@ use coditect_registry::Registry;
 use coditect_renderer::{
     git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig, PolicyRepository},
     inputs::Inputs,
+    proposals::ProposalService,
     rollout::RolloutService,
     service::{Beside, Service, Settings},
     webhook::{Webhook, WebhookConfig},
@@ -96,6 +97,17 @@ impl Renderers {
             Arc::new(move |cell: &CellName| data.repository(cell)),
             self.health.clone(),
         ))
+    }
+
+    /// What puts before people what waits for an approval.
+    pub(crate) fn proposals(&self) -> ProposalService {
+        ProposalService::new(
+            self.registry.clone(),
+            self.data.policy(),
+            self.data.policy_copy(),
+            self.inputs.clone(),
+            self.health.clone(),
+        )
     }
 
     /// Renders until `stop`. A cell whose repository cannot be opened, or whose renderer fails, is tried again

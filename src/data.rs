@@ -85,6 +85,11 @@ impl Data {
         self.folder.join("policy")
     }
 
+    /// The bare copy of the policy repository, through which branches are made in it.
+    pub(crate) fn policy_copy(&self) -> PathBuf {
+        self.folder.join("policy-copy.git")
+    }
+
     /// The folder of the volumes that the local runtime keeps.
     pub(crate) fn volumes(&self) -> PathBuf {
         self.folder.join("volumes")

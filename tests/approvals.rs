@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use support::{Api, Person, World, git};
@@ -19,6 +19,19 @@ fn approvals(world: &World, arguments: &[&str]) -> Value {
 
 fn is_in_git(world: &World, person: &Person) -> bool {
     git(&world.repository(), &["ls-tree", "-r", "main"]).contains(&person.user)
+}
+
+/// The branches that ask for approvals, in the policy folder.
+fn ours(policy: &Path) -> Vec<String> {
+    let arguments = [
+        "for-each-ref",
+        "--format=%(refname:short)",
+        "refs/heads/coditect",
+    ];
+    git(policy, &arguments)
+        .lines()
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 async fn moment() {
@@ -68,13 +81,25 @@ async fn whoever_needs_an_approval_is_told_so_and_comes_in_with_it() {
     let approval = &workspaces["items"][0]["approval"];
     assert_eq!(approval["state"], "waiting", "{workspaces:#}");
 
-    // What a reviewer merges.
-    let text = format!(
-        "tenant: {}\ncell: local\nreasons: [the user is new]\nusers:\n  - user: {}\n    generation: {}\n    intentHash: {}\n",
-        shown["tenant"], asked["user"], asked["generation"], asked["intent_hash"],
+    // Killed wherever it is with the branch, it finds it again.
+    let policy = world.data().join("policy");
+    let branch = format!("coditect/approvals/{change}");
+    dev.kill();
+    let dev = world.dev();
+    while approvals(&world, &["list"])[0]["state"]["state"] != "proposed" {
+        moment().await;
+    }
+    assert_eq!(ours(&policy), [branch.clone()]);
+    // The reviewer sees one new file, and merges it.
+    let diff = git(&policy, &["diff", "--stat", &format!("HEAD...{branch}")]);
+    assert!(
+        diff.contains("1 file changed") && diff.contains(change),
+        "{diff}"
     );
-    fs::create_dir_all(tenants.join("approvals")).unwrap();
-    fs::write(tenants.join(format!("approvals/{change}.yaml")), text).unwrap();
+    git(
+        &policy,
+        &["merge", "-q", "--no-ff", "-m", "approved", &branch],
+    );
     while !is_in_git(&world, &person) {
         moment().await;
     }
@@ -83,6 +108,38 @@ async fn whoever_needs_an_approval_is_told_so_and_comes_in_with_it() {
     }
     let decided = approvals(&world, &["list", "--all"]);
     assert_eq!(decided[0]["state"]["state"], "approved", "{decided:#}");
+    while !ours(&policy).is_empty() {
+        moment().await;
+    }
     world.assert_verified();
+
+    // Somebody else is declined by removing the branch, and holds up nobody; nor are people asked again.
+    let api = Api::of(&dev);
+    let declined = api.sign_up("declined@example.com", "Eve").await.unwrap();
+    while approvals(&world, &["list"])[0]["state"]["state"] != "proposed" {
+        moment().await;
+    }
+    let branch = ours(&policy).remove(0);
+    git(&policy, &["branch", "-q", "-D", &branch]);
+    while approvals(&world, &["list"])[0]["state"]["state"] != "rejected" {
+        moment().await;
+    }
+    fs::write(tenants.join("approvals.yaml"), "plans: []\n").unwrap();
+    let neighbour = loop {
+        number += 1;
+        let email = format!("p{number}@example.com");
+        let person = api.sign_up(&email, "Grace").await.unwrap();
+        for _ in 0..20 {
+            moment().await;
+        }
+        if is_in_git(&world, &person) {
+            break person;
+        }
+    };
+    assert!(is_in_git(&world, &neighbour));
+    while !is_in_git(&world, &declined) {
+        // The rule is gone, and with it what was declined.
+        moment().await;
+    }
     dev.stop();
 }

@@ -77,8 +77,9 @@ impl Review {
     async fn settle(&self) -> ApprovalState {
         for life in 0..8 {
             let remote = self.remote(&format!("copy-{life}"));
-            let steps = pass(&self.world.registry, &local(), &remote).await.unwrap();
-            if steps == 0 {
+            let passed = pass(&self.world.registry, &local(), &remote).await.unwrap();
+            assert!(passed.failed.is_none(), "{passed:?}");
+            if passed.steps == 0 {
                 return self.state().await;
             }
         }

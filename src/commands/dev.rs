@@ -150,6 +150,8 @@ impl Dev {
         }
         let rollouts = renderers.rollouts()?;
         running.beside.spawn(rollouts.run(stop.clone()));
+        let proposals = renderers.proposals();
+        running.beside.spawn(proposals.run(stop.clone()));
         running.beside.spawn(renderers.run(stop.clone()));
         if let Some(Local { doors, tokens }) = local {
             let origins = self.server.workspaces_beside(&running.url);

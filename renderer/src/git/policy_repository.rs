@@ -126,6 +126,19 @@ impl PolicyRepository {
         head(&self.open()?).map_err(|error| self.failed(error))
     }
 
+    /// The branch that is checked out; `None` if a commit is, without a branch.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn branch(&self) -> Result<Option<String>> {
+        let repository = self.open()?;
+        let head = repository
+            .find_reference("HEAD")
+            .map_err(|error| self.failed(error))?;
+        let target = head.symbolic_target().map_err(|error| self.failed(error))?;
+        Ok(target.and_then(|name| name.strip_prefix("refs/heads/").map(ToOwned::to_owned)))
+    }
+
     /// True if the folder differs from the commit that is checked out.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 
 mod decide;
 mod file;
-mod github;
 mod pass;
+mod service;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +12,6 @@ mod tests;
 pub use self::{
     decide::{Fate, Found, Page, Step, next_step},
     file::{Agreed, agreed, branch_of, file_of, message_of, path_of},
-    github::{Pull, PullState, Refusal, refusal, that_counts},
-    pass::pass,
+    pass::{Passed, pass},
+    service::ProposalService,
 };

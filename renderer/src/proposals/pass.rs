@@ -2,8 +2,12 @@
 //! answer was lost, is made up for by the next one.
 
 use coditect_core::{CellName, Error, Kind, RequestId, Result};
-use coditect_registry::{Registry, operation::MoveApproval, record::ApprovalRequest};
-use jiff::Timestamp;
+use coditect_registry::{
+    Registry,
+    operation::MoveApproval,
+    record::{ApprovalRequest, ApprovalState},
+};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     decide::{Found, Page, Step, next_step},
@@ -14,34 +18,81 @@ use crate::{
     policy::Approval,
 };
 
+/// For how long what was decided is looked at again: a branch that was to be removed may have been out of reach, and
+/// people change their minds. Beyond, a repository is left alone where nobody waits.
+const AFTERWARDS: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a pass found and did.
+#[derive(Debug, Default)]
+pub struct Passed {
+    /// How many steps were done; at zero it is for people to act.
+    pub steps: usize,
+    /// How many changes people are to decide about.
+    pub open: usize,
+    /// What could not be done, the first of it.
+    pub failed: Option<Error>,
+}
+
 /// Does the next step of every change of the cell, on a repository whose host has no pages: its branches are all there
-/// is. Gives the number of steps; at zero it is for people to act.
+/// is. What fails for one change holds up no other.
 ///
 /// # Errors
 /// `Unavailable` if registry or repository do not answer. What was done before stands.
-pub async fn pass(registry: &Registry, cell: &CellName, remote: &PolicyRemote) -> Result<usize> {
+pub async fn pass(registry: &Registry, cell: &CellName, remote: &PolicyRemote) -> Result<Passed> {
     // First the registry, then the repository: a branch that the registry knows of is looked for after it was made.
-    let requests = registry.view().await?.approvals(cell).await?;
+    let mut requests = registry.view().await?.approvals(cell).await?;
+    let now = Timestamp::now();
+    requests
+        .retain(|request| is_open(request) || now.duration_since(request.changed_at) < AFTERWARDS);
+    let mut passed = Passed {
+        open: requests.iter().filter(|request| is_open(request)).count(),
+        ..Passed::default()
+    };
     if requests.is_empty() {
-        return Ok(0);
+        return Ok(passed);
     }
     let seen = remote.look().await?;
-    let mut steps = 0;
     for request in &requests {
-        let found = Found {
-            request,
-            branch: seen.ours.get(&branch_of(request.change)).copied(),
-            main: seen.main,
-            agreed: merged(remote, &seen, request).await?,
-            page: Page::Unknown,
-        };
-        let now = Timestamp::now();
-        if let Some(step) = next_step(&found, now) {
-            carry_out(registry, remote, request, step, now).await?;
-            steps += 1;
+        match one(registry, remote, &seen, request, now).await {
+            Ok(true) => passed.steps += 1,
+            Ok(false) => {}
+            Err(error) => {
+                passed.failed.get_or_insert(error);
+            }
         }
     }
-    Ok(steps)
+    Ok(passed)
+}
+
+fn is_open(request: &ApprovalRequest) -> bool {
+    let state = &request.state;
+    matches!(
+        state,
+        ApprovalState::Waiting | ApprovalState::Proposed { .. }
+    )
+}
+
+/// Does the next step of one change, if there is one.
+async fn one(
+    registry: &Registry,
+    remote: &PolicyRemote,
+    seen: &Seen,
+    request: &ApprovalRequest,
+    now: Timestamp,
+) -> Result<bool> {
+    let found = Found {
+        request,
+        branch: seen.ours.get(&branch_of(request.change)).copied(),
+        main: seen.main,
+        agreed: merged(remote, seen, request).await?,
+        page: Page::Unknown,
+    };
+    match next_step(&found, now) {
+        Some(step) => carry_out(registry, remote, request, step, now)
+            .await
+            .map(|()| true),
+        None => Ok(false),
+    }
 }
 
 /// What the merged file of a change lets pass. One that is no approval lets nothing pass; the policy's own check says why.
