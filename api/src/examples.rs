@@ -77,6 +77,8 @@ const LOOKS: &[(&str, &str, &str)] = &[
     ("JsonWebKey", "kid", r#""2026-11-01""#),
     ("JsonWebKey", "x", r#""11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#),
     ("StoreHealth", "store", r#""embedded""#),
+    ("SeenApproval", "branch", r#""coditect/approvals/6f9619ff-8b86-4d01-b42d-00cf4fc964ff""#),
+    ("SeenApprovalUser", "reasons", r#"["the plan becomes pro"]"#),
     ("SidecarAccess", "version", r#""7""#),
     ("SidecarAccess", "keys", r#"["2026-11-01"]"#),
     ("SidecarAccess", "revoked_keys", "[]"),
@@ -190,7 +192,7 @@ impl Composer<'_> {
 
 /// What is known of a field by its name.
 fn looks((schema, field): (&str, &str)) -> Option<Value> {
-    if field.ends_with("sha256") || field == "replaces" {
+    if field.ends_with("sha256") || ["intent_hash", "replaces"].contains(&field) {
         return Some(json!(SHA256));
     }
     if ["access_token", "challenge", "credential", "token"].contains(&field) {
