@@ -89,7 +89,7 @@ async fn whoever_needs_an_approval_is_told_so_and_comes_in_with_it() {
     while approvals(&world, &["list"])[0]["state"]["state"] != "proposed" {
         moment().await;
     }
-    assert_eq!(ours(&policy), [branch.clone()]);
+    assert_eq!(ours(&policy), std::slice::from_ref(&branch));
     // The reviewer sees one new file, and merges it.
     let diff = git(&policy, &["diff", "--stat", &format!("HEAD...{branch}")]);
     assert!(
