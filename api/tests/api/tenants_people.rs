@@ -226,6 +226,8 @@ async fn a_tenant_is_called_as_its_managers_say_and_only_its_own_people_are_told
         mine.expect(200).json()["items"][0]["name"],
         "Physics, group 4"
     );
+    // Tenants are listed in the order in which one joined.
+    app.advance(1);
     let joined = answer(&app, &bob, &invitation, "accept").await;
     let bob = switch(&app, &bob, &joined["tenant"]).await;
     let all = app
