@@ -3146,6 +3146,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "branch": "coditect/approvals/6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "cell": "eu-1",
+                     *           "change": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "changed_at": "2026-11-01T09:00:00Z",
+                     *           "commit": null,
+                     *           "opened_at": "2026-11-01T09:00:00Z",
+                     *           "state": "waiting",
+                     *           "tenant": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                     *           "url": null,
+                     *           "users": [
+                     *             {
+                     *               "generation": 1,
+                     *               "intent_hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *               "reasons": [
+                     *                 "the plan becomes pro"
+                     *               ],
+                     *               "user": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SeenApprovals"];
                 };
             };
