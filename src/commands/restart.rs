@@ -5,7 +5,7 @@ use coditect_registry::{
     operation::{StartRestart, StopRestart},
     record,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -51,9 +51,6 @@ enum Action {
     Stop,
 }
 
-/// How long a window is that has no end.
-const WINDOW: SignedDuration = SignedDuration::from_hours(2);
-
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
@@ -76,20 +73,8 @@ impl Restart {
                     std::slice::from_ref(&self.cell),
                 )?;
                 let not_before = from.unwrap_or(now);
-                let restart = record::Restart {
-                    id: Uuid::new_v4(),
-                    outdated_before: not_before.max(now),
-                    not_before,
-                    not_after: until.unwrap_or_else(|| {
-                        let opens = not_before.max(now);
-                        opens.saturating_add(WINDOW).unwrap_or(Timestamp::MAX)
-                    }),
-                    at_once: *at_once,
-                    stopped: None,
-                    done: 0,
-                    failed: 0,
-                    started_at: now,
-                };
+                let id = Uuid::new_v4();
+                let restart = record::Restart::asked(id, not_before, *until, *at_once, now);
                 let start = StartRestart {
                     cell: self.cell.clone(),
                     restart,

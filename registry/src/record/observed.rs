@@ -2,7 +2,7 @@
 //! restarts, how the cell fares.
 
 use coditect_core::{Reason, UserId, WorkspaceId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -67,6 +67,34 @@ pub struct Restart {
 }
 
 impl Restart {
+    /// How long a window is that has no end.
+    const WINDOW: SignedDuration = SignedDuration::from_hours(2);
+
+    /// One that is asked for `now`. Pods that were made before the window opens are restarted; without an end it closes
+    /// two hours after it opened.
+    #[must_use]
+    pub fn asked(
+        id: Uuid,
+        not_before: Timestamp,
+        not_after: Option<Timestamp>,
+        at_once: u32,
+        now: Timestamp,
+    ) -> Self {
+        let opens = not_before.max(now);
+        let closes = || opens.saturating_add(Self::WINDOW).unwrap_or(Timestamp::MAX);
+        Self {
+            id,
+            outdated_before: opens,
+            not_before,
+            not_after: not_after.unwrap_or_else(closes),
+            at_once,
+            stopped: None,
+            done: 0,
+            failed: 0,
+            started_at: now,
+        }
+    }
+
     /// True if pods may still be restarted because of it.
     #[must_use]
     pub fn under_way(&self, now: Timestamp) -> bool {

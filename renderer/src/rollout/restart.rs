@@ -6,15 +6,12 @@ use coditect_registry::{
     operation::StartRestart,
     record::{Restart, Rollout, RolloutRestart},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::decide::{Observed, reached};
 use crate::policy::Runs;
-
-/// How long a window is that has no end.
-const WINDOW: SignedDuration = SignedDuration::from_hours(2);
 
 /// The rings whose pods are to be restarted and that are rendered: before that a pod would start on what it ran.
 pub(super) fn due(
@@ -54,11 +51,7 @@ pub(super) async fn ask(
         return Ok(true);
     };
     let not_before = from.unwrap_or(now).max(now);
-    let not_after = until.unwrap_or_else(|| {
-        let closes = not_before.saturating_add(WINDOW);
-        closes.unwrap_or(Timestamp::MAX)
-    });
-    if not_after <= not_before {
+    if until.is_some_and(|until| until <= not_before) {
         // The window is over: pods come to it when they next start.
         return Ok(true);
     }
@@ -69,17 +62,7 @@ pub(super) async fn ask(
         if known.is_some_and(|known| known.id == id) {
             continue;
         }
-        let restart = Restart {
-            id,
-            outdated_before: not_before,
-            not_before,
-            not_after,
-            at_once: *at_once,
-            stopped: None,
-            done: 0,
-            failed: 0,
-            started_at: now,
-        };
+        let restart = Restart::asked(id, not_before, *until, *at_once, now);
         let start = StartRestart {
             cell: cell.clone(),
             restart,
