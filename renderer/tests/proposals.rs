@@ -14,7 +14,7 @@ use coditect_registry::{
 };
 use coditect_renderer::{
     git::{PolicyRemote, PolicyRemoteConfig},
-    proposals::{branch_of, pass, path_of},
+    proposals::{branch_of, due, pass, path_of},
 };
 use git_support::git;
 use jiff::Timestamp;
@@ -77,7 +77,9 @@ impl Review {
     async fn settle(&self) -> ApprovalState {
         for life in 0..8 {
             let remote = self.remote(&format!("copy-{life}"));
-            let passed = pass(&self.world.registry, &local(), &remote).await.unwrap();
+            let registry = &self.world.registry;
+            let requests = due(registry, &local()).await.unwrap();
+            let passed = pass(registry, &requests, &remote).await.unwrap();
             assert!(passed.failed.is_none(), "{passed:?}");
             if passed.steps == 0 {
                 return self.state().await;

@@ -12,6 +12,6 @@ mod tests;
 pub use self::{
     decide::{Fate, Found, Page, Step, next_step},
     file::{Agreed, agreed, branch_of, file_of, message_of, path_of},
-    pass::{Passed, pass},
+    pass::{Passed, due, pass},
     service::ProposalService,
 };

@@ -33,26 +33,38 @@ pub struct Passed {
     pub failed: Option<Error>,
 }
 
-/// Does the next step of every change of the cell, on a repository whose host has no pages: its branches are all there
-/// is. What fails for one change holds up no other.
+/// The changes of the cell that a look at the repository may bring further: those that people are to decide about, and
+/// those of the last day. Where there are none, the repository need not be looked at.
 ///
 /// # Errors
-/// `Unavailable` if registry or repository do not answer. What was done before stands.
-pub async fn pass(registry: &Registry, cell: &CellName, remote: &PolicyRemote) -> Result<Passed> {
-    // First the registry, then the repository: a branch that the registry knows of is looked for after it was made.
+/// `Unavailable` if the registry does not answer.
+pub async fn due(registry: &Registry, cell: &CellName) -> Result<Vec<ApprovalRequest>> {
     let mut requests = registry.view().await?.approvals(cell).await?;
     let now = Timestamp::now();
     requests
         .retain(|request| is_open(request) || now.duration_since(request.changed_at) < AFTERWARDS);
+    Ok(requests)
+}
+
+/// Does the next step of every change that is due, on a repository whose host has no pages: its branches are all there
+/// is. What fails for one change holds up no other.
+///
+/// `requests` are what [`due`] gave just before: a branch that the registry knows of is looked for after it was made.
+///
+/// # Errors
+/// `Unavailable` if the repository does not answer. What was done before stands.
+pub async fn pass(
+    registry: &Registry,
+    requests: &[ApprovalRequest],
+    remote: &PolicyRemote,
+) -> Result<Passed> {
     let mut passed = Passed {
         open: requests.iter().filter(|request| is_open(request)).count(),
         ..Passed::default()
     };
-    if requests.is_empty() {
-        return Ok(passed);
-    }
+    let now = Timestamp::now();
     let seen = remote.look().await?;
-    for request in &requests {
+    for request in requests {
         match one(registry, remote, &seen, request, now).await {
             Ok(true) => passed.steps += 1,
             Ok(false) => {}

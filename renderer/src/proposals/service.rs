@@ -8,7 +8,7 @@ use coditect_registry::Registry;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::pass::{Passed, pass};
+use super::pass::{Passed, due, pass};
 use crate::{
     git::{PolicyRemote, PolicyRemoteConfig, PolicyRepository},
     inputs::Inputs,
@@ -83,22 +83,25 @@ impl ProposalService {
             let inputs = self.inputs.borrow();
             inputs.policy.cells().keys().cloned().collect()
         };
-        let remote = self.remote().await?;
         let (mut open, mut failed) = (0, None);
         for cell in cells {
-            match pass(&self.registry, &cell, &remote).await {
-                Ok(Passed {
-                    open: here,
-                    failed: first,
-                    ..
-                }) => {
-                    open += here;
-                    failed = failed.or(first);
+            match self.cell(&cell).await {
+                Ok(passed) => {
+                    open += passed.open;
+                    failed = failed.or(passed.failed);
                 }
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
         failed.map_or(Ok(open), Err)
+    }
+
+    async fn cell(&self, cell: &CellName) -> Result<Passed> {
+        let requests = due(&self.registry, cell).await?;
+        if requests.is_empty() {
+            return Ok(Passed::default());
+        }
+        pass(&self.registry, &requests, &self.remote().await?).await
     }
 
     /// The policy folder's repository on the branch that is checked out now: people merge into that.
