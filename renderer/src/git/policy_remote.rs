@@ -87,18 +87,6 @@ impl PolicyRemote {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Its address, without credentials.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        redacted(&self.0.url)
-    }
-
-    /// The branch that changes are merged into.
-    #[must_use]
-    pub fn branch(&self) -> &str {
-        &self.0.branch
-    }
-
     /// Looks at it anew.
     ///
     /// # Errors
@@ -152,30 +140,6 @@ impl PolicyRemote {
                 Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
                 Err(error) => Err(error),
             }
-        })
-        .await
-    }
-
-    /// The messages of the commits between two that were seen, the newest first: those that `newer` has and `older`
-    /// has not.
-    ///
-    /// # Errors
-    /// `Unavailable` if the copy cannot be read.
-    pub async fn messages(&self, newer: Oid, older: Option<Oid>) -> Result<Vec<(Oid, String)>> {
-        self.blocking(move |repository| {
-            let mut walk = repository.revwalk()?;
-            walk.push(newer)?;
-            if let Some(older) = older {
-                walk.hide(older)?;
-            }
-            walk.map(|commit| {
-                let commit = repository.find_commit(commit?)?;
-                Ok((
-                    commit.id(),
-                    String::from_utf8_lossy(commit.message_bytes()).into_owned(),
-                ))
-            })
-            .collect()
         })
         .await
     }
