@@ -136,17 +136,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::key_ring::KeyRing;
 
     const ADA: [u8; 32] = [1; 32];
     const EVE: [u8; 32] = [2; 32];
 
     fn backoff() -> Backoff<[u8; 32]> {
-        Backoff::new("test", &tally())
-    }
-
-    fn tally() -> Arc<Tally> {
-        Arc::new(Tally::new(KeyRing::ephemeral().unwrap()))
+        Backoff::new("test", &Tally::of_a_test())
     }
 
     fn second(second: i64) -> Timestamp {

@@ -165,11 +165,7 @@ impl Allowance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{key_ring::KeyRing, rate::Caller};
-
-    fn tally() -> Arc<Tally> {
-        Arc::new(Tally::new(KeyRing::ephemeral().unwrap()))
-    }
+    use crate::rate::Caller;
 
     #[test]
     fn a_bucket_is_one_callers_own_and_says_when_to_come_back() {
@@ -179,7 +175,7 @@ mod tests {
                 burst: 2,
                 per_minute: 1,
             },
-            &tally(),
+            &Tally::of_a_test(),
         );
         let key = |text: &str| Caller::from_address(text.parse().unwrap());
         assert_eq!(limiter.take(&key("192.0.2.1")).unwrap().remaining, 1);
@@ -202,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_others_let_through_is_gone_here_too() {
-        let tally = tally();
+        let tally = Tally::of_a_test();
         let rate = Rate {
             burst: 5,
             per_minute: 1,

@@ -98,6 +98,12 @@ impl Tally {
         }
     }
 
+    /// One of an installation of its own.
+    #[cfg(test)]
+    pub(crate) fn of_a_test() -> std::sync::Arc<Self> {
+        std::sync::Arc::new(Self::new(KeyRing::ephemeral().unwrap()))
+    }
+
     /// Whose bucket it is under the limit of that name.
     pub(crate) fn bucket(&self, limit: &str, key: &impl Key) -> Bucket {
         let hash = key.parts(|parts| {
@@ -187,7 +193,7 @@ mod tests {
 
     #[test]
     fn only_what_others_want_to_know_is_gathered() {
-        let tally = Tally::new(KeyRing::ephemeral().unwrap());
+        let tally = Tally::of_a_test();
         let ada = tally.bucket("test", &AccountId::from_bytes([1; 16]));
         tally.took("test", ada);
         assert!(tally.drain().is_empty(), "nobody is there to be told");
@@ -214,7 +220,7 @@ mod tests {
 
     #[test]
     fn notes_stay_small() {
-        let tally = Tally::new(KeyRing::ephemeral().unwrap());
+        let tally = Tally::of_a_test();
         tally.share(true);
         for number in 0..2_500_u32 {
             let mut id = [0; 32];

@@ -2,14 +2,14 @@
 
 mod server;
 
-use std::{io::Write, sync::Arc, time::Duration};
+use std::{io::Write, time::Duration};
 
 use coditect_core::{Email, health::Health};
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
 use super::{Delivery, Letter, Mail, Relay, setting};
-use crate::{KeyRing, rate::Tally};
+use crate::rate::Tally;
 use server::{Manner, Received, Server};
 
 fn ada() -> Email {
@@ -22,15 +22,18 @@ fn relay(address: String) -> Relay {
     relay
 }
 
-fn tally() -> Arc<Tally> {
-    Arc::new(Tally::new(KeyRing::ephemeral().unwrap()))
-}
-
 fn mail(relay: Relay) -> Mail {
     let app = "https://app.example".to_owned();
     let stopping = CancellationToken::new();
     let delivery = Delivery::Relay(relay);
-    Mail::open(&delivery, app, &tally(), Health::default(), stopping).unwrap()
+    Mail::open(
+        &delivery,
+        app,
+        &Tally::of_a_test(),
+        Health::default(),
+        stopping,
+    )
+    .unwrap()
 }
 
 fn file(content: &str) -> NamedTempFile {
@@ -111,7 +114,7 @@ async fn a_letter_waits_for_a_relay_that_is_away() {
     let mail = Mail::open(
         &Delivery::Relay(setting),
         app,
-        &tally(),
+        &Tally::of_a_test(),
         health.clone(),
         CancellationToken::new(),
     )
@@ -171,7 +174,7 @@ async fn an_address_gets_so_many_letters_of_a_kind_and_no_more() {
     let open = Mail::open(
         &Delivery::Mailbox,
         String::new(),
-        &tally(),
+        &Tally::of_a_test(),
         Health::default(),
         CancellationToken::new(),
     );
