@@ -6,8 +6,8 @@ afterEach(() => { vi.useRealTimers(); });
 
 interface Wait { name: string; shared: boolean; begin: () => void }
 
-/** Locks as the browser has them: in the order of asking, an exclusive one held by one at a time. */
-function lockManager() {
+/** Locks as the browser has them: in the order of asking, an exclusive one held by one at a time; `slow`: milliseconds until it says which are held. */
+function lockManager(slow: number) {
   const held: Wait[] = [];
   let pending: Wait[] = [];
   const pass = () => {
@@ -29,12 +29,12 @@ function lockManager() {
     });
     pass();
   });
-  return { request, query: () => Promise.resolve({ held: held.map(({ name }) => ({ name })), pending: [] }) } as unknown as LockManager;
+  return { request, query: () => { const answer = { held: held.map(({ name }) => ({ name })), pending: [] }; return new Promise((done) => { setTimeout(done, slow, answer); }); } } as unknown as LockManager;
 }
 
 /** A browser: its locks, tabs that hear of each other `delay` milliseconds later, and an API that counts. */
-function browser(delay = 0) {
-  const locks = lockManager();
+function browser(delay = 0, slow = 0) {
+  const locks = lockManager(slow);
   let made = 0;
   const exchange = vi.fn<() => Promise<Token | null>>(() => Promise.resolve({ value: `token-${++made}`, expiresAt: 600_000 + made }));
   interface Tab { token: Token | null; heard: Set<() => void>; frozen: boolean }
@@ -74,8 +74,8 @@ describe("refresher", () => {
     expect(exchange).toHaveBeenCalledTimes(1);
   });
 
-  it.each([0, 1, 40, 1500])("exchanges once for ten tabs that wake together, however late they hear of it (%i ms)", async (delay) => {
-    const { tab, exchange } = browser(delay);
+  it.each([[0, 0], [1, 0], [40, 0], [1500, 0], [10, 10], [20, 30], [30, 20]])("exchanges once for ten tabs that wake together, however late they hear of it (%i ms) and of who has renewed (%i ms)", async (delay, slow) => {
+    const { tab, exchange } = browser(delay, slow);
     const tabs = Array.from({ length: 10 }, () => tab(old));
     expect(values(await soon(tabs.map((renew) => renew("old"))))).toEqual(new Set(["token-1"]));
     expect(exchange).toHaveBeenCalledTimes(1);

@@ -93,6 +93,9 @@ async function inTurn<Done>(locks: RefreshParts["locks"], name: string, told: Pr
 /** The token of a tab that has renewed lately, if one has: told already, or asked for by one that came later. */
 async function word({ locks, current, now, ask }: RefreshParts, told: Promise<void>, good: () => Token | null): Promise<Token | null> {
   const held = (await locks?.query())?.held ?? [];
+  // It may have come while the browser answered: then what is held is no newer than what this tab has.
+  const come = good();
+  if (come) return come;
   const newest = Math.max(0, ...held.map(({ name = "" }) => (name.startsWith(RENEWED) ? Number(name.slice(RENEWED.length)) : 0)));
   if (newest - now() <= NEARLY_OVER || newest <= (current()?.expiresAt ?? 0)) return null;
   ask();
