@@ -11,8 +11,9 @@ use clap::Args;
 use coditect_core::{CellName, Result, health::Health};
 use coditect_registry::Registry;
 use coditect_renderer::{
-    git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig, PolicyRepository},
+    git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig},
     inputs::Inputs,
+    place::PolicyPlace,
     proposals::ProposalService,
     rollout::RolloutService,
     service::{Beside, Service, Settings},
@@ -73,6 +74,8 @@ pub(crate) struct Renderers {
     pub(crate) registry: Registry,
     pub(crate) inputs: watch::Receiver<Arc<Inputs>>,
     pub(crate) health: Health,
+    /// Where the policy is reviewed.
+    pub(crate) place: PolicyPlace,
     /// The process's lasting id as a lease's holder, if it has one.
     pub(crate) known_as: Option<Uuid>,
     /// Which cells; all of the policy's, also those it comes to have later, if none is named.
@@ -88,11 +91,11 @@ impl Renderers {
     /// # Errors
     /// If the policy folder is missing or cannot be written.
     pub(crate) fn rollouts(&self) -> Result<RolloutService> {
-        let writer = PolicyRepository::open_or_init(self.data.policy())?;
+        let writer = self.place.writer()?;
         let data = self.data.clone();
         Ok(RolloutService::new(
             self.registry.clone(),
-            Arc::new(writer),
+            writer,
             self.inputs.clone(),
             Arc::new(move |cell: &CellName| data.repository(cell)),
             self.health.clone(),
@@ -103,8 +106,7 @@ impl Renderers {
     pub(crate) fn proposals(&self) -> ProposalService {
         ProposalService::new(
             self.registry.clone(),
-            self.data.policy(),
-            self.data.policy_copy(),
+            self.place.clone(),
             self.inputs.clone(),
             self.health.clone(),
         )

@@ -12,6 +12,7 @@ pub mod git;
 pub mod inputs;
 pub mod load;
 pub mod names;
+pub mod place;
 pub mod plan;
 pub mod policy;
 pub mod proposals;

@@ -53,7 +53,7 @@ impl PolicyWatch {
         Self::open(folder, health, true).await
     }
 
-    /// Loads the folder's last commit, for a process beside the owner.
+    /// Loads the repository's newest commit, for a process beside the owner, and where the policy is read from a remote.
     ///
     /// # Errors
     /// As [`PolicyWatch::own`].
@@ -135,8 +135,9 @@ impl PolicyWatch {
             watcher.watch(&self.folder.join(TEMPLATES), RecursiveMode::Recursive)?;
         } else {
             // What the owner has found valid is what it commits.
-            let branches = self.folder.join(".git/refs/heads");
-            watcher.watch(&branches, RecursiveMode::NonRecursive)?;
+            let folder = self.repository.git_folder();
+            let folder = folder.map_err(|error| notify::Error::generic(&error.to_string()))?;
+            watcher.watch(&folder.join("refs/heads"), RecursiveMode::NonRecursive)?;
         }
         Ok(watcher)
     }

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use coditect_renderer::git::{Edits, Oid, PolicyRemote, PolicyRemoteConfig, PushError};
+use coditect_renderer::git::{
+    Edits, Oid, PolicyRemote, PolicyRemoteConfig, PolicyRepository, PushError,
+};
 use git_support::git;
 use tempfile::TempDir;
 
@@ -148,26 +150,44 @@ async fn a_branch_is_made_once_merged_by_people_and_removed() {
 }
 
 #[tokio::test]
-async fn in_a_folder_that_people_edit_nothing_is_written_over() {
+async fn the_copy_follows_what_people_push_and_loses_no_commit_that_a_checkpoint_names() {
     let hosted = Hosted::new();
+    let remote = hosted.open("copy");
+    let first = remote.look().await.unwrap().main;
+    hosted.commits("tenants/rings.yaml", "rings: [1]\n");
+    let second = remote.look().await.unwrap().main;
+    let copy = PolicyRepository::open_or_init(remote.copy()).unwrap();
+    assert!(copy.is_bare().unwrap() && !copy.is_dirty().unwrap());
+    assert_eq!(copy.head().unwrap(), Some(second));
+    // Somebody takes the second one out of the branch by force, and another one in its place.
     let desk = hosted.desk();
-    let remote = open(&desk, &hosted.folder.path().join("copy"));
-    let seen = remote.look().await.unwrap();
-    let commit = on(&remote, seen.main, "tenants/plan.yaml").await;
-    fs::write(desk.join("tenants/rings.yaml"), "rings: [1]\n").unwrap();
-    let Err(PushError::Failed(refused)) = remote.merge(seen.main, commit).await else {
-        panic!("an edit was written over");
-    };
+    git(&desk, &["reset", "-q", "--hard", &first.to_string()]);
+    git(&desk, &["commit", "-q", "--allow-empty", "-m", "instead"]);
+    git(&desk, &["push", "-q", "--force", "origin", "HEAD:main"]);
+    let seen = remote.look().await.unwrap().main;
+    assert_eq!(copy.head().unwrap(), Some(seen));
+    assert_ne!(seen, second);
+    git(remote.copy(), &["-c", "gc.pruneExpire=never", "gc", "-q"]);
+    assert_eq!(
+        copy.file_at(second, "tenants/rings.yaml").unwrap().unwrap(),
+        b"rings: [1]\n"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_that_people_work_in_is_not_taken_for_a_copy() {
+    let hosted = Hosted::new();
+    let refused = PolicyRemote::open(PolicyRemoteConfig {
+        url: "https://robot:s3cret@git.example/policy.git".to_owned(),
+        branch: "main".to_owned(),
+        copy: hosted.desk(),
+        limit: Duration::from_secs(60),
+    });
+    let refused = refused.unwrap_err().to_string();
     assert!(
-        refused.to_string().contains("tenants/rings.yaml"),
+        refused.contains("move the folder away") && !refused.contains("s3cret"),
         "{refused}"
     );
-    git(&desk, &["checkout", "-q", "."]);
-    remote.merge(seen.main, commit).await.unwrap();
-    assert_eq!(fs::read(desk.join("tenants/plan.yaml")).unwrap(), b"a: 1\n");
-    assert_eq!(remote.look().await.unwrap().main, commit);
-    let late = remote.merge(seen.main, commit).await;
-    assert!(matches!(late, Err(PushError::Moved)), "{late:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use coditect_registry::{
     Registry,
     store::{Store, remote},
 };
-use coditect_renderer::{inputs::Inputs, watch::PolicyWatch};
+use coditect_renderer::inputs::Inputs;
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::{
     local_runtime::{self, Doors, Tokens},
     mail::Mail,
     observability, output,
+    policy::Source,
     providers::Providers,
     reading::Reader,
     stop,
@@ -132,6 +133,9 @@ pub(crate) struct Server {
     /// Switch rate limits off: for load tests.
     #[arg(long, env = "CODITECT_NO_RATE_LIMITS")]
     no_rate_limits: bool,
+
+    #[command(flatten)]
+    pub(crate) policy: Source,
 
     #[command(flatten)]
     mail: Mail,
@@ -424,8 +428,7 @@ impl Running {
             let socket = remote::serve(store.engine(), data.socket()).await?;
             Some((Registry::open(store as Arc<dyn Store>).await?, socket))
         };
-        crate::sample::plant(&data.policy())?;
-        let (policy, inputs) = PolicyWatch::own(data.policy(), health.clone()).await?;
+        let (policy, inputs) = server.policy.own(data, &health).await?;
         let listener = super::bind(server.listen).await?;
         let address = listener
             .local_addr()

@@ -64,6 +64,8 @@ impl Config {
                 .flatten()
                 .map(|(name, value)| setting(name, value)),
         );
+        let policy = self.server.policy.settings();
+        settings.extend(policy.into_iter().map(|(name, value)| setting(name, value)));
         settings.extend(
             self.server
                 .settings()

@@ -48,7 +48,12 @@ pub(crate) struct Dev {
     tls: bool,
 
     /// Domain below which each workspace has its host, in the sample policy (`ws.example.test`); it must lead here.
-    #[arg(long, value_name = "DOMAIN", env = "CODITECT_WORKSPACE_DOMAIN")]
+    #[arg(
+        long,
+        value_name = "DOMAIN",
+        conflicts_with = "policy_remote",
+        env = "CODITECT_WORKSPACE_DOMAIN"
+    )]
     workspace_domain: Option<String>,
 
     /// Address of an IDE that all workspaces show in the place of their files, to develop one: it is told by
@@ -136,6 +141,7 @@ impl Dev {
             registry: running.registry.clone(),
             inputs: running.inputs.clone(),
             health: running.health.clone(),
+            place: self.server.policy.place(&self.data)?,
             known_as: self.lasting_id()?,
             cells: Vec::new(),
         };
@@ -203,7 +209,11 @@ impl Dev {
                 if let Some(git) = &ready.git {
                     output::line(&format!("Served at       {git}/<cell>.git"));
                 }
-                output::line(&format!("Policy to edit  {}", ready.policy));
+                let policy = match self.server.policy.is_hosted() {
+                    true => "Policy's copy",
+                    false => "Policy to edit",
+                };
+                output::line(&format!("{policy:<16}{}", ready.policy));
                 if let Some((file, is_new)) = &running.authority {
                     let new = if *is_new { " (new)" } else { "" };
                     let file = file.display();

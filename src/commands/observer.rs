@@ -3,12 +3,14 @@ use std::{net::SocketAddr, sync::Arc};
 use clap::Args;
 use coditect_api::ServeLimits;
 use coditect_core::{CellName, Result, health::Health};
-use coditect_renderer::watch::PolicyWatch;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::{Beside, api::catalogues};
-use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, observability, output, stop};
+use crate::{
+    cli::Output, clusters::Clusters, data::Data, exit::Exit, observability, output, policy::Source,
+    stop,
+};
 
 /// Watch cells' clusters: say what stands there, set power, suspend what nobody uses.
 ///
@@ -22,6 +24,9 @@ pub(crate) struct Observer {
 
     #[command(flatten)]
     clusters: Clusters,
+
+    #[command(flatten)]
+    policy: Source,
 
     /// The namespace of Argo CD's Applications.
     #[arg(
@@ -58,7 +63,7 @@ impl Observer {
             address,
             stop,
         } = Beside::start(&self.data, self.listen, &health, &metrics).await?;
-        let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
+        let (following, inputs) = self.policy.follow(&self.data, &health).await?;
         let (catalogue, follow) = catalogues(inputs);
         let policy: Vec<CellName> = catalogue.borrow().cells.keys().cloned().collect();
         let cells = self.clusters.cells(policy)?;
@@ -76,7 +81,7 @@ impl Observer {
             );
             running.spawn(observer.run(stop.clone()));
         }
-        running.spawn(watch.run(stop.clone()));
+        running.spawn(following.run(stop.clone()));
         running.spawn(stop::or(stop.clone(), follow));
         match output {
             Output::Text => output::line(&format!(

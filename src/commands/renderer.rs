@@ -4,7 +4,7 @@ use clap::Args;
 use coditect_api::ServeLimits;
 use coditect_core::{CellName, Error, Result, health::Health};
 use coditect_registry::Registry;
-use coditect_renderer::{inputs::Inputs, service::Service, watch::PolicyWatch};
+use coditect_renderer::{inputs::Inputs, service::Service};
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -14,7 +14,9 @@ use crate::{
     cli::Output,
     data::Data,
     exit::Exit,
-    observability, output, policy, progress,
+    observability, output,
+    policy::{self, Source},
+    progress,
 };
 
 /// Render cells: keep their repositories what the registry wants.
@@ -32,6 +34,9 @@ pub(crate) struct Renderer {
 
     #[command(flatten)]
     rendering: Rendering,
+
+    #[command(flatten)]
+    policy: Source,
 
     /// Reconcile every cell in full, once, and end: for a job that runs by the clock.
     #[arg(long)]
@@ -65,7 +70,7 @@ impl Renderer {
             let beside = Beside::start(&self.data, self.listen, &health, &metrics).await?;
             (beside.registry.clone(), Some(beside))
         };
-        let (watch, inputs) = PolicyWatch::follow(self.data.policy(), health.clone()).await?;
+        let (following, inputs) = self.policy.follow(&self.data, &health).await?;
         policy::has(&inputs.borrow(), &self.cells)?;
         let cells = if self.cells.is_empty() {
             inputs
@@ -94,6 +99,7 @@ impl Renderer {
             registry,
             inputs: inputs.clone(),
             health: health.clone(),
+            place: self.policy.place(&self.data)?,
             known_as: None,
             cells: self.cells.clone(),
         };
@@ -109,7 +115,7 @@ impl Renderer {
         running.spawn(renderers.rollouts()?.run(stop.clone()));
         running.spawn(renderers.proposals().run(stop.clone()));
         running.spawn(renderers.run(stop.clone()));
-        running.spawn(watch.run(stop.clone()));
+        running.spawn(following.run(stop.clone()));
         match output {
             Output::Text => {
                 output::line(&format!(

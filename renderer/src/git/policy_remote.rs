@@ -18,26 +18,26 @@ use tokio::{process::Command, task::spawn_blocking};
 
 use super::{
     command::{self, Output},
+    lock::Lock,
     redact::{redact, redacted},
+    reference::BRANCH,
     remote::{PushError, last_lines, refused},
 };
 
 /// The remote's name for one command; its address comes by the environment, since everyone on the machine can read
 /// a command line.
 const REMOTE: &str = "coditect-policy";
-/// Where the copy keeps the branch that changes are merged into.
-const MAIN: &str = "refs/coditect/main";
+/// Where the copy keeps the branch that changes are merged into: where who reads the copy as a repository finds it.
+const MAIN: &str = BRANCH;
 /// Where it keeps Coditect's own branches.
 const OURS: &str = "refs/coditect/ours/";
-/// Under which name a commit waits in the policy folder until it is merged there.
-const STEP: &str = "refs/coditect/step";
 /// What the names of Coditect's own branches begin with.
 pub const BRANCHES: &str = "coditect/";
 
 /// Which repository, and how it is reached.
 #[derive(Clone)]
 pub struct PolicyRemoteConfig {
-    /// Its address, as `git fetch` takes it; or the policy folder, if that is the place that people work in.
+    /// Its address, as `git fetch` takes it.
     pub url: String,
     /// The branch that changes are merged into.
     pub branch: String,
@@ -78,23 +78,53 @@ impl PolicyRemote {
     /// The repository, and the folder of its copy, which is made if it is missing.
     ///
     /// # Errors
-    /// `Unavailable` if the copy cannot be made.
+    /// `Unavailable` if the copy cannot be made; `Conflict` if people work in that folder.
     pub fn open(config: PolicyRemoteConfig) -> Result<Self> {
+        let copy = config.copy.display();
+        if config.copy.join(".git").exists() {
+            return Err(Error::conflict(format!(
+                "{copy} is a folder that people work in, and the policy is read from {} now: push what it holds there \
+                 (git -C {copy} push {0} HEAD:{}), then move the folder away",
+                redacted(&config.url),
+                config.branch
+            )));
+        }
         let mut options = git2::RepositoryInitOptions::new();
-        options.bare(true).external_template(false);
+        options
+            .bare(true)
+            .external_template(false)
+            .initial_head("main");
         let made = Repository::init_opts(&config.copy, &options);
         made.map_err(|error| unusable(&config.copy, &error))?;
         Ok(Self(Arc::new(config)))
     }
 
-    /// Looks at it anew.
+    /// The address without the credentials that it may hold, and the branch.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("branch {} of {}", self.0.branch, redacted(&self.0.url))
+    }
+
+    /// Where its copy is.
+    #[must_use]
+    pub fn copy(&self) -> &Path {
+        &self.0.copy
+    }
+
+    /// Looks at it anew. One process at a time: two fetches into one copy would get in each other's way.
     ///
     /// # Errors
     /// `Unavailable` if it does not answer, or has no such branch.
     pub async fn look(&self) -> Result<Seen> {
+        let copy = self.0.copy.clone();
+        let locked = spawn_blocking(move || Lock::take(&copy)).await;
+        let _turn = locked
+            .map_err(|error| Error::internal("a background task panicked").because(error))??;
         let mut command = self.command();
         command
-            .args(["-c", "fetch.unpackLimit=1"])
+            // Checkpoints name commits that a force push may take out of every branch.
+            .args(["-c", "gc.pruneExpire=never", "-c", "gc.autoDetach=false"])
+            .args(["-c", "fetch.unpackLimit=1", "-c", "core.fsync=all"])
             .args([
                 "fetch",
                 "--quiet",
@@ -186,13 +216,8 @@ impl PolicyRemote {
     /// # Errors
     /// [`PushError`].
     pub async fn merge(&self, expected: Oid, commit: Oid) -> Result<(), PushError> {
-        match self.work_tree() {
-            Some(folder) => self.merge_into(folder, expected, commit).await,
-            None => {
-                let branch = format!("refs/heads/{}", self.0.branch);
-                self.push(&branch, Some(expected), Some(commit)).await
-            }
-        }
+        let branch = format!("refs/heads/{}", self.0.branch);
+        self.push(&branch, Some(expected), Some(commit)).await
     }
 
     /// Makes or moves one of Coditect's own branches, if it is still where it was seen; none: it must not be there.
@@ -238,66 +263,6 @@ impl PolicyRemote {
             Ok(output) => Err(refused(&output, unreachable)),
             Err(error) => Err(PushError::Failed(error)),
         }
-    }
-
-    /// The folder that people edit, if that is what the address names: a branch that is checked out takes no push.
-    fn work_tree(&self) -> Option<&Path> {
-        let folder = Path::new(&self.0.url);
-        folder.join(".git").exists().then_some(folder)
-    }
-
-    /// As a pull would: fast forward only, and never over what somebody is editing.
-    async fn merge_into(&self, folder: &Path, expected: Oid, commit: Oid) -> Result<(), PushError> {
-        let failed = PushError::Failed;
-        let local = |arguments: Vec<String>| {
-            let mut command = command::git(&folder.join(".git"));
-            command
-                .arg("--work-tree")
-                .arg(folder)
-                .current_dir(folder)
-                .args(arguments);
-            command
-        };
-        let words = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>();
-        let head = self
-            .run(local(words("rev-parse HEAD")))
-            .await
-            .map_err(failed)?;
-        if head.stdout.trim() != expected.to_string() {
-            return Err(PushError::Moved);
-        }
-        let status = self
-            .run(local(words("status --porcelain")))
-            .await
-            .map_err(failed)?;
-        if !status.stdout.trim().is_empty() {
-            let edited = status.stdout.lines().next().unwrap_or_default().trim();
-            return Err(failed(Error::unavailable(format!(
-                "{} has edits that are not committed ({edited}): commit or undo them",
-                folder.display()
-            ))));
-        }
-        // There, but under a name that nobody has checked out.
-        let mut carry = self.command();
-        carry
-            .args(["push", "--quiet", "--no-verify", REMOTE])
-            .arg(format!("+{commit}:{STEP}"));
-        let mut merge = words("merge --quiet --ff-only");
-        merge.push(commit.to_string());
-        for command in [
-            carry,
-            local(merge),
-            local(words(&format!("update-ref -d {STEP}"))),
-        ] {
-            let output = self.run(command).await.map_err(failed)?;
-            if !output.success && output.stderr.contains("fast-forward") {
-                return Err(PushError::Moved);
-            }
-            if !output.success {
-                return Err(failed(unreachable(&last_lines(&output.stderr))));
-            }
-        }
-        Ok(())
     }
 
     fn command(&self) -> Command {

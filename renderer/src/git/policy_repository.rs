@@ -53,8 +53,8 @@ pub struct PolicyRepository {
 }
 
 impl PolicyRepository {
-    /// Opens the repository whose work tree is `folder`, or makes one there. A repository further up (the
-    /// folder is part of a larger checkout) is not meant.
+    /// Opens the repository whose work tree is `folder`, or the bare one that it is, or makes one there with a work tree.
+    /// A repository further up (the folder is part of a larger checkout) is not meant.
     ///
     /// # Errors
     /// If the folder is missing or cannot be written.
@@ -67,7 +67,7 @@ impl PolicyRepository {
             ));
         }
         let policy = Self { folder };
-        if !policy.folder.join(".git").exists() {
+        if !policy.folder.join(".git").exists() && policy.open().is_err() {
             let mut options = RepositoryInitOptions::new();
             options.external_template(false).initial_head("main");
             Repository::init_opts(&policy.folder, &options)
@@ -139,12 +139,31 @@ impl PolicyRepository {
         Ok(target.and_then(|name| name.strip_prefix("refs/heads/").map(ToOwned::to_owned)))
     }
 
-    /// True if the folder differs from the commit that is checked out.
+    /// Where Git keeps its own files of it.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn git_folder(&self) -> Result<PathBuf> {
+        Ok(self.open()?.path().to_owned())
+    }
+
+    /// Whether it has no work tree: the copy of a hosted policy.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn is_bare(&self) -> Result<bool> {
+        Ok(self.open()?.is_bare())
+    }
+
+    /// True if the folder differs from the commit that is checked out; a bare repository never does.
     ///
     /// # Errors
     /// If the repository cannot be read.
     pub fn is_dirty(&self) -> Result<bool> {
         let repository = self.open()?;
+        if repository.is_bare() {
+            return Ok(false);
+        }
         let mut options = StatusOptions::new();
         options
             .include_untracked(true)

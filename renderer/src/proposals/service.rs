@@ -1,51 +1,42 @@
 //! The loop that brings what waits before people. Any number may run: branches are written by compare-and-swap, and so are
 //! the registry's records.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use coditect_core::{CellName, Error, Result, health::Health};
+use coditect_core::{CellName, Result, health::Health};
 use coditect_registry::Registry;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::pass::{Passed, due, pass};
-use crate::{
-    git::{PolicyRemote, PolicyRemoteConfig, PolicyRepository},
-    inputs::Inputs,
-    reconcile::blocking,
-};
+use crate::{inputs::Inputs, place::PolicyPlace};
 
 /// The name under which its state is posted.
 const PART: &str = "approvals";
 /// How often it looks: at the registry alone while nobody waits.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long one command of git may take.
-const LIMIT: Duration = Duration::from_secs(60);
 
-/// Puts what waits for an approval before people, as branches of the policy folder's repository, and notes what they do
-/// with them.
+/// Puts what waits for an approval before people, as branches of the policy's repository, and notes what they do with
+/// them.
 pub struct ProposalService {
     registry: Registry,
-    policy: PathBuf,
-    copy: PathBuf,
+    place: PolicyPlace,
     inputs: watch::Receiver<Arc<Inputs>>,
     health: Health,
 }
 
 impl ProposalService {
-    /// For the policy folder `policy`; `copy` is a folder of its own, made if it is missing. `inputs` names the cells.
+    /// For a policy that is reviewed at `place`. `inputs` names the cells.
     #[must_use]
     pub fn new(
         registry: Registry,
-        policy: PathBuf,
-        copy: PathBuf,
+        place: PolicyPlace,
         inputs: watch::Receiver<Arc<Inputs>>,
         health: Health,
     ) -> Self {
         Self {
             registry,
-            policy,
-            copy,
+            place,
             inputs,
             health,
         }
@@ -101,25 +92,6 @@ impl ProposalService {
         if requests.is_empty() {
             return Ok(Passed::default());
         }
-        pass(&self.registry, &requests, &self.remote().await?).await
-    }
-
-    /// The policy folder's repository on the branch that is checked out now: people merge into that.
-    async fn remote(&self) -> Result<PolicyRemote> {
-        let (policy, copy) = (self.policy.clone(), self.copy.clone());
-        blocking(move || {
-            let branch = PolicyRepository::open_or_init(&policy)?.branch()?;
-            let branch = branch.ok_or_else(|| {
-                let message = "the policy folder has no branch checked out, into which an approval could be merged: check one out";
-                Error::unavailable(message)
-            })?;
-            PolicyRemote::open(PolicyRemoteConfig {
-                url: policy.display().to_string(),
-                branch,
-                copy,
-                limit: LIMIT,
-            })
-        })
-        .await
+        pass(&self.registry, &requests, &self.place.remote().await?).await
     }
 }

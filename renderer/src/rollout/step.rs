@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use coditect_core::{Error, ReleaseName, Result, RingName};
 use coditect_registry::record::{Rollout, RolloutRing};
 use git2::Oid;
+use tokio::runtime::Handle;
 
 use crate::{
-    git::{PolicyRepository, ReplaceError},
+    git::{PolicyRemote, PolicyRepository, PushError, ReplaceError},
     inputs::POLICY,
     policy::{Runs, rings_of, with_ring},
 };
@@ -17,7 +18,8 @@ pub(super) fn rings_path() -> String {
     format!("{POLICY}/rings.yaml")
 }
 
-/// The policy repository's branch, as a roll-out writes it. Blocks on the disk or the network.
+/// The policy repository's branch, as a roll-out writes it. Blocks on the disk or the network; to be called within a
+/// Tokio runtime, where blocking is allowed.
 pub trait PolicyWriter: Send + Sync {
     /// The newest commit of the branch that policy is read from.
     ///
@@ -78,6 +80,36 @@ impl PolicyWriter for PolicyRepository {
             )))),
             Err(ReplaceError::Failed(error)) => Err(WriteError::Failed(error.into())),
         }
+    }
+}
+
+/// A hosted repository: a step is pushed on the condition that nobody was faster.
+impl PolicyWriter for PolicyRemote {
+    fn head(&self) -> Result<Oid> {
+        Ok(Handle::current().block_on(self.look())?.main)
+    }
+
+    fn file(&self, commit: Oid, path: &str) -> Result<Option<Vec<u8>>> {
+        Handle::current().block_on(Self::file(self, commit, path))
+    }
+
+    fn write(
+        &self,
+        parent: Oid,
+        path: &str,
+        bytes: &[u8],
+        message: &str,
+    ) -> Result<Oid, WriteError> {
+        let edits = [(path.to_owned(), Some(bytes.to_vec()))].into();
+        Handle::current().block_on(async {
+            let commit = self.commit(parent, edits, message.to_owned()).await;
+            let commit = commit.map_err(WriteError::Failed)?;
+            match self.merge(parent, commit).await {
+                Ok(()) => Ok(commit),
+                Err(PushError::Moved) => Err(WriteError::Moved),
+                Err(PushError::Failed(error)) => Err(WriteError::Failed(error)),
+            }
+        })
     }
 }
 
