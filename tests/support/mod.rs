@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test uses what it needs")]
 
+mod reviewed;
 mod tab;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
+pub(crate) use reviewed::{Reviewed, release};
 use serde_json::{Value, json};
 pub(crate) use tab::{Tab, way_in};
 use tempfile::TempDir;
