@@ -11,7 +11,7 @@ use clap::Args;
 use coditect_core::{CellName, Result, health::Health};
 use coditect_registry::Registry;
 use coditect_renderer::{
-    git::{CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig},
+    git::{CellRepository, GitAccess, Maintenance, MaintenanceConfig, Mirror, MirrorConfig},
     inputs::Inputs,
     place::PolicyPlace,
     proposals::ProposalService,
@@ -39,7 +39,7 @@ pub(crate) struct Rendering {
     pub(crate) lease_seconds: u64,
 
     /// A Git remote that every cell's branch is pushed to in the background; `{cell}` stands for the cell's
-    /// name. Credentials belong into git's own configuration, not here.
+    /// name.
     #[arg(long, value_name = "URL", env = "CODITECT_MIRROR")]
     pub(crate) mirror: Option<String>,
 
@@ -59,10 +59,10 @@ pub(crate) struct Rendering {
 
 impl Rendering {
     /// What a cell is rendered with.
-    pub(crate) fn of(&self, cell: &CellName, data: &Data) -> Settings {
+    pub(crate) fn of(&self, cell: &CellName, data: &Data, access: &GitAccess) -> Settings {
         let mut settings = Settings::new(cell.clone(), data.repository(cell));
         settings.lease = Duration::from_secs(self.lease_seconds);
-        settings.remote = self.hosted.of(cell);
+        settings.remote = self.hosted.of(cell, access);
         settings
     }
 }
@@ -76,6 +76,8 @@ pub(crate) struct Renderers {
     pub(crate) health: Health,
     /// Where the policy is reviewed.
     pub(crate) place: PolicyPlace,
+    /// The credentials of remotes.
+    pub(crate) access: GitAccess,
     /// The process's lasting id as a lease's holder, if it has one.
     pub(crate) known_as: Option<Uuid>,
     /// Which cells; all of the policy's, also those it comes to have later, if none is named.
@@ -155,12 +157,13 @@ impl Renderers {
 
     /// One cell's renderer with its mirror and the upkeep of its packs.
     fn cell(&self, cell: CellName, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
-        let settings = self.rendering.of(&cell, &self.data);
+        let settings = self.rendering.of(&cell, &self.data, &self.access);
         let path = settings.repository.clone();
         let health = self.health.clone();
         let mirror = self.rendering.mirror.as_ref().map(|url| {
             let mut config = MirrorConfig::new(cell.clone(), url.replace("{cell}", cell.as_str()));
             config.force = self.rendering.mirror_force;
+            config.access.clone_from(&self.access);
             config
         });
         let webhook = self.rendering.telling.of(&cell);

@@ -1,5 +1,6 @@
 //! The `coditect` command.
 
+mod access;
 mod address;
 mod cells;
 mod cli;

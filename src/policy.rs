@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use clap::Args;
 use coditect_core::{CellName, Error, Result, health::Health};
 use coditect_renderer::{
-    git::{PolicyRepository, redacted},
+    git::{PolicyRemote, PolicyRemoteConfig, PolicyRepository, redacted},
     inputs::Inputs,
     place::{PolicyPlace, PolicySync},
     watch::PolicyWatch,
@@ -14,14 +14,13 @@ use coditect_renderer::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{data::Data, sample};
+use crate::{access::Access, data::Data, sample};
 
 /// Where the policy is reviewed.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Source {
     /// The Git repository that people review the policy in: its branch's newest valid commit is in force, approvals are
     /// asked for and roll-outs are written there. Without it the folder `policy` of the data folder is that place.
-    /// Credentials belong into git's own configuration, not here.
     #[arg(long, value_name = "URL", env = "CODITECT_POLICY_REMOTE")]
     policy_remote: Option<String>,
 
@@ -38,6 +37,9 @@ pub(crate) struct Source {
     /// How often that is read: a merged change is in force so much later at most.
     #[arg(long, value_name = "N", requires = "policy_remote", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600), env = "CODITECT_POLICY_INTERVAL_SECONDS")]
     policy_interval_seconds: u64,
+
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 /// What keeps a process's policy the newest.
@@ -80,7 +82,13 @@ impl Source {
             }
             Some(url) => {
                 data.create()?;
-                PolicyPlace::hosted(url.clone(), self.policy_branch.clone(), data.policy())
+                let mut config = PolicyRemoteConfig::new(
+                    url.as_str(),
+                    self.policy_branch.as_str(),
+                    data.policy(),
+                );
+                config.access = self.access.git();
+                PolicyRemote::open(config).map(PolicyPlace::Remote)
             }
         }
     }
@@ -130,17 +138,19 @@ impl Source {
 
     /// For `coditect config`.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        let access = self.access.settings();
         let Some(url) = &self.policy_remote else {
-            return vec![("policy-remote", "none".to_owned())];
+            return [vec![("policy-remote", "none".to_owned())], access].concat();
         };
-        vec![
+        let policy = vec![
             ("policy-remote", redacted(url)),
             ("policy-branch", self.policy_branch.clone()),
             (
                 "policy-interval-seconds",
                 self.policy_interval_seconds.to_string(),
             ),
-        ]
+        ];
+        [policy, access].concat()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use coditect_core::{CellName, Error, Result, health::Health};
 use coditect_renderer::{
-    git::{GitServeLimits, GitServer, Remote, RemoteConfig, Tokens, redacted},
+    git::{GitAccess, GitServeLimits, GitServer, Remote, RemoteConfig, Tokens, redacted},
     inputs::Inputs,
     webhook::WebhookConfig,
 };
@@ -178,7 +178,7 @@ impl Telling {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Hosted {
     /// A Git remote that is the place of truth: a commit counts when this has taken it; `{cell}` stands for the
-    /// cell's name. Credentials belong into git's own configuration, not here.
+    /// cell's name.
     #[arg(
         long,
         value_name = "URL",
@@ -194,10 +194,11 @@ pub(crate) struct Hosted {
 
 impl Hosted {
     /// A cell's remote, if there is one.
-    pub(crate) fn of(&self, cell: &CellName) -> Option<Remote> {
+    pub(crate) fn of(&self, cell: &CellName, access: &GitAccess) -> Option<Remote> {
         let url = self.remote.as_ref()?.replace("{cell}", cell.as_str());
         let mut config = RemoteConfig::new(cell.clone(), url);
         config.interval = Duration::from_secs(self.remote_interval_seconds);
+        config.access.clone_from(access);
         Some(Remote::new(config))
     }
 
@@ -213,10 +214,10 @@ impl Hosted {
     }
 }
 
-fn none() -> String {
+pub(crate) fn none() -> String {
     "none".into()
 }
 
-fn hidden(file: Option<&PathBuf>) -> String {
+pub(crate) fn hidden(file: Option<&PathBuf>) -> String {
     file.map_or_else(none, |file| format!("{} (contents hidden)", file.display()))
 }

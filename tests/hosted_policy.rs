@@ -320,7 +320,11 @@ async fn people_decide_on_the_host_who_comes_in() {
     let overtaken = asked(&policy, &known).await;
     let plan = Some(json!({"plan": "starter"}));
     grace.must(Method::PUT, "/api/v5/tenant/plan", plan).await;
-    let newer = asked(&policy, &[&known[..], &[overtaken.clone()]].concat()).await;
+    let newer = asked(
+        &policy,
+        &[&known[..], std::slice::from_ref(&overtaken)].concat(),
+    )
+    .await;
     assert_eq!(ended(&world, &overtaken).await, "overtaken");
     policy.approve(&newer);
     comes_in(&world, &grace).await;

@@ -5,7 +5,7 @@ mod git_support;
 
 use std::time::Duration;
 
-use coditect_renderer::git::{CellRepository, fetch_newest};
+use coditect_renderer::git::{CellRepository, GitAccess, fetch_newest};
 use git_support::{Cell, git, put};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -16,13 +16,17 @@ async fn the_newest_commit_alone_comes_and_comes_again() {
     let here = folder.path().join("not/yet/here");
     let (cell, first) = Cell::with_users(3);
     let url = format!("file://{}", cell.path().display());
-    fetch_newest(&url, &here, LIMIT).await.unwrap();
+    fetch_newest(&url, &GitAccess::default(), &here, LIMIT)
+        .await
+        .unwrap();
     let fetched = || CellRepository::open(&here).unwrap().head().unwrap();
     assert_eq!(fetched().unwrap().commit, first.commit);
     let second = cell.commit(&first, 2, |batch| {
         put(batch, 9, 0);
     });
-    fetch_newest(&url, &here, LIMIT).await.unwrap();
+    fetch_newest(&url, &GitAccess::default(), &here, LIMIT)
+        .await
+        .unwrap();
     assert_eq!(fetched().unwrap().commit, second.commit);
     assert_eq!(git(&here, &["rev-list", "--count", "main"]).trim(), "1");
 }
@@ -31,7 +35,9 @@ async fn the_newest_commit_alone_comes_and_comes_again() {
 async fn a_refusal_says_which_repository_and_hides_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let url = "http://somebody:secret-word@127.0.0.1:1/cell.git";
-    let why = fetch_newest(url, folder.path(), LIMIT).await.unwrap_err();
+    let why = fetch_newest(url, &GitAccess::default(), folder.path(), LIMIT)
+        .await
+        .unwrap_err();
     assert!(why.contains("127.0.0.1:1/cell.git"), "{why}");
     assert!(!why.contains("secret-word"), "{why}");
 }

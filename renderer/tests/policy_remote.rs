@@ -59,12 +59,11 @@ impl Hosted {
 }
 
 fn open(url: &Path, copy: &Path) -> PolicyRemote {
-    PolicyRemote::open(PolicyRemoteConfig {
-        url: url.display().to_string(),
-        branch: "main".to_owned(),
-        copy: copy.to_path_buf(),
-        limit: Duration::from_secs(60),
-    })
+    PolicyRemote::open(PolicyRemoteConfig::new(
+        url.display().to_string(),
+        "main",
+        copy.to_path_buf(),
+    ))
     .unwrap()
 }
 
@@ -177,12 +176,11 @@ async fn the_copy_follows_what_people_push_and_loses_no_commit_that_a_checkpoint
 #[tokio::test]
 async fn a_folder_that_people_work_in_is_not_taken_for_a_copy() {
     let hosted = Hosted::new();
-    let refused = PolicyRemote::open(PolicyRemoteConfig {
-        url: "https://robot:s3cret@git.example/policy.git".to_owned(),
-        branch: "main".to_owned(),
-        copy: hosted.desk(),
-        limit: Duration::from_secs(60),
-    });
+    let refused = PolicyRemote::open(PolicyRemoteConfig::new(
+        "https://robot:s3cret@git.example/policy.git".to_owned(),
+        "main",
+        hosted.desk(),
+    ));
     let refused = refused.unwrap_err().to_string();
     assert!(
         refused.contains("move the folder away") && !refused.contains("s3cret"),
@@ -193,12 +191,11 @@ async fn a_folder_that_people_work_in_is_not_taken_for_a_copy() {
 #[tokio::test]
 async fn what_does_not_answer_is_said_without_credentials() {
     let folder = tempfile::tempdir().unwrap();
-    let remote = PolicyRemote::open(PolicyRemoteConfig {
-        url: "http://robot:s3cret@127.0.0.1:9/policy.git".to_owned(),
-        branch: "main".to_owned(),
-        copy: folder.path().join("copy"),
-        limit: Duration::from_secs(60),
-    })
+    let remote = PolicyRemote::open(PolicyRemoteConfig::new(
+        "http://robot:s3cret@127.0.0.1:9/policy.git".to_owned(),
+        "main",
+        folder.path().join("copy"),
+    ))
     .unwrap();
     let said = remote.look().await.unwrap_err().chain().to_string();
     assert!(

@@ -64,12 +64,11 @@ impl Review {
     /// As one process: with a copy of its own.
     fn remote(&self, copy: &str) -> PolicyRemote {
         let folder = self.world.folder.path();
-        PolicyRemote::open(PolicyRemoteConfig {
-            url: folder.join("policy.git").display().to_string(),
-            branch: "main".to_owned(),
-            copy: folder.join(copy),
-            limit: Duration::from_secs(60),
-        })
+        PolicyRemote::open(PolicyRemoteConfig::new(
+            folder.join("policy.git").display().to_string(),
+            "main",
+            folder.join(copy),
+        ))
         .unwrap()
     }
 

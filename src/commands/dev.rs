@@ -142,6 +142,7 @@ impl Dev {
             inputs: running.inputs.clone(),
             health: running.health.clone(),
             place: self.server.policy.place(&self.data)?,
+            access: self.server.policy.access.git(),
             known_as: self.lasting_id()?,
             cells: Vec::new(),
         };

@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use self::repository::{Fetched, Local};
-use crate::{cli::Output, clusters::Clusters, data::Data, exit::Exit, output, policy, stop};
+use crate::{
+    access::Access, cli::Output, clusters::Clusters, data::Data, exit::Exit, output, policy, stop,
+};
 
 /// Remove the namespaces and volumes of what was deleted, once Git and Argo CD no longer have it.
 ///
@@ -26,9 +28,11 @@ pub(crate) struct Reap {
     #[command(flatten)]
     clusters: Clusters,
 
-    /// Where a cell's commits are asked for: a bare repository's folder, or an address to fetch from, with
-    /// credentials from git's own configuration. Without one: the installation's own repository if it is there,
-    /// otherwise Argo CD's word alone.
+    #[command(flatten)]
+    access: Access,
+
+    /// Where a cell's commits are asked for: a bare repository's folder, or an address to fetch from. Without one: the
+    /// installation's own repository if it is there, otherwise Argo CD's word alone.
     #[arg(long, value_name = "CELL=PATH-OR-URL")]
     repository: Vec<Place>,
 
@@ -111,7 +115,11 @@ impl Reap {
                     .folder()
                     .join("reaper")
                     .join(format!("{cell}.git"));
-                reaper.asking(Arc::new(Fetched::new(place.clone(), folder)))
+                reaper.asking(Arc::new(Fetched::new(
+                    place.clone(),
+                    self.access.git(),
+                    folder,
+                )))
             }
             Some(path) => reaper.asking(Arc::new(Local::new(path.into()))),
             None if own.exists() => reaper.asking(Arc::new(Local::new(own))),

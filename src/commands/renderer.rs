@@ -100,6 +100,7 @@ impl Renderer {
             inputs: inputs.clone(),
             health: health.clone(),
             place: self.policy.place(&self.data)?,
+            access: self.policy.access.git(),
             known_as: None,
             cells: self.cells.clone(),
         };
@@ -155,7 +156,9 @@ impl Renderer {
         let mut done = Vec::new();
         for cell in cells {
             let bar = progress::spinner(output, format!("cell {cell}"));
-            let settings = self.rendering.of(cell, &self.data);
+            let settings = self
+                .rendering
+                .of(cell, &self.data, &self.policy.access.git());
             let service = Service::new(registry.clone(), settings, inputs.clone(), health.clone());
             let summary = service.once().await?;
             bar.finish_and_clear();

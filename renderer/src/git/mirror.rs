@@ -19,10 +19,13 @@ use tokio::{
     time::sleep,
 };
 
-use super::{command, redact::redact, reference::BRANCH, repository::CellRepository};
+use super::{
+    access::{Elsewhere, GitAccess},
+    reference::BRANCH,
+    repository::CellRepository,
+};
 
-/// The remote's name for the one push; its address comes by the environment, since everyone on the
-/// machine can read a command line.
+/// The remote's name for the one push.
 const REMOTE: &str = "coditect-mirror";
 
 /// Where and how the branch is mirrored.
@@ -32,6 +35,8 @@ pub struct MirrorConfig {
     pub cell: CellName,
     /// The address, as `git push` takes it.
     pub url: String,
+    /// Its credentials.
+    pub access: GitAccess,
     /// Overwrite what others committed at the mirror.
     pub force: bool,
     /// How long one push may take.
@@ -49,10 +54,20 @@ impl MirrorConfig {
         Self {
             cell,
             url: url.into(),
+            access: GitAccess::default(),
             force: false,
             limit: Duration::from_secs(120),
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(300),
+        }
+    }
+
+    fn elsewhere(&self) -> Elsewhere<'_> {
+        Elsewhere {
+            name: REMOTE,
+            url: &self.url,
+            access: &self.access,
+            limit: self.limit,
         }
     }
 }
@@ -221,24 +236,17 @@ async fn push_once(
     head: Oid,
 ) -> Result<(), MirrorProblem> {
     let command = push_command(repository.path(), config, head);
-    let output = command::run(command, config.limit)
-        .await
-        .map_err(MirrorProblem::Unreachable)?;
+    let output = config.elsewhere().run(command).await;
+    let output = output.map_err(MirrorProblem::Unreachable)?;
     if output.success {
         return Ok(());
     }
-    Err(problem(
-        &redact(&output.stdout, &config.url),
-        &redact(&output.stderr, &config.url),
-    ))
+    Err(problem(&output.stdout, &output.stderr))
 }
 
 fn push_command(repository: &Path, config: &MirrorConfig, head: Oid) -> Command {
-    let mut command = command::git(repository);
+    let mut command = config.elsewhere().command(repository);
     command
-        .env("GIT_CONFIG_COUNT", "1")
-        .env("GIT_CONFIG_KEY_0", format!("remote.{REMOTE}.url"))
-        .env("GIT_CONFIG_VALUE_0", &config.url)
         .args(["push", "--porcelain", "--atomic", "--no-verify", REMOTE])
         .arg(format!(
             "{}{head}:{BRANCH}",

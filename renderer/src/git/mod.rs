@@ -8,6 +8,7 @@
 //! [`CellRepository`] reads the head and begins a [`Batch`]; [`Batch::finish`] writes one synced pack;
 //! [`Prepared::publish`] moves the branch by compare-and-swap. `docs/adr/0003-packs.md` has the reasons.
 
+mod access;
 mod bases;
 mod batch;
 mod checkout;
@@ -41,6 +42,7 @@ pub use git2::Oid;
 pub(crate) use self::mirror::jittered;
 
 pub use self::{
+    access::GitAccess,
     batch::{Batch, Prepared, Published},
     checkout::Checkout,
     deletions::{Cut, Spent},

@@ -17,15 +17,15 @@ use git2::{ErrorCode, FileMode, Oid, Repository, Signature, build::TreeUpdateBui
 use tokio::{process::Command, task::spawn_blocking};
 
 use super::{
-    command::{self, Output},
+    access::{Elsewhere, GitAccess},
+    command::Output,
     lock::Lock,
-    redact::{redact, redacted},
+    redact::redacted,
     reference::BRANCH,
     remote::{PushError, last_lines, refused},
 };
 
-/// The remote's name for one command; its address comes by the environment, since everyone on the machine can read
-/// a command line.
+/// The remote's name for one command.
 const REMOTE: &str = "coditect-policy";
 /// Where the copy keeps the branch that changes are merged into: where who reads the copy as a repository finds it.
 const MAIN: &str = BRANCH;
@@ -39,12 +39,32 @@ pub const BRANCHES: &str = "coditect/";
 pub struct PolicyRemoteConfig {
     /// Its address, as `git fetch` takes it.
     pub url: String,
+    /// Its credentials.
+    pub access: GitAccess,
     /// The branch that changes are merged into.
     pub branch: String,
     /// Where the copy is kept.
     pub copy: PathBuf,
     /// How long one command may take.
     pub limit: Duration,
+}
+
+impl PolicyRemoteConfig {
+    /// A minute for one command.
+    #[must_use]
+    pub fn new(
+        url: impl Into<String>,
+        branch: impl Into<String>,
+        copy: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            url: url.into(),
+            access: GitAccess::default(),
+            branch: branch.into(),
+            copy: copy.into(),
+            limit: Duration::from_secs(60),
+        }
+    }
 }
 
 impl fmt::Debug for PolicyRemoteConfig {
@@ -266,23 +286,21 @@ impl PolicyRemote {
     }
 
     fn command(&self) -> Command {
-        let mut command = command::git(&self.0.copy);
-        command
-            .env("GIT_CONFIG_COUNT", "1")
-            .env("GIT_CONFIG_KEY_0", format!("remote.{REMOTE}.url"))
-            .env("GIT_CONFIG_VALUE_0", &self.0.url);
-        command
+        self.elsewhere().command(&self.0.copy)
     }
 
     async fn run(&self, command: Command) -> Result<Output> {
-        let url = &self.0.url;
-        let output = command::run(command, self.0.limit).await;
-        let output = output.map_err(|why| unreachable(&redact(&why, url)))?;
-        Ok(Output {
-            success: output.success,
-            stdout: redact(&output.stdout, url),
-            stderr: redact(&output.stderr, url),
-        })
+        let output = self.elsewhere().run(command).await;
+        output.map_err(|why| unreachable(&why))
+    }
+
+    fn elsewhere(&self) -> Elsewhere<'_> {
+        Elsewhere {
+            name: REMOTE,
+            url: &self.0.url,
+            access: &self.0.access,
+            limit: self.0.limit,
+        }
     }
 
     async fn blocking<T: Send + 'static>(

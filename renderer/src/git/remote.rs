@@ -17,14 +17,14 @@ use git2::Oid;
 use tokio::{process::Command, task::spawn_blocking};
 
 use super::{
-    command::{self, Output},
-    redact::{redact, redacted},
+    access::{Elsewhere, GitAccess},
+    command::Output,
+    redact::redacted,
     reference::BRANCH,
     repository::CellRepository,
 };
 
-/// The remote's name for one command; its address comes by the environment, since everyone on the machine can read
-/// a command line.
+/// The remote's name for one command.
 const REMOTE: &str = "coditect-remote";
 /// Where a fetched head is kept until the branch has moved.
 const FETCHED: &str = "refs/coditect/remote";
@@ -36,6 +36,8 @@ pub struct RemoteConfig {
     pub cell: CellName,
     /// The address, as `git push` takes it.
     pub url: String,
+    /// Its credentials.
+    pub access: GitAccess,
     /// The least time between two pushes; changes gather meanwhile. GitHub advises at most six pushes a minute.
     pub interval: Duration,
     /// How long one command may take.
@@ -60,6 +62,7 @@ impl RemoteConfig {
         Self {
             cell,
             url: url.into(),
+            access: GitAccess::default(),
             interval: Duration::from_secs(10),
             limit: Duration::from_secs(120),
         }
@@ -216,23 +219,21 @@ impl Remote {
     }
 
     fn command(&self, repository: &Path) -> Command {
-        let mut command = command::git(repository);
-        command
-            .env("GIT_CONFIG_COUNT", "1")
-            .env("GIT_CONFIG_KEY_0", format!("remote.{REMOTE}.url"))
-            .env("GIT_CONFIG_VALUE_0", &self.config.url);
-        command
+        self.elsewhere().command(repository)
     }
 
     async fn run(&self, command: Command) -> Result<Output> {
-        let url = &self.config.url;
-        let output = command::run(command, self.config.limit).await;
-        let output = output.map_err(|why| unreachable(&redact(&why, url)))?;
-        Ok(Output {
-            success: output.success,
-            stdout: redact(&output.stdout, url),
-            stderr: redact(&output.stderr, url),
-        })
+        let output = self.elsewhere().run(command).await;
+        output.map_err(|why| unreachable(&why))
+    }
+
+    fn elsewhere(&self) -> Elsewhere<'_> {
+        Elsewhere {
+            name: REMOTE,
+            url: &self.config.url,
+            access: &self.config.access,
+            limit: self.config.limit,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod sync;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use coditect_core::{Error, Result};
 
@@ -12,9 +12,6 @@ use crate::{
     reconcile::blocking,
     rollout::PolicyWriter,
 };
-
-/// How long one command of git may take.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Where people review the policy. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,20 +28,6 @@ pub enum PolicyPlace {
 }
 
 impl PolicyPlace {
-    /// The branch `branch` of the repository at `url`, with its copy at `folder`.
-    ///
-    /// # Errors
-    /// `Unavailable` if the copy cannot be made; `Conflict` if people work in that folder.
-    pub fn hosted(url: String, branch: String, folder: PathBuf) -> Result<Self> {
-        let config = PolicyRemoteConfig {
-            url,
-            branch,
-            copy: folder,
-            limit: LIMIT,
-        };
-        PolicyRemote::open(config).map(Self::Remote)
-    }
-
     /// The repository, for branches that people merge: a folder's on the branch that is checked out now.
     ///
     /// # Errors
@@ -60,12 +43,8 @@ impl PolicyPlace {
                 let message = "the policy folder has no branch checked out, into which an approval could be merged: check one out";
                 Error::unavailable(message)
             })?;
-            PolicyRemote::open(PolicyRemoteConfig {
-                url: folder.display().to_string(),
-                branch,
-                copy,
-                limit: LIMIT,
-            })
+            let url = folder.display().to_string();
+            PolicyRemote::open(PolicyRemoteConfig::new(url, branch, copy))
         })
         .await
     }

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use coditect_core::{Error, Result, Shard, UserId, WorkspaceId};
 use coditect_observer::reap::{Head, Repository};
-use coditect_renderer::git::{CellRepository, Oid, ShardTree, fetch_newest};
+use coditect_renderer::git::{CellRepository, GitAccess, Oid, ShardTree, fetch_newest};
 use tokio::task::spawn_blocking;
 
 /// How long a fetch may take.
@@ -35,13 +35,18 @@ impl Repository for Local {
 /// A repository elsewhere, of which the newest commit alone is fetched.
 pub(super) struct Fetched {
     url: String,
+    access: GitAccess,
     folder: PathBuf,
 }
 
 impl Fetched {
     /// `folder` is where the commit is kept; it may be lost at any time.
-    pub(super) fn new(url: String, folder: PathBuf) -> Self {
-        Self { url, folder }
+    pub(super) fn new(url: String, access: GitAccess, folder: PathBuf) -> Self {
+        Self {
+            url,
+            access,
+            folder,
+        }
     }
 
     /// True for `scheme://…` and for `user@host:path`, which git takes for an address too.
@@ -54,7 +59,7 @@ impl Fetched {
 #[async_trait]
 impl Repository for Fetched {
     async fn head(&self) -> Result<Box<dyn Head>> {
-        let fetched = fetch_newest(&self.url, &self.folder, FETCH).await;
+        let fetched = fetch_newest(&self.url, &self.access, &self.folder, FETCH).await;
         fetched.map_err(|why| Error::unavailable(format!("nothing is removed: {why}")))?;
         let path = self.folder.clone();
         Ok(Box::new(blocking(move || Commit::newest(&path)).await?))
