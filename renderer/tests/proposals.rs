@@ -4,7 +4,7 @@
 mod cell_support;
 mod git_support;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use cell_support::{World, local};
 use coditect_core::{ApprovalReason, ChangeId, RequestId};
