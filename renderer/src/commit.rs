@@ -252,8 +252,7 @@ impl Staging<'_> {
             self.message.record(user, Action::Created, &why);
             return Ok(Some((row, true)));
         };
-        let oid = Oid::hash_object(ObjectType::Blob, &bytes)
-            .map_err(|error| Error::internal("a file cannot be hashed").because(error))?;
+        let oid = oid_of(&bytes)?;
         if oid == *existing && places == [(shard, oid)] {
             return Ok(Some((row, false)));
         }
@@ -314,13 +313,29 @@ impl Staging<'_> {
             .raises())
     }
 
+    /// The row's file, in the place of the one that stands.
     fn render(&mut self, row: &IntentRow) -> Result<Vec<u8>, Problem> {
         self.outcome.rendered += 1;
-        let rendered = self.inputs.renderer.render(&row.intent);
+        let (user, shard) = (row.intent.user, row.intent.shard);
+        let places = self.committer.tree.places(user);
+        // Its one place is the shard the registry remembers; others were put there by hand.
+        let own = places.iter().find(|(place, _)| *place == shard);
+        let stands = own.or(places.first()).map(|(_, stands)| *stands);
+        let repository = &self.committer.repository;
+        let rendered = self
+            .inputs
+            .renderer
+            .render_over_blob(&row.intent, stands, |stands| Ok(repository.blob(stands)?));
         Ok(rendered
             .map_err(|error| Problem::User(error.to_string()))?
             .bytes)
     }
+}
+
+fn oid_of(bytes: &[u8]) -> Result<Oid, Problem> {
+    Oid::hash_object(ObjectType::Blob, bytes).map_err(|error| {
+        Problem::Storage(Error::internal("a file cannot be hashed").because(error))
+    })
 }
 
 fn step(name: &'static str, started: Instant) {

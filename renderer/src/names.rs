@@ -9,6 +9,8 @@ pub const INTENT: &str = "coditect.ai/intent";
 pub const GENERATION: &str = "coditect.ai/generation";
 /// Annotation of the Namespace: the template release that rendered it.
 pub const RELEASE: &str = "coditect.ai/release";
+/// Annotation of the Namespace: the ring whose release that is. Whoever changes ring is told apart by it.
+pub const RING: &str = "coditect.ai/ring";
 /// Label of the Namespace: the tenant's id.
 pub const TENANT: &str = "coditect.ai/tenant";
 /// Label of the Namespace: the plan that applies.
@@ -19,8 +21,8 @@ pub const STANDING: &str = "coditect.ai/standing";
 pub const WORKSPACE: &str = "coditect.ai/workspace";
 
 /// Every label and annotation of ours, for templates' tests and for readers of live objects.
-pub const KEYS: [&str; 7] = [
-    INTENT, GENERATION, RELEASE, TENANT, PLAN, STANDING, WORKSPACE,
+pub const KEYS: [&str; 8] = [
+    INTENT, GENERATION, RELEASE, RING, TENANT, PLAN, STANDING, WORKSPACE,
 ];
 
 /// The gateway's port, the only one of a workspace's Service.

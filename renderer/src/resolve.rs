@@ -2,8 +2,8 @@
 //! many users share, and the *identity*, which is the user's own.
 
 use coditect_core::{
-    CellName, Error, Limits, PlanName, ReleaseName, Result, Standing, StorageClassName, UserIntent,
-    WorkspaceId,
+    CellName, Error, Limits, PlanName, ReleaseName, Result, RingName, Standing, StorageClassName,
+    UserIntent, WorkspaceId,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -23,6 +23,8 @@ pub struct Shape<'p> {
     pub engine: u32,
     /// The template release.
     pub release: &'p ReleaseName,
+    /// The ring whose release that is.
+    pub ring: &'p RingName,
     /// The release's git tree id.
     pub tree: &'p str,
     /// The cell's name.
@@ -109,16 +111,17 @@ pub fn resolve<'p>(
     policy: &'p Policy,
     releases: &'p Releases,
 ) -> Result<Resolved<'p>> {
-    let (shape, _) = resolve_shape(intent, policy, releases)?;
+    let (shape, _) = resolve_shape(intent, None, policy, releases)?;
     Ok(Resolved {
         shape,
         identity: intent,
     })
 }
 
-/// The shape of an intent and the release that renders it.
+/// The shape of an intent and the release that renders it. `stood` is the ring that the user has had until now.
 pub(crate) fn resolve_shape<'p>(
     intent: &UserIntent,
+    stood: Option<&RingName>,
     policy: &'p Policy,
     releases: &'p Releases,
 ) -> Result<(Shape<'p>, &'p Release)> {
@@ -139,6 +142,7 @@ pub(crate) fn resolve_shape<'p>(
     let ring = policy
         .ring(intent.user, intent.tenant, by_hand)
         .ok_or_else(|| unknown("ring", by_hand.map_or("", |ring| ring.as_str())))?;
+    let ring = policy.ring_after(ring, stood);
     let release = releases
         .get(&ring.release)
         .ok_or_else(|| unknown("release", ring.release.as_str()))?;
@@ -177,6 +181,7 @@ pub(crate) fn resolve_shape<'p>(
     let shape = Shape {
         engine: ENGINE,
         release: release.name(),
+        ring: &ring.name,
         tree: release.tree(),
         cell_name,
         cell,

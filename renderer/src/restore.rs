@@ -67,7 +67,7 @@ pub fn proved(
     if (intent.user, intent.shard) != (user, shard) || intent.cell != *cell {
         return Err("the file records the intent of another user, cell or shard".into());
     }
-    let rendered = renderer.render(&intent);
+    let rendered = renderer.render_over(&intent, file);
     let rendered = rendered.map_err(|error| format!("its intent cannot be rendered: {error}"))?;
     if rendered.bytes != file {
         return Err("the file is not what its intent renders".into());

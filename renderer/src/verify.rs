@@ -199,7 +199,10 @@ pub async fn verify(
                     None => continue,
                 }
             }
-            let rendered = inputs.renderer.render(&intent);
+            let stands = places.first().map(|(_, stands)| *stands);
+            let rendered = inputs
+                .renderer
+                .render_over_blob(&intent, stands, |stands| Ok(repository.blob(stands)?));
             if let Some(quarantine) = work.quarantines.get(&user) {
                 let stands = standin(&repository, &places, &intent, &rendered, quarantine)?;
                 report.quarantined.insert(

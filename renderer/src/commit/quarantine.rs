@@ -5,9 +5,9 @@ use coditect_registry::{
     operation::{LiftQuarantine, ResolveQuarantine},
     record::{IntentRow, Quarantine},
 };
-use git2::{ObjectType, Oid};
+use git2::Oid;
 
-use super::{Problem, Staging};
+use super::{Problem, Staging, oid_of};
 use crate::{
     git::Action,
     quarantine::{Stands, is_without_pods, last_good, without_pods},
@@ -119,7 +119,7 @@ impl Staging<'_> {
                 (row, bytes)
             }
         };
-        let again = hash(&bytes)? == refused;
+        let again = oid_of(&bytes)? == refused;
         Ok(again.then_some(Refusal {
             row,
             bytes,
@@ -258,10 +258,4 @@ impl Staging<'_> {
             .block_on(self.committer.registry.apply(RequestId::random(), &resolve))?;
         Ok(())
     }
-}
-
-fn hash(bytes: &[u8]) -> Result<Oid, Problem> {
-    Oid::hash_object(ObjectType::Blob, bytes).map_err(|error| {
-        Problem::Storage(coditect_core::Error::internal("a file cannot be hashed").because(error))
-    })
 }

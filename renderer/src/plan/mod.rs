@@ -39,7 +39,11 @@ pub use self::{
     tally::Tally,
     text::{Colours, text},
 };
-use crate::{approval, inputs::Inputs, render::Identity};
+use crate::{
+    approval,
+    inputs::Inputs,
+    render::{Identity, ring_of},
+};
 
 /// A base, by its place in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +93,9 @@ impl Plan {
         tally: &mut Tally,
     ) -> Result<Effect> {
         let side = &self.bases[base.0];
-        let (before, after) = (side.shape(intent), self.after.shape(intent));
+        let stood = file.and_then(ring_of);
+        let stood = stood.as_ref();
+        let (before, after) = (side.shape(intent, stood), self.after.shape(intent, stood));
         let names = Identity::of(intent)?;
         let differs = differs(&before, &after, &names);
         let users = tally.pairs.entry(Pair {
@@ -100,6 +106,7 @@ impl Plan {
         });
         let users = users.or_default();
         users.count += 1;
+        users.keeping += u64::from(self.after.keeps(intent, stood));
         users.examples.add(intent.user);
         if differs && after.made.is_ok() {
             users.approved += u64::from(self.is_approved(intent));

@@ -83,6 +83,8 @@ pub struct Users {
     pub created: u64,
     /// Those who could not be rendered any more.
     pub unrenderable: u64,
+    /// Those in a ring that runs an older release than they have, which they keep until it has caught up.
+    pub keeping_release: u64,
 }
 
 /// Workspaces by what becomes of them.

@@ -77,20 +77,29 @@ impl Side {
         table.met.get(id).cloned()
     }
 
-    /// The shape of an intent: a look into a table, but for the first of its kind.
-    pub(super) fn shape(&self, intent: &UserIntent) -> Arc<Known> {
-        let key = self.key(intent);
+    /// The shape of an intent, of a user who has had the ring `stood` until now: a look into a table, but for the first of
+    /// its kind.
+    pub(super) fn shape(&self, intent: &UserIntent, stood: Option<&RingName>) -> Arc<Known> {
+        let key = self.key(intent, stood);
         let found = {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
             table.by_key.get(&key).cloned()
         };
         // Made outside the lock: threads that meet here make the same twice, which harms nothing.
-        found.unwrap_or_else(|| self.meet(key, intent))
+        found.unwrap_or_else(|| self.meet(key, intent, stood))
     }
 
-    fn key(&self, intent: &UserIntent) -> Key {
+    /// Whether such a user keeps another ring's release than that of the ring they are in.
+    pub(super) fn keeps(&self, intent: &UserIntent, stood: Option<&RingName>) -> bool {
         let policy = self.policy();
         let ring = policy.ring(intent.user, intent.tenant, intent.ring.as_ref());
+        ring.is_some_and(|ring| policy.ring_after(ring, stood).name != ring.name)
+    }
+
+    fn key(&self, intent: &UserIntent, stood: Option<&RingName>) -> Key {
+        let policy = self.policy();
+        let ring = policy.ring(intent.user, intent.tenant, intent.ring.as_ref());
+        let ring = ring.map(|ring| policy.ring_after(ring, stood));
         Key {
             tenant: policy
                 .orgs()
@@ -116,8 +125,8 @@ impl Side {
         }
     }
 
-    fn meet(&self, key: Key, intent: &UserIntent) -> Arc<Known> {
-        let digest = resolve_shape(intent, &self.inputs.policy, &self.inputs.releases)
+    fn meet(&self, key: Key, intent: &UserIntent, stood: Option<&RingName>) -> Arc<Known> {
+        let digest = resolve_shape(intent, stood, &self.inputs.policy, &self.inputs.releases)
             .and_then(|(shape, _)| shape.digest());
         let known = digest.as_ref().ok().and_then(|digest| {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +134,10 @@ impl Side {
         });
         let made = match known {
             Some(_) => None,
-            None => Some(self.make(intent).map_err(|error| unnamed(&error, intent))),
+            None => Some(
+                self.make(intent, stood)
+                    .map_err(|error| unnamed(&error, intent)),
+            ),
         };
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(met) = table.by_key.get(&key) {
@@ -153,8 +165,9 @@ impl Side {
         known
     }
 
-    fn make(&self, intent: &UserIntent) -> Result<Made> {
-        let (shape, release) = resolve_shape(intent, &self.inputs.policy, &self.inputs.releases)?;
+    fn make(&self, intent: &UserIntent, stood: Option<&RingName>) -> Result<Made> {
+        let (shape, release) =
+            resolve_shape(intent, stood, &self.inputs.policy, &self.inputs.releases)?;
         Ok(Made {
             cut: cut(&shape, release)?,
             plan: shape.plan.clone(),

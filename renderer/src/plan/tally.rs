@@ -45,6 +45,8 @@ pub(super) struct Users {
     pub(super) examples: Examples,
     /// Of them, those whose change an approval in the policy covers.
     pub(super) approved: u64,
+    /// Of them, those who keep an earlier ring's release until their own ring has it.
+    pub(super) keeping: u64,
 }
 
 /// What one cell's repository holds that is not as the base renders it.
@@ -80,6 +82,7 @@ impl Tally {
             let all = self.pairs.entry(pair).or_default();
             all.count += users.count;
             all.approved += users.approved;
+            all.keeping += users.keeping;
             all.examples.extend(&users.examples);
         }
         for (tenant, prices) in other.tenants {

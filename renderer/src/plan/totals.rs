@@ -127,6 +127,7 @@ impl Totals {
         all.total += count;
         all.touched += if pair.changed { count } else { 0 };
         all.unchanged += if pair.changed { 0 } else { count };
+        all.keeping_release += users.keeping;
         all.created += if pair.changed && before.is_none() {
             count
         } else {

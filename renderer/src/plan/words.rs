@@ -131,7 +131,14 @@ pub(super) fn verdict(report: &Report) -> String {
             count(report.users.unrenderable, "user")
         ));
     }
-    match (why.is_empty(), report.users.touched) {
+    let keeping = match report.users.keeping_release {
+        0 => String::new(),
+        users => format!(
+            " {} run a newer release than their ring and keep it until that has caught up.",
+            count(users, "user")
+        ),
+    };
+    let told = match (why.is_empty(), report.users.touched) {
         (false, _) => format!("Refused: {}.", why.join("; ")),
         (true, 0) => "Nothing changes: every file stays as it is, byte for byte.".to_owned(),
         (true, touched) => format!(
@@ -143,7 +150,8 @@ pub(super) fn verdict(report: &Report) -> String {
                 groups => format!("{groups} different changes"),
             }
         ),
-    }
+    };
+    told + &keeping
 }
 
 /// What becomes of workspaces, in a sentence.

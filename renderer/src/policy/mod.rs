@@ -161,6 +161,30 @@ impl Policy {
         self.rings.iter().find(|ring| number < ring.below)
     }
 
+    /// The ring whose release a user of `ring` has, who has had that of `stood` until now: `ring`'s, unless that would be a
+    /// step back. Rings get a release in their order, so who comes from an earlier ring that runs something else keeps
+    /// that one, wherever it goes, until both run the same. The same ring comes of it again if it is asked about.
+    #[must_use]
+    pub fn ring_after<'p>(&'p self, ring: &'p Ring, stood: Option<&RingName>) -> &'p Ring {
+        let place = |name: &RingName| self.rings.iter().position(|known| known.name == *name);
+        let Some(stood) = stood.and_then(place) else {
+            return ring;
+        };
+        let earlier = place(&ring.name).is_some_and(|place| stood < place);
+        match self.rings.get(stood) {
+            Some(before) if earlier && before.release != ring.release => before,
+            _ => ring,
+        }
+    }
+
+    /// Whether all rings run one release, so that nobody can be taken a step back.
+    #[must_use]
+    pub fn has_one_release(&self) -> bool {
+        let mut rings = self.rings.iter();
+        let first = rings.next();
+        rings.all(|ring| first.is_some_and(|first| first.release == ring.release))
+    }
+
     /// The same policy with every ring on one release.
     #[must_use]
     pub fn with_release(&self, release: &ReleaseName) -> Self {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use coditect_core::{
-    CellName, PlanName, ReleaseName, Result, Standing, StorageClassName, TenantId,
+    CellName, PlanName, ReleaseName, Result, RingName, Standing, StorageClassName, TenantId,
 };
 
 use super::cut::Cut;
@@ -20,6 +20,7 @@ struct Key {
     cell: CellName,
     plan: PlanName,
     release: ReleaseName,
+    ring: RingName,
     images: Images,
     standing: Standing,
     workspaces: Vec<(u32, StorageClassName, Standing)>,
@@ -54,6 +55,7 @@ impl Cache {
             cell: shape.cell_name.clone(),
             plan: shape.plan.clone(),
             release: shape.release.clone(),
+            ring: shape.ring.clone(),
             images: shape.images.clone(),
             standing: shape.standing,
             workspaces: shape

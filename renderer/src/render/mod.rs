@@ -11,10 +11,11 @@ mod quantity;
 
 use std::sync::Arc;
 
-use coditect_core::{Error, ReleaseName, Result, UserIntent};
+use coditect_core::{Error, ReleaseName, Result, RingName, UserIntent};
+use git2::{ObjectType, Oid};
 use sha2::{Digest, Sha256};
 
-pub use self::intent::{intent_of, parse_intent};
+pub use self::intent::{intent_of, parse_intent, ring_of};
 use self::{cache::Cache, cut::Sentinels};
 pub(crate) use self::{context::Identity, cut::Cut};
 use crate::{
@@ -102,7 +103,47 @@ impl Renderer {
     /// As [`resolve`]; `Invalid` naming template and line, or object and field, if the release cannot
     /// render this shape.
     pub fn render(&self, intent: &UserIntent) -> Result<Rendered> {
-        let (shape, release) = resolve_shape(intent, &self.policy, &self.releases)?;
+        self.render_from(intent, None)
+    }
+
+    /// The user's file in the place of `stands`, which Git has: whoever came into a ring that runs an older release than
+    /// theirs keeps what they have, as [`Policy::ring_after`] says. Rendered over itself it is the same again.
+    ///
+    /// # Errors
+    /// As [`Renderer::render`].
+    pub fn render_over(&self, intent: &UserIntent, stands: &[u8]) -> Result<Rendered> {
+        // Nobody can be taken a step back, and the file need not be read.
+        let stood = match self.policy.has_one_release() {
+            true => None,
+            false => ring_of(stands),
+        };
+        self.render_from(intent, stood.as_ref())
+    }
+
+    /// As [`Renderer::render_over`], where `stands` is the Git id of the user's file, if there is one; it is read only if
+    /// it may matter.
+    ///
+    /// # Errors
+    /// As [`Renderer::render`], and what `read` says.
+    pub(crate) fn render_over_blob(
+        &self,
+        intent: &UserIntent,
+        stands: Option<Oid>,
+        read: impl FnOnce(Oid) -> Result<Vec<u8>>,
+    ) -> Result<Rendered> {
+        let rendered = self.render(intent)?;
+        let Some(stands) = stands.filter(|_| !self.policy.has_one_release()) else {
+            return Ok(rendered);
+        };
+        let unchanged = Oid::hash_object(ObjectType::Blob, &rendered.bytes);
+        if unchanged.is_ok_and(|oid| oid == stands) {
+            return Ok(rendered);
+        }
+        self.render_over(intent, &read(stands)?)
+    }
+
+    fn render_from(&self, intent: &UserIntent, stood: Option<&RingName>) -> Result<Rendered> {
+        let (shape, release) = resolve_shape(intent, stood, &self.policy, &self.releases)?;
         let reviewed = self
             .policy
             .orgs()
@@ -126,7 +167,7 @@ impl Renderer {
     /// # Errors
     /// As [`Renderer::render`].
     pub fn render_direct(&self, intent: &UserIntent) -> Result<Rendered> {
-        let (shape, release) = resolve_shape(intent, &self.policy, &self.releases)?;
+        let (shape, release) = resolve_shape(intent, None, &self.policy, &self.releases)?;
         let identity = Identity::of(intent)?;
         let file = expand(&shape, release, &identity)?;
         file.check(&intent.user.namespace())?;
