@@ -23,6 +23,7 @@ use coditect_registry::{
 };
 use coditect_renderer::{
     git::{CHECKPOINT_FILE, CHECKPOINT_FOLDER, Occasion, ShardTree},
+    render::ring_of,
     restore::restore_registry,
     service::{Service, Settings},
     verify::verify,
@@ -79,9 +80,11 @@ async fn incident_1_ten_thousand_users_rendered_and_no_objects_size_depends_on_t
                 .put(intent.shard, intent.user, &rendered.bytes)
                 .unwrap();
             let text = std::str::from_utf8(&rendered.bytes).unwrap();
+            // Rings' names differ in length.
+            let ring = ring_of(&rendered.bytes).unwrap();
             for (at, object) in text.split("\n---\n").enumerate() {
                 let kind = object.lines().find(|line| line.starts_with("kind: "));
-                let name = format!("{at} {}", kind.unwrap_or("the first line"));
+                let name = format!("{at} {} of {ring}", kind.unwrap_or("the first line"));
                 sizes.entry(name).or_default().insert(object.len());
             }
         }
