@@ -89,6 +89,16 @@ const dashboard: Scene[] = [
       ];
     },
   },
+  {
+    name: "dashboard-awaits", path: "/dashboard",
+    world: (world) => {
+      const approval = { change: "0193a1f0-0000-7000-8000-0000000000ee", first: true, reasons: ["the user is new on cell local"], since: ago(600), state: "proposed" as const };
+      world.workspaces = [
+        underway("w1", "requested", 600, { name: "new", approval }), workspace("w2", { name: "grows", approval: { ...approval, first: false, reasons: ["the plan becomes pro", "the volume of workspace 0193a1f0-0000-7000-8000-0000000000d1 becomes 200 GiB, above 100 GiB"] } }),
+        workspace("w3", { name: "declined", approval: { ...approval, first: false, reasons: ["the plan becomes pro"], state: "rejected" as const } }),
+      ];
+    },
+  },
   { name: "dashboard-create", path: "/dashboard", world: one, act: async (page) => { await press("New workspace")(page); await page.getByLabel("Name").fill("thesis"); } },
   { name: "dashboard-create-full", path: "/dashboard", world: (world) => { one(world); world.answers["POST /api/v5/workspaces"] = problem(409, "limit-reached", "your plan has 3 workspaces, and you have 3", { limit: "workspaces" }); }, act: async (page) => { await press("New workspace")(page); await submit(page, "Create"); } },
   { name: "dashboard-menu", path: "/dashboard", world: one, act: press("More for default") },
@@ -250,6 +260,15 @@ const admin: Scene[] = [
   { name: "admin-person", path: `/admin/users/${WATCHED}`, world: administrator(), act: watch },
   { name: "admin-hold", path: `/admin/users/${WATCHED}`, world: administrator(), act: async (page) => { await watch(page); await press("Hold…")(page); await page.getByRole("dialog").waitFor(); } },
   { name: "admin-let-go", path: `/admin/users/${WATCHED}`, world: administrator({ held_at: ago(7000) }), act: async (page) => { await watch(page); await press("Let go…")(page); await page.getByRole("dialog").waitFor(); } },
+  {
+    name: "admin-approvals", path: "/admin/approvals",
+    world: (world) => {
+      administrator()(world);
+      const change = (number: number, state: string, more: object = {}) => ({ change: `0193a1f0-0000-7000-8000-0000000001${number}0`, cell: "local", tenant: OTHER.id, state, opened_at: ago(9000), changed_at: ago(600 * number), branch: null, url: null, commit: null, users: [{ user: WATCHED, generation: 3, intent_hash: "0f", reasons: ["the plan becomes pro"] }], ...more });
+      world.answers["GET /api/v5/admin/approvals"] = ok({ items: [change(1, "proposed", { url: "https://git.example/platform/policy/pull/7" }), change(2, "proposed", { branch: "coditect/approvals/0193a1f0-0000-7000-8000-000000000120" }), change(3, "approved"), change(4, "rejected"), change(5, "overtaken")] });
+    },
+  },
+  { name: "admin-approvals-none", path: "/admin/approvals", world: (world) => { administrator()(world); world.answers["GET /api/v5/admin/approvals"] = ok({ items: [] }); } },
   { name: "admin-decisions", path: "/admin/decisions", world: administrator() },
 ];
 

@@ -25,5 +25,7 @@ export const look = async (id: string): Promise<SeenPerson> => unwrap(await api.
 export const hold = async (id: string): Promise<SeenPerson> => unwrap(await api.POST("/api/v5/admin/users/{id}/hold", of(id)));
 export const letGo = async (id: string): Promise<SeenPerson> => unwrap(await api.POST("/api/v5/admin/users/{id}/let-go", of(id)));
 export const timeLine = async (id: string, cursor: string | null) => unwrap(await api.GET("/api/v5/admin/users/{id}/audit", { params: { path: { id }, query: { limit: PAGE, ...(cursor ? { cursor } : {}) } } }));
+/** What waits for approval in every cell, and what was decided lately. */
+export const waiting = async () => unwrap(await api.GET("/api/v5/admin/approvals", {})).items;
 /** What administrators did; of a tenant, what was decided there. */
 export const decisions = async (tenant: string, cursor: string | null) => unwrap(await api.GET("/api/v5/admin/audit", { params: { query: { limit: PAGE, ...(tenant ? { tenant } : {}), ...(cursor ? { cursor } : {}) } } }));

@@ -5,6 +5,7 @@ import { Problem } from "@/shared/api/problem";
 import { BarLink, Box, ButtonLink, Main, Notice, Skeleton, Stack, Text, Title } from "@/shared/components/ui";
 import { noteAdministers } from "@/shared/session/administers";
 import { users } from "./calls";
+import { Approvals } from "./approvals-part";
 import { AdminDecisions } from "./decisions-part";
 import { OneUser } from "./one-user";
 import { Users } from "./users";
@@ -26,9 +27,10 @@ export function Page() {
           <Box display="grid" gridTemplateColumns={{ base: "minmax(0, 1fr)", md: "180px minmax(0, 1fr)" }} gap={{ base: "5", md: "10" }} alignItems="start">
             <Box as="nav" aria-label="Administration" display="flex" flexDirection={{ base: "row", md: "column" }} flexWrap="wrap" gap="1">
               <BarLink to="/admin" aria-current={part === "users" ? "page" : undefined}>Users</BarLink>
+              <BarLink to="/admin/approvals" aria-current={part === "approvals" ? "page" : undefined}>Approvals</BarLink>
               <BarLink to="/admin/decisions" aria-current={part === "decisions" ? "page" : undefined}>Decisions</BarLink>
             </Box>
-            <Stack gap="5" maxWidth="900px">{part === "decisions" ? <AdminDecisions /> : id ? <OneUser key={id} id={id} /> : <Users />}</Stack>
+            <Stack gap="5" maxWidth="900px">{part === "decisions" ? <AdminDecisions /> : part === "approvals" ? <Approvals /> : id ? <OneUser key={id} id={id} /> : <Users />}</Stack>
           </Box>
         )}
     </Main>

@@ -6,7 +6,7 @@ import { lasted, sentence, short } from "@/shared/lib/format";
 import { type Act, useAct } from "@/shared/workspaces/queries";
 import { openAlone } from "@/shared/workspaces/own-tab";
 import { road, took } from "@/shared/workspaces/road";
-import { obstacle, phases, standing, told } from "@/shared/workspaces/words";
+import { awaited, obstacle, phases, standing, told } from "@/shared/workspaces/words";
 import { DeleteDialog } from "./delete-dialog";
 import { RenameDialog } from "./rename-dialog";
 
@@ -20,6 +20,7 @@ export function WorkspaceCard({ workspace, heading = "h2" }: { workspace: Worksp
   const whole = steps && took(steps);
   const stopped = obstacle(workspace);
   const text = standing(workspace);
+  const asked = awaited(workspace);
   const { name } = workspace;
   const on = workspace.power.wanted === "on";
   const leaving = workspace.phase === "deleting";
@@ -39,12 +40,13 @@ export function WorkspaceCard({ workspace, heading = "h2" }: { workspace: Worksp
           </Row>
         </Row>
         {stopped && <Notice tone={workspace.phase === "failed" ? "bad" : "warn"} role="alert"><Text>{stopped.what}</Text><Text fontWeight="medium">{stopped.now}</Text></Notice>}
+        {asked && <Notice tone={asked.declined ? "warn" : "idle"}><Text>{asked.what}</Text><Text fontWeight="medium">{asked.now}</Text></Notice>}
         {workspace.notices.map((notice) => (
           <Notice key={notice.kind} tone={notice.kind === "idle" || notice.kind === "hours" ? "warn" : "idle"} action={notice.kind === "idle" && <Button onClick={perform("keep")} aria-label={`Keep ${name} awake`}>Keep</Button>}>
             {told(notice)}{notice.detail && <Span quiet> {sentence(notice.detail)}</Span>}
           </Notice>
         ))}
-        {steps && <RoadView steps={steps} commit={workspace.commit} />}
+        {steps && !(asked && workspace.approval?.first) && <RoadView steps={steps} commit={workspace.commit} />}
         {text && <Text small>{text}</Text>}
         <Row flexWrap="wrap" gap="1.5" fontSize="sm" color="fg.muted">
           {workspace.commit && !steps?.some((step) => step.phase === "committed") && <><Copyable text={workspace.commit} shown={short(workspace.commit)} what="commit" /><Span aria-hidden="true">·</Span></>}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Schemas } from "@/shared/api/client";
 import { sample } from "./sample";
-import { obstacle, phases, standing, told } from "./words";
+import { awaited, obstacle, phases, standing, told } from "./words";
 
 const all = Object.keys(phases) as Schemas["PhaseName"][];
 
@@ -36,6 +36,21 @@ describe("an obstacle", () => {
   it("of a change does not say that a workspace that runs cannot", () => {
     expect(obstacle(sample({ reason }))?.what).toBe("Its newest change waits: Exceeded quota: compute.");
     expect(obstacle(sample())).toBeNull();
+  });
+});
+
+describe("what waits for approval", () => {
+  const approval = { change: "1", first: false, reasons: ["the plan becomes pro", "a volume becomes 200 GiB"], since: "2026-11-21T14:03:00Z", state: "proposed" as const };
+
+  it("says what is asked, and that all stays as it is or that nothing is set up yet", () => {
+    expect(awaited(sample({ approval }))).toEqual({ what: "This waits for approval by the people who run this installation: The plan becomes pro. A volume becomes 200 GiB.", now: "Everything stays as it is until they have decided. Nothing need be done.", declined: false });
+    expect(awaited(sample({ approval: { ...approval, first: true } }))?.now).toContain("Nothing of yours is set up");
+    expect(awaited(sample({ approval: { ...approval, state: "rejected" } }))?.what).toMatch(/^This was not approved: /);
+  });
+
+  it("says nothing once it is decided, or where nobody is asked", () => {
+    for (const state of ["approved", "overtaken"] as const) expect(awaited(sample({ approval: { ...approval, state } }))).toBeNull();
+    expect(awaited(sample())).toBeNull();
   });
 });
 

@@ -44,6 +44,26 @@ export function obstacle(workspace: Workspace): { what: string; now: string } | 
   return { what: `${begun}: ${sentence(reason.detail)}`, now: sentence(reason.remedy) };
 }
 
+/** How far a change is that people are asked about. */
+export const approvals: Record<Schemas["ApprovalState"], { word: string; tone: Tone; icon: IconName }> = {
+  waiting: { word: "Waits to be proposed", tone: "accent", icon: "moving" },
+  proposed: { word: "Waits for people", tone: "warn", icon: "moving" },
+  approved: { word: "Approved", tone: "good", icon: "ready" },
+  rejected: { word: "Declined", tone: "bad", icon: "failed" },
+  overtaken: { word: "Overtaken", tone: "idle", icon: "asleep" },
+};
+
+/** What of the person's wishes waits for people's approval, or was declined, and what holds meanwhile. */
+export function awaited({ approval }: Workspace): { what: string; now: string; declined: boolean } | null {
+  if (!approval || approval.state === "approved" || approval.state === "overtaken") return null;
+  const declined = approval.state === "rejected";
+  const asked = approval.reasons.map(sentence).join(" ");
+  const stays = approval.first ? "Nothing of yours is set up" : "Everything stays as it is";
+  return declined
+    ? { what: `This was not approved: ${asked}`, now: `${stays}. Ask for something else, or talk to the people who run this installation.`, declined }
+    : { what: `This waits for approval by the people who run this installation: ${asked}`, now: `${stays} until they have decided. Nothing need be done.`, declined };
+}
+
 type Notice = Schemas["Notice"];
 const until = (notice: Notice, before: string) => (notice.until ? `${before} ${clock(notice.until)}` : "");
 
