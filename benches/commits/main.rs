@@ -3,6 +3,10 @@
 //!
 //! Each commit changes one user of a full cell: rendered, written as one synced pack, published by moving the branch,
 //! with maintenance at work beside it as in the renderer.
+//!
+//! Compared are the means of the first and of the last hundred commits; medians stand beside them. Commits follow
+//! one another without a pause, so packs are joined beside many of them. The first sixty or so are spared that:
+//! there are too few packs yet.
 
 #![allow(
     clippy::print_stdout,
@@ -63,9 +67,18 @@ async fn main() {
     let (first, last) = (mean(&took[..COMPARED]), mean(&took[commits - COMPARED..]));
     let ratio = last / first;
     let slowest = took.iter().copied().fold(0.0, f64::max);
-    println!("  first {COMPARED}           {first:.2} ms each");
-    println!("  last {COMPARED}            {last:.2} ms each; the slowest of all {slowest:.1} ms");
-    println!("  ratio               {ratio:.2}");
+    let (first_median, last_median) = (
+        median(&took[..COMPARED]),
+        median(&took[commits - COMPARED..]),
+    );
+    println!("  first {COMPARED}           {first:.2} ms each, median {first_median:.2} ms");
+    println!(
+        "  last {COMPARED}            {last:.2} ms each, median {last_median:.2} ms; the slowest of all {slowest:.1} ms"
+    );
+    println!(
+        "  ratio               {ratio:.2} of means, {:.2} of medians",
+        last_median / first_median
+    );
     println!(
         "  git add, commit     {peer_before:.2} ms each before, {peer_after:.2} ms after them, in a checkout"
     );
@@ -163,6 +176,12 @@ impl Cell {
 
 fn mean(times: &[f64]) -> f64 {
     times.iter().sum::<f64>() / times.len() as f64
+}
+
+fn median(times: &[f64]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
