@@ -78,7 +78,7 @@ impl Review {
             let remote = self.remote(&format!("copy-{life}"));
             let registry = &self.world.registry;
             let requests = due(registry, &local()).await.unwrap();
-            let passed = pass(registry, &requests, &remote).await.unwrap();
+            let passed = pass(registry, &requests, &remote, None).await.unwrap();
             assert!(passed.failed.is_none(), "{passed:?}");
             if passed.steps == 0 {
                 return self.state().await;

@@ -92,6 +92,6 @@ impl ProposalService {
         if requests.is_empty() {
             return Ok(Passed::default());
         }
-        pass(&self.registry, &requests, &self.place.remote().await?).await
+        pass(&self.registry, &requests, &self.place.remote().await?, None).await
     }
 }
