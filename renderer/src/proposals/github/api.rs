@@ -77,7 +77,9 @@ impl Api {
         match url.authority() {
             Some(authority) if !authority.as_str().contains('@') => {}
             _ => {
-                return wrong("must name a host and hold no user or password: the token has a file");
+                return wrong(
+                    "must name a host and hold no user or password: the token has a file",
+                );
             }
         }
         let here = ["localhost", "127.0.0.1", "[::1]"];

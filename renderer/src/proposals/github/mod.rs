@@ -6,8 +6,6 @@
 
 mod api;
 mod limits;
-#[cfg(test)]
-mod tests;
 mod wire;
 
 use std::{
