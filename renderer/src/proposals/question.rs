@@ -87,7 +87,7 @@ impl Question {
         for (before, wanted) in &self.users {
             plan.intent(base, before.as_ref(), wanted.as_ref(), &mut tally);
         }
-        let proposed = format!("change {} is approved", request.change);
+        let proposed = format!("the approval of change {}", request.change);
         let mut report = plan.report(&proposed, &tally, &[])?;
         // Policy's rules have been asked already: the reasons are the change's.
         report.approvals.clear();
