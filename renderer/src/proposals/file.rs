@@ -78,7 +78,8 @@ pub fn message_of(request: &ApprovalRequest) -> String {
 pub enum Agreed {
     /// Everything that is asked.
     All,
-    /// Less: whoever merged it left somebody out, or it was about something else.
+    /// Less: whoever merged it left somebody out, or it was about something else. Whom it names passes; for everybody else
+    /// the change is declined.
     NotAll,
 }
 

@@ -14,12 +14,12 @@ async fn a_merged_branch_approves_and_goes() {
         url: None,
     };
     assert_eq!(review.settle().await, proposed);
-    assert_eq!(review.branches().await, 1);
+    assert_eq!(review.branches(), 1);
     let theirs = format!("origin/{branch}");
     review.reviewer(&["merge", "-q", "--no-ff", "-m", "approved", &theirs]);
     review.reviewer(&["push", "-q", "origin", "HEAD:main"]);
     assert_eq!(review.settle().await.word(), "approved");
-    assert_eq!(review.branches().await, 0);
+    assert_eq!(review.branches(), 0);
     let remote = review.remote("look");
     let main = remote.look().await.unwrap().main;
     let file = remote.file(main, path_of(review.waits.change)).await;
@@ -33,7 +33,7 @@ async fn a_deleted_branch_declines_and_is_not_made_again() {
     review.settle().await;
     review.reviewer(&["push", "-q", "origin", "--delete", &branch]);
     assert_eq!(review.settle().await.word(), "rejected");
-    assert_eq!(review.branches().await, 0);
+    assert_eq!(review.branches(), 0);
 }
 
 #[tokio::test]
@@ -42,5 +42,5 @@ async fn who_wants_something_else_is_not_asked_about_any_more() {
     review.settle().await;
     review.wants_something_else().await;
     assert_eq!(review.settle().await, ApprovalState::Overtaken);
-    assert_eq!(review.branches().await, 0);
+    assert_eq!(review.branches(), 0);
 }
