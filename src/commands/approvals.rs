@@ -85,7 +85,9 @@ impl Approvals {
         match output {
             Output::Json => output::json(&found)?,
             Output::Text => output::table(
-                ["change", "state", "since", "tenant", "users", "because"],
+                [
+                    "change", "state", "since", "tenant", "users", "because", "where",
+                ],
                 found.iter().map(|request| {
                     [
                         request.change.to_string(),
@@ -94,6 +96,7 @@ impl Approvals {
                         request.tenant.to_string(),
                         request.users.len().to_string(),
                         because(request),
+                        place(&request.state).unwrap_or_default().to_owned(),
                     ]
                 }),
             ),
@@ -175,15 +178,26 @@ fn because(request: &ApprovalRequest) -> String {
 
 fn whereabouts(state: &ApprovalState) -> String {
     match state {
-        ApprovalState::Proposed { branch, url } => match url {
-            Some(url) => format!(" at {url}"),
-            None => format!(" on branch {branch}"),
-        },
+        ApprovalState::Proposed { url, .. } => {
+            let word = if url.is_some() { "at" } else { "on branch" };
+            format!(" {word} {}", place(state).unwrap_or_default())
+        }
         ApprovalState::Approved { commit } => {
             format!(" by commit {}", &commit[..12.min(commit.len())])
         }
         ApprovalState::Waiting | ApprovalState::Rejected { .. } | ApprovalState::Overtaken => {
             String::new()
         }
+    }
+}
+
+/// Where people look at it: the page, or the branch.
+fn place(state: &ApprovalState) -> Option<&str> {
+    match state {
+        ApprovalState::Proposed { branch, url } => Some(url.as_deref().unwrap_or(branch)),
+        ApprovalState::Waiting
+        | ApprovalState::Approved { .. }
+        | ApprovalState::Rejected { .. }
+        | ApprovalState::Overtaken => None,
     }
 }

@@ -1752,6 +1752,8 @@ export interface components {
             /** Format: date-time */
             since: string;
             state: components["schemas"]["ApprovalState"];
+            /** @description Where people discuss and decide it, such as a pull request; not everybody may see that. */
+            url?: string | null;
         };
         /**
          * @description The kinds of obstacle.
