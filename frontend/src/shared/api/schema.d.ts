@@ -7409,7 +7409,8 @@ export interface operations {
                      *                   "the plan becomes pro"
                      *                 ],
                      *                 "since": "2026-11-01T09:00:00Z",
-                     *                 "state": "waiting"
+                     *                 "state": "waiting",
+                     *                 "url": null
                      *               },
                      *               "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *               "deletes_at": null,
@@ -12431,7 +12432,8 @@ export interface operations {
                      *               "the plan becomes pro"
                      *             ],
                      *             "since": "2026-11-01T09:00:00Z",
-                     *             "state": "waiting"
+                     *             "state": "waiting",
+                     *             "url": null
                      *           },
                      *           "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *           "deletes_at": null,
@@ -12576,7 +12578,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -12819,7 +12822,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -12959,7 +12963,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -13104,7 +13109,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -14575,7 +14581,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -14809,7 +14816,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -14942,7 +14950,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
