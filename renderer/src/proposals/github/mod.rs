@@ -193,7 +193,7 @@ impl Github {
     /// Who writes with this token. None: an app's installation, which GitHub does not tell; it writes as a bot.
     async fn writer(&self) -> Result<Option<u64>> {
         let bearer = self.api.bearer().await?;
-        let known = self.memory(|memory| memory.writer.clone());
+        let known = self.memory(|memory| memory.writer);
         if let Some((_, writer)) = known.filter(|(of, _)| *of == bearer) {
             return Ok(writer);
         }
