@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use coditect_core::{ChangeId, Result};
+use coditect_core::{ChangeId, Kind, Result};
 use coditect_registry::{
     Registry,
     record::{ApprovalRequest, ApprovalState},
@@ -80,7 +80,11 @@ impl Pages {
         };
         let mark = format!("<!-- coditect approval {}: closed -->", request.change);
         let text = format!("{mark}\n{why}\n");
-        self.host.comment(page.number, &mark, &text).await?;
+        match self.host.comment(page.number, &mark, &text).await {
+            // People may have locked the discussion; the page is closed all the same.
+            Err(error) if *error.kind() != Kind::Forbidden => return Err(error),
+            _ => {}
+        }
         self.host.close(page.number).await
     }
 

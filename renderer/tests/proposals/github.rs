@@ -9,8 +9,9 @@ use coditect_renderer::proposals::{
 };
 
 use crate::{
+    people::Merge,
     review::Review,
-    stand_in::{COMMENT_LIMIT, Fault, Merge, StandIn, TOKEN},
+    stand_in::{COMMENT_LIMIT, Fault, StandIn, TOKEN},
 };
 
 /// A change that waits, and the GitHub that its policy is on.
@@ -133,7 +134,7 @@ async fn merged_approves_and_closed_declines_and_reopened_asks_again() {
 
     let hosted = Hosted::new().await;
     hosted.settle().await;
-    hosted.github.close();
+    hosted.github.close(hosted.github.pull().number);
     assert_eq!(hosted.settle().await.word(), "rejected");
     assert_eq!(hosted.review.branches(), 0);
     hosted.github.reopen(&hosted.review);
@@ -268,7 +269,7 @@ async fn while_nothing_changes_a_look_is_one_conditional_request() {
         hosted.github.with(|state| state.asked.extend(asked));
     }
     // One that was closed is asked for once.
-    hosted.github.close();
+    hosted.github.close(hosted.github.pull().number);
     while hosted.pass(&pages).await.steps > 0 {}
     let before = hosted.github.requests();
     assert_eq!(hosted.pass(&pages).await.steps, 0);
@@ -318,7 +319,7 @@ async fn play(story: Story, fails: Option<(usize, &Fault)>) -> (usize, usize) {
             ("approved", 1)
         }
         Story::Close => {
-            hosted.github.close();
+            hosted.github.close(hosted.github.pull().number);
             ("rejected", 1)
         }
         Story::MoveOn => {

@@ -7,6 +7,7 @@ mod cell_support;
 #[path = "../git_support/mod.rs"]
 mod git_support;
 mod github;
+mod people;
 mod refusals;
 mod review;
 mod stand_in;

@@ -204,7 +204,7 @@ impl State {
         json!({ "id": id, "body": comment.text, "user": { "id": comment.by, "type": kind } })
     }
 
-    pub(super) const fn number(&mut self) -> u64 {
+    pub(crate) const fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
@@ -261,7 +261,7 @@ fn shown(pull: &Pull) -> Value {
     })
 }
 
-pub(super) fn tip(repository: &Path, branch: &str) -> Option<String> {
+pub(crate) fn tip(repository: &Path, branch: &str) -> Option<String> {
     let name = format!("refs/heads/{branch}");
     git(repository, &["rev-parse", "--verify", "--quiet", &name])
 }

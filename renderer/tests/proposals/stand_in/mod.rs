@@ -1,10 +1,11 @@
 //! A stand-in for GitHub: the part of its REST API that is used, over a real bare repository, and stricter than the
-//! original. <https://docs.github.com/en/rest/pulls/pulls>, <https://docs.github.com/en/rest/issues/comments>
+//! original. Other test crates use it too. <https://docs.github.com/en/rest/pulls/pulls>, <https://docs.github.com/en/rest/issues/comments>
+
+#![allow(dead_code, reason = "each test crate uses its part")]
 
 mod answers;
-mod people;
 
-pub(crate) use self::people::Merge;
+pub(crate) use self::answers::tip;
 
 use std::{
     collections::BTreeMap,
@@ -127,6 +128,22 @@ impl StandIn {
     pub(crate) fn fails(&self, number: usize, fault: Fault) {
         self.with(|state| {
             state.faults.insert(state.seen + number, fault);
+        });
+    }
+
+    /// The one pull request of Coditect's that is open.
+    pub(crate) fn open_pull(&self) -> Pull {
+        let mut open = self.with(|state| state.pulls.clone());
+        open.retain(|pull| pull.open && pull.from == Some(1));
+        assert_eq!(open.len(), 1, "{open:?}");
+        open.remove(0)
+    }
+
+    /// Somebody closes a pull request.
+    pub(crate) fn close(&self, number: u64) {
+        self.with(|state| {
+            let mut pulls = state.pulls.iter_mut();
+            pulls.find(|it| it.number == number).unwrap().open = false;
         });
     }
 

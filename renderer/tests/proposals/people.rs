@@ -1,7 +1,10 @@
 //! What people do on GitHub.
 
-use super::{Comment, Pull, StandIn, answers::tip};
-use crate::{git_support::git, review::Review};
+use crate::{
+    git_support::git,
+    review::Review,
+    stand_in::{Comment, Pull, StandIn, State, tip},
+};
 
 /// How people merge.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +26,7 @@ impl StandIn {
 
     /// Coditect's comments, in order.
     pub(crate) fn comments(&self) -> Vec<Comment> {
-        let ours = |state: &mut super::State| {
+        let ours = |state: &mut State| {
             let all = state.comments.values();
             all.filter(|comment| comment.by == 1).cloned().collect()
         };
@@ -48,14 +51,6 @@ impl StandIn {
             let pull = state.pulls.iter_mut().find(|it| it.number == pull.number);
             let pull = pull.unwrap();
             (pull.open, pull.merged) = (false, merged);
-        });
-    }
-
-    pub(crate) fn close(&self) {
-        let number = self.pull().number;
-        self.with(|state| {
-            let mut pulls = state.pulls.iter_mut();
-            pulls.find(|it| it.number == number).unwrap().open = false;
         });
     }
 
