@@ -9,6 +9,7 @@ mod support;
 
 use std::{fs, process::Command, time::Duration};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use stand_in::{Pull, StandIn, TOKEN};
 use support::{Api, Person, Process, Reviewed, World, git};
@@ -87,6 +88,10 @@ async fn people_decide_by_pull_requests() {
     let github = StandIn::start(policy.host.clone()).await;
     let mut command = policy.command(&world);
     on(&github, &world, &mut command);
+    let log = world.folder.path().join("log");
+    command
+        .args(["--log", "debug,hyper=trace,hyper_util=trace"])
+        .stderr(fs::File::create(&log).unwrap());
     let dev = Process::start(command);
     let api = Api::of(&dev);
 
@@ -124,7 +129,30 @@ async fn people_decide_by_pull_requests() {
     let pulls = github.with(|state| state.pulls.len());
     assert_eq!(pulls, 2, "one each");
     world.assert_verified();
+
+    // GitHub refuses, and repeats what it was shown.
+    github.with(|state| state.tokens.clear());
+    api.sign_up("late@example.com", "Late").await.unwrap();
+    let said = loop {
+        let answer = api.request(Method::GET, "/health").send().await.unwrap();
+        let health: Value = answer.json().await.unwrap();
+        let approvals = &health["parts"]["approvals"];
+        if approvals["status"] == "degraded" {
+            break approvals["detail"].as_str().unwrap().to_owned();
+        }
+        moment().await;
+    };
+    assert!(
+        said.contains("Bad credentials: …") && said.contains("write a new one"),
+        "{said}"
+    );
     dev.stop();
+    let log = fs::read_to_string(log).unwrap();
+    assert!(
+        log.contains("is not put before people"),
+        "the log is written"
+    );
+    assert!(!log.contains(TOKEN), "the token is in the log");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::{
     git_support::git,
     review::Review,
-    stand_in::{Comment, Pull, StandIn, State, tip},
+    stand_in::{Comment, Pull, StandIn, State, answers::tip},
 };
 
 /// How people merge.

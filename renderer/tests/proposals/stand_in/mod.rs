@@ -3,9 +3,7 @@
 
 #![allow(dead_code, reason = "each test crate uses its part")]
 
-mod answers;
-
-pub(crate) use self::answers::tip;
+pub(crate) mod answers;
 
 use std::{
     collections::BTreeMap,
