@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     data::Data,
+    policy_host::PolicyHosting,
     serving::{Hosted, Serving, Telling},
 };
 
@@ -55,6 +56,9 @@ pub(crate) struct Rendering {
 
     #[command(flatten)]
     pub(crate) telling: Telling,
+
+    #[command(flatten)]
+    pub(crate) policy_host: PolicyHosting,
 }
 
 impl Rendering {
@@ -105,13 +109,20 @@ impl Renderers {
     }
 
     /// What puts before people what waits for an approval.
-    pub(crate) fn proposals(&self) -> ProposalService {
-        ProposalService::new(
+    ///
+    /// # Errors
+    /// If the options of the policy's host are not usable.
+    pub(crate) fn proposals(&self) -> Result<ProposalService> {
+        let service = ProposalService::new(
             self.registry.clone(),
             self.place.clone(),
             self.inputs.clone(),
             self.health.clone(),
-        )
+        );
+        Ok(match self.rendering.policy_host.host()? {
+            Some(host) => service.on(host),
+            None => service,
+        })
     }
 
     /// Renders until `stop`. A cell whose repository cannot be opened, or whose renderer fails, is tried again

@@ -14,6 +14,7 @@ mod mail;
 mod observability;
 mod output;
 mod policy;
+mod policy_host;
 mod progress;
 mod providers;
 mod reading;

@@ -73,6 +73,16 @@ async fn whoever_needs_an_approval_is_told_so_and_comes_in_with_it() {
         .unwrap();
     let words = String::from_utf8(words.stdout).unwrap();
     assert!(words.contains("the user is new on cell local"), "{words}");
+    let difference = world
+        .command("approvals")
+        .args(["show", change, "--diff"])
+        .output()
+        .unwrap();
+    let difference = String::from_utf8(difference.stdout).unwrap();
+    assert!(difference.starts_with(words.trim_end()), "{difference}");
+    assert!(difference.contains("Namespace/user-<user>"), "{difference}");
+    let difference = approvals(&world, &["show", change, "--diff"]);
+    assert_eq!(difference["users"]["created"], 1, "{difference:#}");
 
     let (status, report) = world.verify();
     assert_eq!(status, Some(0), "who waits is no difference: {report:#}");

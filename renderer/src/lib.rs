@@ -9,6 +9,7 @@ pub mod budget;
 pub mod check;
 mod commit;
 pub mod git;
+mod https;
 pub mod inputs;
 pub mod load;
 pub mod names;

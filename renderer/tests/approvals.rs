@@ -121,6 +121,11 @@ async fn waits_no_more(world: &World, user: UserId) {
 
 /// What a merged proposal adds to the policy.
 fn approve(world: &World, request: &ApprovalRequest) {
+    approve_as(world, &request.change.to_string(), request);
+}
+
+/// The same in a file of this name.
+fn approve_as(world: &World, name: &str, request: &ApprovalRequest) {
     let mut text = format!(
         "tenant: {}\ncell: {}\nreasons: [reviewed]\nusers:\n",
         request.tenant, request.cell
@@ -131,7 +136,7 @@ fn approve(world: &World, request: &ApprovalRequest) {
             asked.user, asked.generation, asked.intent_hash
         ));
     }
-    world.write(&format!("tenants/approvals/{}.yaml", request.change), &text);
+    world.write(&format!("tenants/approvals/{name}.yaml"), &text);
 }
 
 /// Everyone of whom registry and Git differ, and everyone who waits.
@@ -414,6 +419,38 @@ async fn many_users_of_a_tenant_at_once_wait_as_one_change_and_none_passes_alone
         waits_no_more(&world, *user).await;
     }
     assert_eq!(compared(&world).await, (0, vec![]));
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_merged_approval_names_passes_and_whom_it_leaves_out_does_not() {
+    let (world, people) = cell(NO_PRO, 1).await;
+    let users = [people[0].user, join(&world, &people[0], 1).await];
+    let (running, stop) = world.start();
+    world
+        .until("everybody", |world| world.users().len() == 3)
+        .await;
+    upgrade(&world, &people[0], "pro").await;
+    let found = waits(&world, users[0], 0).await;
+    let asked = request(&world, &found).await;
+    assert_eq!(asked.users.len(), 2);
+    let (mut named, mut left_out) = (asked.clone(), asked.clone());
+    named.users.retain(|asked| asked.user == users[0]);
+    left_out.users.retain(|asked| asked.user == users[1]);
+
+    approve(&world, &named);
+    waits_no_more(&world, users[0]).await;
+    assert_eq!(world.intent_in_git(users[0]).plan.as_str(), "pro");
+    assert_eq!(world.intent_in_git(users[1]).plan.as_str(), "starter");
+    let other = awaited(&world, users[1]).await.unwrap();
+    assert_eq!(other.change, found.change);
+    assert_eq!(request(&world, &other).await.state, ApprovalState::Waiting);
+
+    // After all.
+    approve_as(&world, "the-rest", &left_out);
+    waits_no_more(&world, users[1]).await;
+    assert_eq!(request(&world, &found).await.state.word(), "approved");
     stop.cancel();
     running.await.unwrap();
 }

@@ -1,11 +1,20 @@
-use clap::{Args, Subcommand};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+};
+
+use clap::{Args, Subcommand, builder::FalseyValueParser};
 use coditect_core::{CellName, ChangeId, Error, Result};
 use coditect_registry::{
     Registry,
     record::{ApprovalRequest, ApprovalState},
 };
+use coditect_renderer::{
+    plan::{Colours, Report, text},
+    proposals::Question,
+};
 
-use crate::{cli::Output, data::Data, exit::Exit, output};
+use crate::{cli::Output, data::Data, exit::Exit, output, policy};
 
 /// Changes that wait for people's approval, as `approvals.yaml` of the policy asks.
 ///
@@ -37,6 +46,15 @@ enum Action {
         /// The change.
         #[arg(value_name = "CHANGE")]
         change: ChangeId,
+
+        /// Print what an approval would change in manifests, too, by the policy's newest commit. As JSON it is that alone,
+        /// in the form of `coditect plan`.
+        #[arg(long)]
+        diff: bool,
+
+        /// Leave colours out, as where no terminal is.
+        #[arg(long, env = "NO_COLOR", value_parser = FalseyValueParser::new())]
+        no_colour: bool,
     },
 }
 
@@ -45,7 +63,18 @@ impl Approvals {
         let registry = self.data.open().await?;
         match self.action {
             Action::List { all } => self.list(&registry, all, output).await,
-            Action::Show { change } => self.show(&registry, change, output).await,
+            Action::Show {
+                change,
+                diff,
+                no_colour,
+            } => {
+                let colours = match !no_colour && io::stdout().is_terminal() {
+                    true => Colours::On,
+                    false => Colours::Off,
+                };
+                let diff = diff.then_some(colours);
+                self.show(&registry, change, diff, output).await
+            }
         }
     }
 
@@ -56,7 +85,9 @@ impl Approvals {
         match output {
             Output::Json => output::json(&found)?,
             Output::Text => output::table(
-                ["change", "state", "since", "tenant", "users", "because"],
+                [
+                    "change", "state", "since", "tenant", "users", "because", "where",
+                ],
                 found.iter().map(|request| {
                     [
                         request.change.to_string(),
@@ -65,6 +96,7 @@ impl Approvals {
                         request.tenant.to_string(),
                         request.users.len().to_string(),
                         because(request),
+                        place(&request.state).unwrap_or_default().to_owned(),
                     ]
                 }),
             ),
@@ -72,7 +104,13 @@ impl Approvals {
         Ok(Exit::Done)
     }
 
-    async fn show(&self, registry: &Registry, change: ChangeId, output: Output) -> Result<Exit> {
+    async fn show(
+        &self,
+        registry: &Registry,
+        change: ChangeId,
+        diff: Option<Colours>,
+        output: Output,
+    ) -> Result<Exit> {
         let found = registry.view().await?.approval(&self.cell, change).await?;
         let Some(request) = found else {
             return Err(Error::not_found(format!(
@@ -80,8 +118,15 @@ impl Approvals {
                 self.cell
             )));
         };
+        let difference = match diff {
+            Some(colours) => Some((self.difference(registry, &request).await?, colours)),
+            None => None,
+        };
         if output == Output::Json {
-            output::json(&request)?;
+            match difference {
+                Some((difference, _)) => output::json(&difference)?,
+                None => output::json(&request)?,
+            }
             return Ok(Exit::Done);
         }
         output::line(&format!("change {change} of tenant {}", request.tenant));
@@ -104,7 +149,18 @@ impl Approvals {
                 ]
             }),
         );
+        if let Some((difference, colours)) = difference {
+            output::line("");
+            output::line(text(&difference, colours).trim_end());
+        }
         Ok(Exit::Done)
+    }
+
+    /// What an approval would change.
+    async fn difference(&self, registry: &Registry, request: &ApprovalRequest) -> Result<Report> {
+        let inputs = Arc::new(policy::newest(&self.data)?);
+        let question = Question::read(registry, request, &inputs).await?;
+        question.report(request, &inputs)
     }
 }
 
@@ -122,15 +178,26 @@ fn because(request: &ApprovalRequest) -> String {
 
 fn whereabouts(state: &ApprovalState) -> String {
     match state {
-        ApprovalState::Proposed { branch, url } => match url {
-            Some(url) => format!(" at {url}"),
-            None => format!(" on branch {branch}"),
-        },
+        ApprovalState::Proposed { url, .. } => {
+            let word = if url.is_some() { "at" } else { "on branch" };
+            format!(" {word} {}", place(state).unwrap_or_default())
+        }
         ApprovalState::Approved { commit } => {
             format!(" by commit {}", &commit[..12.min(commit.len())])
         }
         ApprovalState::Waiting | ApprovalState::Rejected { .. } | ApprovalState::Overtaken => {
             String::new()
         }
+    }
+}
+
+/// Where people look at it: the page, or the branch.
+fn place(state: &ApprovalState) -> Option<&str> {
+    match state {
+        ApprovalState::Proposed { branch, url } => Some(url.as_deref().unwrap_or(branch)),
+        ApprovalState::Waiting
+        | ApprovalState::Approved { .. }
+        | ApprovalState::Rejected { .. }
+        | ApprovalState::Overtaken => None,
     }
 }

@@ -56,13 +56,19 @@ impl Config {
             hosted,
             serving,
             telling,
+            policy_host,
             ..
         } = &self.rendering;
         settings.extend(
-            [hosted.settings(), serving.settings(), telling.settings()]
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| setting(name, value)),
+            [
+                hosted.settings(),
+                serving.settings(),
+                telling.settings(),
+                policy_host.settings(),
+            ]
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| setting(name, value)),
         );
         let policy = self.server.policy.settings();
         settings.extend(policy.into_iter().map(|(name, value)| setting(name, value)));

@@ -157,7 +157,7 @@ impl Dev {
         }
         let rollouts = renderers.rollouts()?;
         running.beside.spawn(rollouts.run(stop.clone()));
-        let proposals = renderers.proposals();
+        let proposals = renderers.proposals()?;
         running.beside.spawn(proposals.run(stop.clone()));
         running.beside.spawn(renderers.run(stop.clone()));
         if let Some(Local { doors, tokens }) = local {

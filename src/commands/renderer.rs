@@ -114,7 +114,7 @@ impl Renderer {
             running.spawn(served.run(stop.clone()));
         }
         running.spawn(renderers.rollouts()?.run(stop.clone()));
-        running.spawn(renderers.proposals().run(stop.clone()));
+        running.spawn(renderers.proposals()?.run(stop.clone()));
         running.spawn(renderers.run(stop.clone()));
         running.spawn(following.run(stop.clone()));
         match output {

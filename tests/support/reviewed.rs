@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use serde_json::Value;
@@ -41,13 +42,18 @@ impl Reviewed {
 
     /// The product, with the policy read from the host.
     pub(crate) fn dev(&self, world: &World) -> Process {
+        Process::start(self.command(world))
+    }
+
+    /// The same, before it is started.
+    pub(crate) fn command(&self, world: &World) -> Command {
         let mut command = world.command("dev");
         command
             .args(["--listen", "127.0.0.1:0", "--no-rate-limits"])
             .args(["--runtime", "none", "--policy-interval-seconds", "1"])
             .arg("--policy-remote")
             .arg(&self.host);
-        Process::start(command)
+        command
     }
 
     /// Commits everything on the desk.

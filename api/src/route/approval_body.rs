@@ -49,6 +49,8 @@ pub(super) struct AwaitedApprovalBody {
     reasons: Vec<String>,
     /// True if nothing of the user is published before.
     first: bool,
+    /// Where people discuss and decide it, such as a pull request; not everybody may see that.
+    url: Option<String>,
 }
 
 impl AwaitedApprovalBody {
@@ -60,6 +62,13 @@ impl AwaitedApprovalBody {
             since: awaited.since,
             reasons: reasons.map(ToString::to_string).collect(),
             first: awaited.before.is_none(),
+            url: match state {
+                ApprovalState::Proposed { url, .. } => url.clone(),
+                ApprovalState::Waiting
+                | ApprovalState::Approved { .. }
+                | ApprovalState::Rejected { .. }
+                | ApprovalState::Overtaken => None,
+            },
         }
     }
 }

@@ -54,7 +54,7 @@ async fn a_person_sees_what_waits_and_an_administrator_sees_all_of_it() {
         shown["approval"],
         json!({
             "change": open.change, "state": "waiting", "since": app.now(), "first": true,
-            "reasons": ["the plan becomes pro"],
+            "reasons": ["the plan becomes pro"], "url": null,
         })
     );
     let proposed = MoveApproval {
@@ -68,6 +68,8 @@ async fn a_person_sees_what_waits_and_an_administrator_sees_all_of_it() {
         at: app.now(),
     };
     app.registry.apply(request(), &proposed).await.unwrap();
+    let shown = app.shown(&ada, &path).await;
+    assert_eq!(shown["approval"]["url"], "https://git.example/1");
     let listed = app.shown(&root, &format!("{APPROVALS}?cell=local")).await;
     let item = &listed["items"][0];
     assert_eq!(item["state"], "proposed");

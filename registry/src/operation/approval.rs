@@ -207,8 +207,8 @@ enum Leaving {
     Overtaken,
 }
 
-/// Brings changes up to date that users left, whose own records are written already. An approval is of all its users
-/// at once; a change that the last user left otherwise is overtaken.
+/// Brings changes up to date that users left, whose own records are written already. A change is approved when the last
+/// of its users has left by an approval, and overtaken when that one has left otherwise.
 async fn leave(
     tx: &mut Tx,
     cell: &CellName,
@@ -224,6 +224,10 @@ async fn leave(
             continue;
         }
         match how {
+            // Whoever the approval leaves out waits on, and the change is what it is of them: declined.
+            Leaving::Approved(_) if is_awaited(tx, &request).await? => {
+                tx.audit(request.tenant, at, None, Action::ApprovalGranted { change })?;
+            }
             Leaving::Approved(commit) => {
                 put(tx, &mut request, ApprovalState::Approved { commit }, at)?;
             }

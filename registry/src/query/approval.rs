@@ -33,6 +33,18 @@ impl View {
         Ok(self.tx.get(&keys::approval(cell, change)).await?)
     }
 
+    /// What a user of the cell waits for; none if nothing of them waits.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn awaited_approval(
+        &mut self,
+        cell: &CellName,
+        user: UserId,
+    ) -> Result<Option<AwaitedApproval>> {
+        Ok(self.tx.get(&keys::awaited_approval(cell, user)).await?)
+    }
+
     /// What everyone of the cell who waits for approval waits for.
     ///
     /// # Errors

@@ -67,12 +67,13 @@ pub enum ApprovalState {
         /// Where people look at it; none if the host of the repository has no such page.
         url: Option<String>,
     },
-    /// People agreed. Final.
+    /// People agreed, for everyone who still waited. Final.
     Approved {
         /// The commit of the policy that holds the approval, in hexadecimal.
         commit: String,
     },
-    /// People declined. The users wait on until they want something else, or until people agree after all.
+    /// People declined, or merged an approval that leaves somebody out: whom it names has passed all the same. Who still
+    /// waits does so until they want something else, or until people agree after all.
     Rejected {
         /// When.
         at: Timestamp,

@@ -5,7 +5,7 @@ use coditect_registry::{
     operation::{
         DeleteAccount, ForgetExpired, LeaveApproval, MoveApproval, OpenApproval, Provisioned, Raise,
     },
-    record::{Action, ApprovalState, ApprovalUser, Expiring},
+    record::{Action, ApprovalState, ApprovalUser, AuditEntry, Expiring},
 };
 
 use crate::{
@@ -211,6 +211,43 @@ async fn an_approval_is_of_all_its_users_and_is_forgotten_in_time() {
     };
     world.apply(&forget).await;
     assert_eq!(state(&world, open.change).await, None);
+}
+
+#[tokio::test]
+async fn whoever_an_approval_leaves_out_waits_on_and_the_change_says_so() {
+    let world = World::new().await;
+    let ada = world.sign_up("ada@example.com").await;
+    let bob = join(&world, &ada, "bob@example.com").await;
+    let granted = async |change| {
+        let mut view = world.view().await;
+        let log = view.audit(ada.tenant, 100).await.unwrap();
+        let is = |entry: &&AuditEntry| entry.action == Action::ApprovalGranted { change };
+        log.iter().filter(is).count()
+    };
+    for last_is_approved in [true, false] {
+        let open = ask(&world, &ada, &[ada.user, bob.user]).await;
+        world.apply(&open).await;
+        world
+            .apply(&leave(&[ada.user], open.change, Some("c0ffee")))
+            .await;
+        assert_eq!(
+            state(&world, open.change).await,
+            Some(ApprovalState::Waiting)
+        );
+        assert_eq!(awaits(&world, ada.user).await, None);
+        assert_eq!(awaits(&world, bob.user).await, Some(open.change));
+        assert_eq!(granted(open.change).await, 1);
+        let declined = ApprovalState::Rejected { at: at(20) };
+        world.apply(&step(open.change, 1, declined.clone())).await;
+        assert_eq!(state(&world, open.change).await, Some(declined));
+        let (commit, ends) = match last_is_approved {
+            true => (Some("decaf"), "approved"),
+            false => (None, "overtaken"),
+        };
+        world.apply(&leave(&[bob.user], open.change, commit)).await;
+        let state = state(&world, open.change).await.unwrap();
+        assert_eq!(state.word(), ends);
+    }
 }
 
 #[tokio::test]

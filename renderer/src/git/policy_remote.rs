@@ -131,6 +131,12 @@ impl PolicyRemote {
         &self.0.copy
     }
 
+    /// The branch that changes are merged into.
+    #[must_use]
+    pub fn branch(&self) -> &str {
+        &self.0.branch
+    }
+
     /// Looks at it anew. One process at a time: two fetches into one copy would get in each other's way.
     ///
     /// # Errors
@@ -194,13 +200,14 @@ impl PolicyRemote {
         .await
     }
 
-    /// Whether a commit is in the history of another.
+    /// Whether a commit is in the history of another; one that the copy has not got is not.
     ///
     /// # Errors
     /// `Unavailable` if the copy cannot be read.
     pub async fn is_merged(&self, commit: Oid, into: Oid) -> Result<bool> {
         self.blocking(move |repository| {
-            Ok(commit == into || repository.graph_descendant_of(into, commit)?)
+            let known = repository.odb()?.exists(commit);
+            Ok(known && (commit == into || repository.graph_descendant_of(into, commit)?))
         })
         .await
     }

@@ -21,8 +21,55 @@ const LONGEST: usize = 300;
 #[must_use]
 pub fn markdown(report: &Report) -> String {
     let mut out = String::new();
+    // By which whoever posts it finds the comment again.
     // Writing to a String cannot fail.
-    let _ = head(report, &mut out);
+    let _ = writeln!(out, "<!-- coditect plan -->")
+        .and_then(|()| head(report, &mut out))
+        .and_then(|()| rules(report, &mut out))
+        .and_then(|()| table(report, Some(&report.proposed), &mut out))
+        .and_then(|()| cells(report, &mut out));
+    groups(
+        report,
+        "`coditect plan` in a terminal or with `--output json`",
+        &mut out,
+    );
+    out
+}
+
+/// What people are asked about a change that waits for their approval.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// By which whoever posts the text finds it again; it is not shown.
+    pub mark: &'a str,
+    /// Why an approval is needed, and of how many users.
+    pub reasons: &'a [(String, u64)],
+    /// Whatever else is to be known, a sentence each.
+    pub notes: &'a [String],
+    /// Where all of it is shown, as in "… shows all".
+    pub all: &'a str,
+}
+
+/// What an approval would change, as Markdown of at most [`LONGEST_COMMENT`] bytes.
+#[must_use]
+pub fn asked(report: &Report, about: &Asked<'_>) -> String {
+    let mut out = String::new();
+    let reasons = |out: &mut String| {
+        rows(out, about.reasons, |(why, users)| {
+            format!("- because {} ({})", plain(why), count(*users, "user"))
+        })?;
+        rows(out, about.notes, |note| format!("- {}", plain(note)))
+    };
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{}", about.mark)
+        .and_then(|()| head(report, &mut out))
+        .and_then(|()| reasons(&mut out))
+        .and_then(|()| table(report, None, &mut out));
+    groups(report, about.all, &mut out);
+    out
+}
+
+/// As many changes as fit; the others are counted, and `all` shows them.
+fn groups(report: &Report, all: &str, out: &mut String) {
     let mut left_out = (0, 0);
     for (index, shown) in report.groups.iter().enumerate() {
         let mut text = String::new();
@@ -37,17 +84,14 @@ pub fn markdown(report: &Report) -> String {
         let (changes, users) = left_out;
         let _ = writeln!(
             out,
-            "\n{} of {} did not fit here; `coditect plan` in a terminal or with `--output json` shows all.",
+            "\n{} of {} did not fit here; {all} shows all.",
             count(changes, "more change"),
             count(users, "user")
         );
     }
-    out
 }
 
 fn head(report: &Report, out: &mut String) -> std::fmt::Result {
-    // By which whoever posts it finds the comment again.
-    writeln!(out, "<!-- coditect plan -->")?;
     let mark = if report.refused { "⛔ " } else { "" };
     writeln!(out, "### {mark}{}\n", verdict(report))?;
     rows(out, &report.refusals, |refusal| {
@@ -68,7 +112,10 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
             count(lost.users, "user"),
             examples(&lost.examples, lost.users)
         )
-    })?;
+    })
+}
+
+fn rules(report: &Report, out: &mut String) -> std::fmt::Result {
     rows(out, &report.approvals, |approval| {
         format!(
             "- **needs approval** ({}): {}. {}, {} approved: {}",
@@ -78,9 +125,14 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
             number(i64::try_from(approval.approved).unwrap_or(i64::MAX)),
             examples(&approval.examples, approval.users)
         )
-    })?;
+    })
+}
+
+fn table(report: &Report, proposed: Option<&str>, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\n| | |\n| --- | --- |")?;
-    writeln!(out, "| proposed | {} |", plain(&report.proposed))?;
+    if let Some(proposed) = proposed {
+        writeln!(out, "| proposed | {} |", plain(proposed))?;
+    }
     let users = &report.users;
     let users = format!(
         "{} touched, {} unchanged",
@@ -119,8 +171,7 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
             storage(class)
         )?;
     }
-    writeln!(out, "| money | {} |", money(&report.money))?;
-    cells(report, out)
+    writeln!(out, "| money | {} |", money(&report.money))
 }
 
 fn cells(report: &Report, out: &mut String) -> std::fmt::Result {

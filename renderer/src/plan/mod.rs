@@ -7,6 +7,7 @@
 mod comparison;
 mod fields;
 mod fleet;
+mod intents;
 mod markdown;
 mod objects;
 mod quantity;
@@ -25,13 +26,14 @@ use coditect_core::{Result, UserIntent};
 
 use self::{
     comparison::{Comparison, compare},
-    objects::objects,
-    side::{Known, Made, Side},
+    intents::aligned,
+    objects::{objects, placeholders},
+    side::{Known, Side},
     tally::Pair,
 };
 pub use self::{
     fleet::{Cell, Progress, read},
-    markdown::{LONGEST_COMMENT, markdown},
+    markdown::{Asked, LONGEST_COMMENT, asked, markdown},
     report::{
         Approval, CellReport, Change, FORMAT, Group, Money, ObjectChange, ObjectCounts, Quota,
         Refusal, Report, Storage, Unrenderable, Users, Workspaces,
@@ -100,8 +102,8 @@ impl Plan {
         let differs = differs(&before, &after, &names);
         let users = tally.pairs.entry(Pair {
             base: base.0,
-            before: before.id,
-            after: after.id,
+            before: Some(before.id),
+            after: Some(after.id),
             changed: differs,
         });
         let users = users.or_default();
@@ -111,20 +113,7 @@ impl Plan {
         if differs && after.made.is_ok() {
             users.approved += u64::from(self.is_approved(intent));
         }
-        let price = |side: &Side, made: &Result<Made, String>| {
-            let plan = made
-                .as_ref()
-                .ok()
-                .and_then(|made| side.policy().plans().get(&made.plan));
-            plan.map_or(0, |plan| plan.price_cents_per_month)
-        };
-        let now = price(side, &before.made);
-        // Whoever could not be rendered any more keeps what they have.
-        let then = match after.made.is_ok() {
-            true => price(&self.after, &after.made),
-            false => now,
-        };
-        tally.price(intent.tenant, (now, then));
+        self.price(base, intent, [&before, &after], tally);
         let aside = tally.cells.entry(cell).or_default();
         aside.users += 1;
         let rendered = before.made.as_ref().ok();
@@ -136,6 +125,70 @@ impl Plan {
             true => Effect::Changed,
             false => Effect::None,
         })
+    }
+
+    /// Counts one user who comes to want something else; none: there is nothing of the user before, or afterwards. Says
+    /// what becomes of their file.
+    pub fn intent(
+        &self,
+        base: Base,
+        before: Option<&UserIntent>,
+        after: Option<&UserIntent>,
+        tally: &mut Tally,
+    ) -> Effect {
+        let Some(either) = after.or(before) else {
+            return Effect::None;
+        };
+        let [then, now] = aligned(before, after);
+        // No file says here whose release the user has: that of their ring before is assumed.
+        let rings = self.bases[base.0].policy();
+        let stood = before.and_then(|it| rings.ring(it.user, it.tenant, it.ring.as_ref()));
+        let stood = stood.map(|ring| &ring.name);
+        let before = then.map(|intent| self.bases[base.0].shape(&intent, None));
+        let after = now.map(|intent| self.after.shape(&intent, stood));
+        let changed = match (&before, &after) {
+            (Some(before), Some(after)) => {
+                let workspaces = |known: &Known| known.made.as_ref().map_or(0, |it| it.workspaces);
+                let names = placeholders(workspaces(before).max(workspaces(after)));
+                differs(before, after, &names)
+            }
+            (Some(gone), None) => gone.made.is_ok(),
+            (None, Some(new)) => new.made.is_ok(),
+            (None, None) => false,
+        };
+        if let (Some(before), Some(after)) = (&before, &after) {
+            self.price(base, either, [before, after], tally);
+        }
+        let users = tally.pairs.entry(Pair {
+            base: base.0,
+            before: before.map(|known| known.id),
+            after: after.map(|known| known.id),
+            changed,
+        });
+        let users = users.or_default();
+        users.count += 1;
+        users.examples.add(either.user);
+        match changed {
+            true => Effect::Changed,
+            false => Effect::None,
+        }
+    }
+
+    /// What the tenant's plan costs on both sides.
+    fn price(&self, base: Base, of: &UserIntent, sides: [&Known; 2], tally: &mut Tally) {
+        let price = |side: &Side, known: &Known| {
+            let made = known.made.as_ref().ok();
+            let plan = made.and_then(|made| side.policy().plans().get(&made.plan));
+            plan.map_or(0, |plan| plan.price_cents_per_month)
+        };
+        let [before, after] = sides;
+        let now = price(&self.bases[base.0], before);
+        // Whoever could not be rendered any more keeps what they have.
+        let then = match after.made.is_ok() {
+            true => price(&self.after, after),
+            false => now,
+        };
+        tally.price(of.tenant, (now, then));
     }
 
     /// Whether one of the proposal's approvals names what the user would come to have.
@@ -167,10 +220,10 @@ impl Plan {
                 .transpose()
         };
         let before = read(self.bases[pair.base].known(pair.before))?;
-        // A user who cannot be rendered any more keeps the last good file.
-        match read(self.after.known(pair.after))? {
-            Some(after) => compare(before.as_ref(), Some(&after)),
-            None => compare(before.as_ref(), before.as_ref()),
+        match (read(self.after.known(pair.after))?, pair.after) {
+            // A user who cannot be rendered any more keeps the last good file.
+            (None, Some(_)) => compare(before.as_ref(), before.as_ref()),
+            (after, _) => compare(before.as_ref(), after.as_ref()),
         }
     }
 }

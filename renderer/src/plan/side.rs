@@ -72,9 +72,9 @@ impl Side {
     }
 
     /// A shape by its number.
-    pub(super) fn known(&self, id: usize) -> Option<Arc<Known>> {
+    pub(super) fn known(&self, id: Option<usize>) -> Option<Arc<Known>> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.met.get(id).cloned()
+        table.met.get(id?).cloned()
     }
 
     /// The shape of an intent, of a user who has had the ring `stood` until now: a look into a table, but for the first of

@@ -28,12 +28,13 @@ impl Examples {
     }
 }
 
-/// A shape that gives way to another, by their numbers: the base, its shape, the new side's shape.
+/// A shape that gives way to another, by their numbers: the base, its shape, the new side's shape. None: nothing of the
+/// users is there, which is not the same as what cannot be rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Pair {
     pub(super) base: usize,
-    pub(super) before: usize,
-    pub(super) after: usize,
+    pub(super) before: Option<usize>,
+    pub(super) after: Option<usize>,
     /// Whether the bytes differ.
     pub(super) changed: bool,
 }

@@ -160,8 +160,13 @@ impl Totals {
             }
         }
         self.workspaces(pair, count, comparison);
+        // Of whoever goes altogether, what was there is shown.
+        let shown = match pair.after {
+            Some(_) => made,
+            None => before,
+        };
         if pair.changed
-            && let Some(made) = made
+            && let Some(made) = shown
         {
             for (key, objects) in &comparison.refusals {
                 self.refusals

@@ -87,7 +87,7 @@ pub fn next_step(found: &Found<'_>, now: Timestamp) -> Option<Step> {
         ApprovalState::Rejected { .. } => tidy(found),
         _ => Some(Step::Note(ApprovalState::Rejected { at: now })),
     };
-    // People merged it, but not for all that was asked.
+    // People merged it, but not for all that was asked: the others are declined, and wait on.
     if found.agreed == Some(Agreed::NotAll) {
         return declined();
     }

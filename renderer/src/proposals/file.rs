@@ -44,6 +44,15 @@ pub fn file_of(request: &ApprovalRequest) -> String {
     text
 }
 
+/// What is asked, in a line. Ids only.
+pub(super) fn subject_of(request: &ApprovalRequest) -> String {
+    let users = match request.users.len() {
+        1 => "a user".to_owned(),
+        many => format!("{many} users"),
+    };
+    format!("approvals: {users} of tenant {}", request.tenant)
+}
+
 /// The message of the commit that adds the file. Ids only.
 #[must_use]
 pub fn message_of(request: &ApprovalRequest) -> String {
@@ -51,16 +60,9 @@ pub fn message_of(request: &ApprovalRequest) -> String {
         change,
         cell,
         tenant,
-        users,
         ..
     } = request;
-    let mut text = format!(
-        "approvals: {} of tenant {tenant}\n\n",
-        match users.len() {
-            1 => "a user".to_owned(),
-            many => format!("{many} users"),
-        }
-    );
+    let mut text = format!("{}\n\n", subject_of(request));
     for reason in reasons(request) {
         let _ = writeln!(text, "Asked because {reason}.");
     }
@@ -76,7 +78,8 @@ pub fn message_of(request: &ApprovalRequest) -> String {
 pub enum Agreed {
     /// Everything that is asked.
     All,
-    /// Less: whoever merged it left somebody out, or it was about something else.
+    /// Less: whoever merged it left somebody out, or it was about something else. Whom it names passes; for everybody else
+    /// the change is declined.
     NotAll,
 }
 
@@ -96,7 +99,7 @@ pub fn agreed(approval: &Approval, request: &ApprovalRequest) -> Agreed {
 }
 
 /// What is asked of several users for the same reason is said once.
-fn reasons(request: &ApprovalRequest) -> BTreeSet<String> {
+pub(super) fn reasons(request: &ApprovalRequest) -> BTreeSet<String> {
     let all = request.users.iter().flat_map(|asked| &asked.reasons);
     all.map(ToString::to_string).collect()
 }

@@ -3,7 +3,11 @@
 
 mod decide;
 mod file;
+pub mod github;
+mod host;
+mod pages;
 mod pass;
+mod question;
 mod service;
 
 #[cfg(test)]
@@ -12,6 +16,9 @@ mod tests;
 pub use self::{
     decide::{Fate, Found, Page, Step, next_step},
     file::{Agreed, agreed, branch_of, file_of, message_of, path_of},
+    host::{HostFate, HostPage, NewPage, PolicyHost},
+    pages::Pages,
     pass::{Passed, due, pass},
+    question::Question,
     service::ProposalService,
 };

@@ -1,17 +1,22 @@
 //! One look at everything that waits, and what follows from it. There is no memory: a pass that is killed, or whose
 //! answer was lost, is made up for by the next one.
 
+use std::collections::BTreeMap;
+
 use coditect_core::{CellName, Error, Kind, RequestId, Result};
 use coditect_registry::{
     Registry,
     operation::MoveApproval,
     record::{ApprovalRequest, ApprovalState},
 };
+use git2::Oid;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    decide::{Found, Page, Step, next_step},
+    decide::{Fate, Found, Page, Step, next_step},
     file::{Agreed, agreed, branch_of, file_of, message_of, path_of},
+    host::{HostFate, HostPage},
+    pages::Pages,
 };
 use crate::{
     git::{PolicyRemote, PushError, Seen},
@@ -46,26 +51,38 @@ pub async fn due(registry: &Registry, cell: &CellName) -> Result<Vec<ApprovalReq
     Ok(requests)
 }
 
-/// Does the next step of every change that is due, on a repository whose host has no pages: its branches are all there
-/// is. What fails for one change holds up no other.
+/// Does the next step of every change that is due. Without `pages` the repository's branches are all there is. What
+/// fails for one change holds up no other.
 ///
 /// `requests` are what [`due`] gave just before: a branch that the registry knows of is looked for after it was made.
 ///
 /// # Errors
-/// `Unavailable` if the repository does not answer. What was done before stands.
+/// `Unavailable` if the repository or its host does not answer. What was done before stands.
 pub async fn pass(
     registry: &Registry,
     requests: &[ApprovalRequest],
     remote: &PolicyRemote,
+    pages: Option<&Pages>,
 ) -> Result<Passed> {
     let mut passed = Passed {
         open: requests.iter().filter(|request| is_open(request)).count(),
         ..Passed::default()
     };
-    let now = Timestamp::now();
-    let seen = remote.look().await?;
+    // The pages first: what one says is merged, the repository then shows.
+    let mut found = match pages {
+        Some(pages) => pages.look(remote.branch(), requests).await?,
+        None => BTreeMap::new(),
+    };
+    let desk = Desk {
+        registry,
+        remote,
+        pages,
+        seen: remote.look().await?,
+        now: Timestamp::now(),
+    };
     for request in requests {
-        match one(registry, remote, &seen, request, now).await {
+        let page = found.remove(&branch_of(request.change));
+        match desk.one(request, page.as_ref()).await {
             Ok(true) => passed.steps += 1,
             Ok(false) => {}
             Err(error) => {
@@ -84,27 +101,103 @@ fn is_open(request: &ApprovalRequest) -> bool {
     )
 }
 
-/// Does the next step of one change, if there is one.
-async fn one(
-    registry: &Registry,
-    remote: &PolicyRemote,
-    seen: &Seen,
-    request: &ApprovalRequest,
+/// Where a pass works.
+struct Desk<'a> {
+    registry: &'a Registry,
+    remote: &'a PolicyRemote,
+    pages: Option<&'a Pages>,
+    seen: Seen,
     now: Timestamp,
-) -> Result<bool> {
-    let found = Found {
-        request,
-        branch: seen.ours.get(&branch_of(request.change)).copied(),
-        main: seen.main,
-        agreed: merged(remote, seen, request).await?,
-        page: Page::Unknown,
-    };
-    match next_step(&found, now) {
-        Some(step) => carry_out(registry, remote, request, step, now)
-            .await
-            .map(|()| true),
-        None => Ok(false),
+}
+
+impl Desk<'_> {
+    /// Does the next step of one change, if there is one; otherwise what its page says is brought up to date.
+    async fn one(&self, request: &ApprovalRequest, page: Option<&HostPage>) -> Result<bool> {
+        let found = Found {
+            request,
+            branch: self.seen.ours.get(&branch_of(request.change)).copied(),
+            main: self.seen.main,
+            agreed: merged(self.remote, &self.seen, request).await?,
+            page: self.page(page).await?,
+        };
+        match (next_step(&found, self.now), self.pages, page) {
+            (Some(step), ..) => self.carry_out(request, step, page).await.map(|()| true),
+            (None, Some(pages), Some(page)) => pages.explain(self.registry, page, request).await,
+            (None, ..) => Ok(false),
+        }
     }
+
+    /// A page as it counts beside what the repository shows.
+    async fn page(&self, page: Option<&HostPage>) -> Result<Page> {
+        Ok(match (self.pages, page) {
+            (None, _) => Page::Unknown,
+            (Some(_), None) => Page::Missing,
+            (Some(_), Some(HostPage { url, fate, .. })) => Page::There {
+                url: url.clone(),
+                fate: match fate {
+                    HostFate::Open => Fate::Open,
+                    HostFate::Closed => Fate::Closed,
+                    HostFate::Merged { commit } => Fate::Merged {
+                        seen: self.is_seen(commit.as_deref()).await?,
+                    },
+                },
+            },
+        })
+    }
+
+    /// Whether a merge is in what was seen; one that the host does not name is taken for it.
+    async fn is_seen(&self, commit: Option<&str>) -> Result<bool> {
+        match commit.and_then(|commit| Oid::from_str(commit).ok()) {
+            Some(commit) => self.remote.is_merged(commit, self.seen.main).await,
+            None => Ok(true),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        request: &ApprovalRequest,
+        step: Step,
+        page: Option<&HostPage>,
+    ) -> Result<()> {
+        let remote = self.remote;
+        let branch = branch_of(request.change);
+        match step {
+            Step::PutBranch(on) => {
+                let file = (path_of(request.change), Some(file_of(request).into_bytes()));
+                let commit = remote
+                    .commit(on, [file].into(), message_of(request))
+                    .await?;
+                unless_moved(remote.put_branch(&branch, None, commit).await)
+            }
+            Step::RemoveBranch(at) => unless_moved(remote.remove_branch(&branch, at).await),
+            Step::Note(to) => {
+                let moved = MoveApproval {
+                    cell: request.cell.clone(),
+                    change: request.change,
+                    expected: request.revision,
+                    to,
+                    at: self.now,
+                };
+                match self.registry.apply(RequestId::random(), &moved).await {
+                    // The users moved on meanwhile, or the change was forgotten: the next pass sees which.
+                    Err(error) if matches!(error.kind(), Kind::Conflict | Kind::NotFound) => Ok(()),
+                    done => done.map(drop),
+                }
+            }
+            Step::OpenPage => match self.pages {
+                Some(pages) => pages.open(remote.branch(), request).await,
+                None => Err(no_pages()),
+            },
+            Step::ClosePage => match (self.pages, page) {
+                (Some(pages), Some(page)) => pages.close(page, request).await,
+                _ => Err(no_pages()),
+            },
+        }
+    }
+}
+
+fn no_pages() -> Error {
+    Error::internal("a page on a host that has none")
 }
 
 /// What the merged file of a change lets pass. One that is no approval lets nothing pass; the policy's own check says why.
@@ -118,41 +211,6 @@ async fn merged(
         let approval: Option<Approval> = serde_saphyr::from_slice(&bytes).ok();
         approval.map_or(Agreed::NotAll, |approval| agreed(&approval, request))
     }))
-}
-
-async fn carry_out(
-    registry: &Registry,
-    remote: &PolicyRemote,
-    request: &ApprovalRequest,
-    step: Step,
-    now: Timestamp,
-) -> Result<()> {
-    let branch = branch_of(request.change);
-    match step {
-        Step::PutBranch(on) => {
-            let file = (path_of(request.change), Some(file_of(request).into_bytes()));
-            let commit = remote
-                .commit(on, [file].into(), message_of(request))
-                .await?;
-            unless_moved(remote.put_branch(&branch, None, commit).await)
-        }
-        Step::RemoveBranch(at) => unless_moved(remote.remove_branch(&branch, at).await),
-        Step::Note(to) => {
-            let moved = MoveApproval {
-                cell: request.cell.clone(),
-                change: request.change,
-                expected: request.revision,
-                to,
-                at: now,
-            };
-            match registry.apply(RequestId::random(), &moved).await {
-                // The users moved on meanwhile, or the change was forgotten: the next pass sees which.
-                Err(error) if matches!(error.kind(), Kind::Conflict | Kind::NotFound) => Ok(()),
-                done => done.map(drop),
-            }
-        }
-        Step::OpenPage | Step::ClosePage => Err(Error::internal("a page on a host that has none")),
-    }
 }
 
 /// Somebody else was faster: the next pass sees what they did.

@@ -1,20 +1,11 @@
 //! Posting one event.
 
-use std::{fs, path::Path, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use coditect_core::Result;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Uri, body::Bytes, header};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::timeout;
 
 use super::{
@@ -22,6 +13,7 @@ use super::{
     event::{Event, signatures},
     unusable,
 };
+use crate::https::{self, Connector};
 
 /// How much of an answer is read, and quoted.
 const ANSWER: usize = 64 * 1024;
@@ -54,9 +46,9 @@ impl Failure {
     }
 }
 
-/// Knows the receiver. The provider of cryptography is the one that the cluster's client uses.
+/// Knows the receiver.
 pub(super) struct Sender {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     url: Uri,
     secret_file: PathBuf,
     repository: String,
@@ -69,11 +61,8 @@ impl Sender {
             .url
             .parse()
             .map_err(|_| unusable("webhook", "is not a web address"))?;
-        let https = match url.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(unusable("webhook", "must begin with https:// or http://")),
-        };
+        let options = ["webhook", "webhook-ca-file"];
+        let connector = https::connector(&url, config.ca_file.as_deref(), options)?;
         if url
             .authority()
             .is_none_or(|authority| authority.as_str().contains('@'))
@@ -81,11 +70,6 @@ impl Sender {
             let why = "must name a host and hold no user or password: events are signed";
             return Err(unusable("webhook", why));
         }
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(https, config.ca_file.as_deref())?)
-            .https_or_http()
-            .enable_http1()
-            .build();
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             url,
@@ -113,7 +97,7 @@ impl Sender {
                 .client
                 .request(request)
                 .await
-                .map_err(|error| chain(&error))?;
+                .map_err(|error| https::chain(&error))?;
             let (status, body) = (answer.status(), answer.into_body());
             // Read to its end, so that the connection serves the next event too.
             let body = Limited::new(body, ANSWER).collect().await;
@@ -149,56 +133,8 @@ impl Sender {
     }
 }
 
-fn tls(https: bool, ca_file: Option<&Path>) -> Result<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable("webhook", error.to_string()))?;
-    let Some(file) = ca_file else {
-        if !https {
-            let none = RootCertStore::empty();
-            return Ok(builder.with_root_certificates(none).with_no_client_auth());
-        }
-        let builder = builder.with_native_roots().map_err(|error| {
-            let why = format!("the system has no certificate authorities ({error}); name a file");
-            unusable("webhook-ca-file", why)
-        })?;
-        return Ok(builder.with_no_client_auth());
-    };
-    let wrong = |why: String| unusable("webhook-ca-file", format!("{}: {why}", file.display()));
-    let pem = fs::read(file).map_err(|error| wrong(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| wrong(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(wrong("holds no certificate in PEM".into()));
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
 /// A status and the beginning of what was said with it, on one line.
 fn quoted(status: u16, said: &[u8]) -> String {
-    let said = String::from_utf8_lossy(said);
-    let line: String = said
-        .trim()
-        .chars()
-        .take(QUOTED)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let line = https::quoted(&String::from_utf8_lossy(said), QUOTED);
     format!("{status} {line}").trim_end().to_owned()
-}
-
-/// An error with its sources: the client's own sentence says little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        said = format!("{said}: {inner}");
-        source = inner.source();
-    }
-    said
 }

@@ -3,7 +3,9 @@
 
 use std::{env, fs, path::PathBuf};
 
-use coditect_renderer::plan::{Colours, LONGEST_COMMENT, ObjectChange, Report, markdown, text};
+use coditect_renderer::plan::{
+    Asked, Colours, LONGEST_COMMENT, ObjectChange, Report, asked, markdown, text,
+};
 
 use serde_json::Value;
 
@@ -208,19 +210,27 @@ fn a_comment_fits() {
         });
         report.groups.push(group);
     }
-    report.proposed = "a | <b> @everyone ".repeat(10_000);
-    let comment = markdown(&report);
-    assert!(comment.len() <= LONGEST_COMMENT && comment.len() > LONGEST_COMMENT / 2);
-    assert!(comment.trim_end().ends_with("`--output json` shows all."));
-    assert!(!comment.contains("<b>") && !comment.contains("@everyone"));
-    assert!(
-        comment.contains("\n`````diff\n"),
-        "the fence is longer than what it holds"
-    );
-    assert_eq!(
-        comment.matches("<details>").count(),
-        comment.matches("</details>").count()
-    );
+    let hostile = "a | <b> @everyone ".repeat(10_000);
+    report.proposed.clone_from(&hostile);
+    let about = Asked {
+        mark: "<!-- a mark -->",
+        reasons: &vec![(hostile.clone(), 1); 100],
+        notes: &vec![hostile; 100],
+        all: "`--output json`",
+    };
+    for comment in [markdown(&report), asked(&report, &about)] {
+        assert!(comment.len() <= LONGEST_COMMENT && comment.len() > LONGEST_COMMENT / 2);
+        assert!(comment.trim_end().ends_with("`--output json` shows all."));
+        assert!(!comment.contains("<b>") && !comment.contains("@everyone"));
+        assert!(
+            comment.contains("\n`````diff\n"),
+            "the fence is longer than what it holds"
+        );
+        assert_eq!(
+            comment.matches("<details>").count(),
+            comment.matches("</details>").count()
+        );
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod fleet;
 mod forms;
+mod intents;
 mod properties;
 mod refusals;
 #[path = "../support/mod.rs"]

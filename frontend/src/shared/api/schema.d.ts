@@ -1752,6 +1752,8 @@ export interface components {
             /** Format: date-time */
             since: string;
             state: components["schemas"]["ApprovalState"];
+            /** @description Where people discuss and decide it, such as a pull request; not everybody may see that. */
+            url?: string | null;
         };
         /**
          * @description The kinds of obstacle.
@@ -7407,7 +7409,8 @@ export interface operations {
                      *                   "the plan becomes pro"
                      *                 ],
                      *                 "since": "2026-11-01T09:00:00Z",
-                     *                 "state": "waiting"
+                     *                 "state": "waiting",
+                     *                 "url": null
                      *               },
                      *               "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *               "deletes_at": null,
@@ -12429,7 +12432,8 @@ export interface operations {
                      *               "the plan becomes pro"
                      *             ],
                      *             "since": "2026-11-01T09:00:00Z",
-                     *             "state": "waiting"
+                     *             "state": "waiting",
+                     *             "url": null
                      *           },
                      *           "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *           "deletes_at": null,
@@ -12574,7 +12578,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -12817,7 +12822,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -12957,7 +12963,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -13102,7 +13109,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -14573,7 +14581,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -14807,7 +14816,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
@@ -14940,7 +14950,8 @@ export interface operations {
                      *           "the plan becomes pro"
                      *         ],
                      *         "since": "2026-11-01T09:00:00Z",
-                     *         "state": "waiting"
+                     *         "state": "waiting",
+                     *         "url": null
                      *       },
                      *       "commit": "3f786850e387550fdab836ed7e6dc881de23001b",
                      *       "deletes_at": null,
