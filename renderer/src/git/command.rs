@@ -1,10 +1,15 @@
 //! The `git` command, for what libgit2 does slowly or not at all: pushing and repacking.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, thread, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::{
     process::{Child, Command},
+    runtime::Handle,
     time::timeout,
 };
 
@@ -50,8 +55,35 @@ pub(super) fn git(path: &Path) -> Command {
 /// Runs the command to its end. `Err` with a sentence if it could not be started or took too long; then
 /// it and its helpers are ended.
 pub(super) async fn run(mut command: Command, limit: Duration) -> Result<Output, String> {
-    let child = command
-        .spawn()
+    follow(command.spawn(), limit).await
+}
+
+/// As [`run`], with what everybody else leaves of the processors (`SCHED_IDLE` of sched(7)): for work that nobody waits
+/// for. The lowest priority of the usual kind is not enough: such a process keeps its processor for a few milliseconds
+/// more when somebody else could go on, and a commit is shorter than that.
+pub(super) async fn run_behind(mut command: Command, limit: Duration) -> Result<Output, String> {
+    let runtime = Handle::current();
+    // A child has the policy of the thread that starts it, and a thread of ours would keep it.
+    let starting = thread::Builder::new().spawn(move || {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        if let Err(error) =
+            set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
+        {
+            tracing::debug!(?error, "the scheduler has no idle policy");
+        }
+        let _runtime = runtime.enter();
+        command.spawn()
+    });
+    let started = starting.and_then(|thread| {
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(std::io::Error::other("a thread panicked")))
+    });
+    follow(started, limit).await
+}
+
+async fn follow(started: std::io::Result<Child>, limit: Duration) -> Result<Output, String> {
+    let child = started
         .map_err(|error| format!("the git command could not be started ({error}): install git"))?;
     let mut group = Group::of(&child);
     let output = timeout(limit, child.wait_with_output()).await;
@@ -101,5 +133,33 @@ impl Drop for Group {
             // Gone already is what we want.
             let _ = kill_process_group(leader, Signal::KILL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// What the scheduler says of a helper of git's: 0 is the usual policy, 5 is `SCHED_IDLE` (proc(5), field 41 of
+    /// `stat`).
+    async fn policy(run: impl AsyncFnOnce(Command, Duration) -> Result<Output, String>) -> String {
+        let mut command = git(Path::new("/"));
+        command.args([
+            "-c",
+            "alias.policy=!cut -d ' ' -f 41 /proc/self/stat",
+            "policy",
+        ]);
+        let output = run(command, Duration::from_secs(30)).await.unwrap();
+        assert!(output.success, "{}", output.stderr);
+        output.stdout
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_runs_behind_everything_else_and_so_do_its_helpers() {
+        assert_eq!(policy(run_behind).await, "5\n");
+        // Threads of ours have not kept it.
+        assert_eq!(policy(run).await, "0\n");
     }
 }

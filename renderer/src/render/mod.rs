@@ -131,13 +131,16 @@ impl Renderer {
         stands: Option<Oid>,
         read: impl FnOnce(Oid) -> Result<Vec<u8>>,
     ) -> Result<Rendered> {
-        let rendered = self.render(intent)?;
+        // Whoever keeps another ring's release does not need their own ring's to render them.
+        let rendered = self.render(intent);
         let Some(stands) = stands.filter(|_| !self.policy.has_one_release()) else {
-            return Ok(rendered);
+            return rendered;
         };
-        let unchanged = Oid::hash_object(ObjectType::Blob, &rendered.bytes);
-        if unchanged.is_ok_and(|oid| oid == stands) {
-            return Ok(rendered);
+        let unchanged = rendered.as_ref().is_ok_and(|rendered| {
+            Oid::hash_object(ObjectType::Blob, &rendered.bytes).is_ok_and(|oid| oid == stands)
+        });
+        if unchanged {
+            return rendered;
         }
         self.render_over(intent, &read(stands)?)
     }
