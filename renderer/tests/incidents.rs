@@ -167,19 +167,7 @@ async fn incident_2_a_quota_changes_with_the_plan_goes_with_it_and_a_reviewed_ov
         .apply(RequestId::random(), &login)
         .await
         .unwrap();
-    let plan = world.inputs.borrow().policy.catalogue().plans[&"pro".parse().unwrap()].clone();
-    let upgrade = SetPlan {
-        actor: None,
-        tenant: reviewed.tenant,
-        plan: plan.name.clone(),
-        limits: plan.limits,
-        at: Timestamp::now(),
-    };
-    world
-        .registry
-        .apply(RequestId::random(), &upgrade)
-        .await
-        .unwrap();
+    let plan = world.upgrade(&reviewed).await;
     world
         .until("the upgrade", |world| {
             world.intent_in_git(reviewed.user).plan == plan.name

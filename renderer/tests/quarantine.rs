@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use cell_support::{World, commits, local};
 use coditect_core::{Cause, Reason, RequestId, UserId, health::State};
 use coditect_registry::{
-    operation::{CreateWorkspace, DeleteWorkspace, Provisioned, PutQuarantine, SetPlan},
+    operation::{CreateWorkspace, DeleteWorkspace, Provisioned, PutQuarantine},
     record::Quarantine,
 };
 use coditect_renderer::{
@@ -212,20 +212,7 @@ async fn a_changed_intent_is_tried_at_once() {
             world.file(user).unwrap().0 == good
         })
         .await;
-    let catalogue = world.inputs.borrow().policy.catalogue();
-    let plan = &catalogue.plans[&"pro".parse().unwrap()];
-    let upgrade = SetPlan {
-        actor: None,
-        tenant: people[0].tenant,
-        plan: plan.name.clone(),
-        limits: plan.limits,
-        at: Timestamp::now(),
-    };
-    world
-        .registry
-        .apply(RequestId::random(), &upgrade)
-        .await
-        .unwrap();
+    let plan = world.upgrade(&people[0]).await;
     lifted(&world, user).await;
     world
         .until("the upgrade", |world| {

@@ -8,7 +8,7 @@ use cell_support::{World, local};
 use coditect_core::{Cause, Power, Reason, RequestId};
 use coditect_registry::{
     Registry,
-    operation::{DeleteUser, PutQuarantine, SetPlan},
+    operation::{DeleteUser, PutQuarantine},
     record::PowerCause,
     store::memory::MemoryStore,
 };
@@ -37,19 +37,7 @@ async fn who_is_quarantined_comes_back_as_wanted_and_not_as_what_stands() {
         .await;
     let (good, _) = world.file(user).unwrap();
     // An upgrade that the cluster refuses.
-    let plan = world.inputs.borrow().policy.catalogue().plans[&"pro".parse().unwrap()].clone();
-    let upgrade = SetPlan {
-        actor: None,
-        tenant: person.tenant,
-        plan: plan.name.clone(),
-        limits: plan.limits,
-        at: Timestamp::now(),
-    };
-    world
-        .registry
-        .apply(RequestId::random(), &upgrade)
-        .await
-        .unwrap();
+    let plan = world.upgrade(&person).await;
     world
         .until("upgraded", |world| {
             world.intent_in_git(user).plan == plan.name

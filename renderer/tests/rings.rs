@@ -11,12 +11,8 @@ use std::{
 };
 
 use cell_support::{World, local};
-use coditect_core::{ReleaseName, RequestId, RingName, UserId};
-use coditect_registry::{
-    Registry,
-    operation::{Provisioned, SetPlan},
-    store::memory::MemoryStore,
-};
+use coditect_core::{ReleaseName, RingName, UserId};
+use coditect_registry::{Registry, operation::Provisioned, store::memory::MemoryStore};
 use coditect_renderer::{
     again::{Again, Outcome},
     inputs::Inputs,
@@ -26,7 +22,6 @@ use coditect_renderer::{
     restore::restore_registry,
     verify::verify,
 };
-use jiff::Timestamp;
 use proptest::prelude::*;
 
 /// Rings with their releases, in order; each holds an equal share.
@@ -155,19 +150,7 @@ async fn who_leaves_an_earlier_ring_keeps_its_release_until_the_new_ring_has_it(
     // What she changes meanwhile arrives, with the release that she has; also by a renderer that knows Git alone.
     stop.cancel();
     running.await.unwrap();
-    let pro = world.inputs.borrow().policy.catalogue().plans[&"pro".parse().unwrap()].clone();
-    let upgrade = SetPlan {
-        actor: None,
-        tenant: ada.tenant,
-        plan: pro.name.clone(),
-        limits: pro.limits,
-        at: Timestamp::now(),
-    };
-    world
-        .registry
-        .apply(RequestId::random(), &upgrade)
-        .await
-        .unwrap();
+    let pro = world.upgrade(&ada).await;
     let (running, stop) = world.start();
     world
         .until("upgraded", |world| {

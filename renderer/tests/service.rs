@@ -8,7 +8,7 @@ use cell_support::{World, commits, local};
 use coditect_core::RequestId;
 use coditect_registry::{
     Registry, keys,
-    operation::{DeleteAccount, DeleteUser, DeleteWorkspace, SetPlan},
+    operation::{DeleteAccount, DeleteUser, DeleteWorkspace},
     record::encode,
     store::{Store, StoreError, faulty::Fault, memory::MemoryStore},
 };
@@ -276,20 +276,7 @@ async fn an_orphaned_workspace_survives_its_users_upgrade() {
     transaction.set(&keys::intent(&cell, person.user), &encode(&row).unwrap());
     transaction.commit().await.unwrap();
     // Then the plan asks for larger volumes.
-    let catalogue = world.inputs.borrow().policy.catalogue();
-    let plan = &catalogue.plans[&"pro".parse().unwrap()];
-    let upgrade = SetPlan {
-        actor: None,
-        tenant: person.tenant,
-        plan: plan.name.clone(),
-        limits: plan.limits,
-        at: Timestamp::now(),
-    };
-    world
-        .registry
-        .apply(RequestId::random(), &upgrade)
-        .await
-        .unwrap();
+    let plan = world.upgrade(&person).await;
 
     let (running, stop) = world.start();
     world

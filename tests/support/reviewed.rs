@@ -56,6 +56,13 @@ impl Reviewed {
         command
     }
 
+    /// The desk on the newest commit that is merged.
+    fn to_main(&self) {
+        git(&self.desk, &["fetch", "-q"]);
+        let main = ["checkout", "-q", "--detach", "origin/main"];
+        git(&self.desk, &main);
+    }
+
     /// Commits everything on the desk.
     pub(crate) fn commit(&self, message: &str) {
         git(&self.desk, &["add", "."]);
@@ -115,8 +122,7 @@ impl Reviewed {
     /// Merges a branch that asks for an approval.
     pub(crate) fn approve(&self, branch: &str) {
         let desk = &self.desk;
-        git(desk, &["fetch", "-q"]);
-        git(desk, &["checkout", "-q", "--detach", "origin/main"]);
+        self.to_main();
         git(
             desk,
             &[
@@ -134,8 +140,7 @@ impl Reviewed {
     /// Takes the newest merge back, as a reviewer would.
     pub(crate) fn revert(&self) {
         let desk = &self.desk;
-        git(desk, &["fetch", "-q"]);
-        git(desk, &["checkout", "-q", "--detach", "origin/main"]);
+        self.to_main();
         git(desk, &["revert", "--no-edit", "-m", "1", "HEAD"]);
         git(desk, &["push", "-q", "origin", "HEAD:main"]);
     }

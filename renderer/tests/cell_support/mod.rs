@@ -11,12 +11,12 @@ use std::{
 };
 
 use coditect_core::{
-    CellName, RegistrationId, RequestId, UserId, UserIntent,
+    CellName, Plan, RegistrationId, RequestId, UserId, UserIntent,
     health::{Health, State},
 };
 use coditect_registry::{
     Registry,
-    operation::{Placement, Provisioned, Register, Verification},
+    operation::{Placement, Provisioned, Register, SetPlan, Verification},
     record::RegistrationState,
     store::{Store, faulty::FaultyStore, memory::MemoryStore},
 };
@@ -158,6 +158,22 @@ impl World {
             },
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The person's tenant comes onto the plan `pro`; gives it.
+    pub(crate) async fn upgrade(&self, person: &Provisioned) -> Plan {
+        let catalogue = self.inputs.borrow().policy.catalogue();
+        let plan = &catalogue.plans[&"pro".parse().unwrap()];
+        let set = SetPlan {
+            actor: None,
+            tenant: person.tenant,
+            plan: plan.name.clone(),
+            limits: plan.limits,
+            at: Timestamp::now(),
+        };
+        let set = self.registry.apply(RequestId::random(), &set);
+        set.await.unwrap();
+        plan.clone()
     }
 
     pub(crate) fn users(&self) -> BTreeSet<UserId> {
