@@ -95,7 +95,10 @@ impl Plan {
         tally: &mut Tally,
     ) -> Result<Effect> {
         let side = &self.bases[base.0];
-        let stood = file.and_then(ring_of);
+        // Where nobody can keep another ring's release, the file need not be searched for whose it is.
+        let rings = [side.policy(), self.after.policy()];
+        let stood = file.filter(|_| !rings.iter().all(|policy| policy.has_one_release()));
+        let stood = stood.and_then(ring_of);
         let stood = stood.as_ref();
         let (before, after) = (side.shape(intent, stood), self.after.shape(intent, stood));
         let names = Identity::of(intent)?;

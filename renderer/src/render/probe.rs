@@ -6,7 +6,7 @@ use coditect_core::{
 };
 
 use super::Renderer;
-use crate::policy::Org;
+use crate::policy::{Org, Ring};
 
 /// What a made-up user is and how many workspaces it has.
 const USERS: [(Standing, u8); 4] = [
@@ -27,11 +27,24 @@ impl Renderer {
         self.probe_each(&mut Err)
     }
 
+    /// A ring of every kind: templates only place its name.
+    fn rings(&self) -> Vec<&Ring> {
+        let mut kinds: Vec<&Ring> = Vec::new();
+        for ring in self.policy.rings() {
+            let alike =
+                |known: &&Ring| (&known.release, &known.images) == (&ring.release, &ring.images);
+            if !kinds.iter().any(alike) {
+                kinds.push(ring);
+            }
+        }
+        kinds
+    }
+
     /// The same; `failed` is called with each failure, and says whether to go on.
     pub(crate) fn probe_each(&self, failed: &mut dyn FnMut(Error) -> Result<()>) -> Result<()> {
         let slug: Slug = "probe".parse()?;
         for (tenant, plan) in self.tenants() {
-            for ring in self.policy.rings() {
+            for ring in self.rings() {
                 for (cell_name, cell) in self.policy.cells() {
                     for (standing, count) in USERS {
                         let classes = cell.storage_classes.iter().cycle();
