@@ -4,9 +4,13 @@
 //! Each commit changes one user of a full cell: rendered, written as one synced pack, published by moving the branch,
 //! with maintenance at work beside it as in the renderer.
 //!
-//! Compared are the means of the first and of the last hundred commits; medians stand beside them. Commits follow
-//! one another without a pause, so packs are joined beside many of them. The first sixty or so are spared that:
-//! there are too few packs yet.
+//! Compared are the means of the first and of the last hundred commits; medians stand beside them, and those of each
+//! thousand. Commits follow one another without a pause, so packs are joined beside many of them. The first 255 are
+//! spared that: there are too few packs yet.
+//!
+//! Where thousands of files were removed on the volume a few minutes ago (by the run before this one), ext4 makes every
+//! new file slower, and so the first commits: leave it alone for five minutes. `--long` makes 30,000 commits, beside which
+//! joined packs are also removed, and `git repack` joins all.
 
 #![allow(
     clippy::print_stdout,
@@ -45,9 +49,11 @@ const OF_PEER: usize = 20;
 
 #[tokio::main]
 async fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let told = |option: &str| std::env::args().any(|argument| argument == option);
+    let quick = told("--quick");
     let (users, commits) = match quick {
         true => (USERS / 10, COMMITS / 10),
+        false if told("--long") => (USERS, COMMITS * 3),
         false => (USERS, COMMITS),
     };
     let folder = tempfile::tempdir().unwrap();
@@ -75,6 +81,11 @@ async fn main() {
     println!(
         "  last {COMPARED}            {last:.2} ms each, median {last_median:.2} ms; the slowest of all {slowest:.1} ms"
     );
+    let thousands: Vec<String> = took
+        .chunks(1_000)
+        .map(|thousand| format!("{:.2}", median(thousand)))
+        .collect();
+    println!("  each thousand       {} ms, medians", thousands.join(" "));
     println!(
         "  ratio               {ratio:.2} of means, {:.2} of medians",
         last_median / first_median
@@ -83,9 +94,10 @@ async fn main() {
         "  git add, commit     {peer_before:.2} ms each before, {peer_after:.2} ms after them, in a checkout"
     );
     println!(
-        "  repository          {:.1} MB in {} packs, joined {} times; {} loose objects",
-        megabytes(&bare),
+        "  repository          {:.1} MB in {} packs, joined {} times, all of them {} times; {} loose objects",
+        megabytes(&bare.join("objects")),
         packs.packs,
+        packs.joins,
         packs.repacks,
         loose(&bare)
     );

@@ -9,11 +9,15 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use coditect_core::Shard;
-use coditect_renderer::git::{BRANCH, CellRepository, Error, Occasion, PublishError, ShardTree};
+use coditect_renderer::git::{
+    BRANCH, CellRepository, Error, Occasion, PublishError, ShardTree, join_packs,
+};
 use git_support::{Cell, finish, git, head_of, put, try_git, user};
+use tokio::runtime::Builder;
 
 /// Tells a run of this test binary by one of its own tests where to work.
 const FOLDER: &str = "CODITECT_TEST_FOLDER";
@@ -188,6 +192,15 @@ fn kill_9_at_any_moment_loses_no_published_commit_and_blocks_nobody() {
         let repository = CellRepository::open_or_create(folder).unwrap();
         let mut head = repository.head_commit().unwrap();
         let mut tree = head.map_or_else(ShardTree::empty, |head| repository.tree(head).unwrap());
+        let beside = repository.clone();
+        std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            loop {
+                runtime
+                    .block_on(join_packs(&beside, Duration::from_secs(60)))
+                    .unwrap();
+            }
+        });
         for version in 0.. {
             let mut batch = repository.begin(head, &tree);
             put(
@@ -203,7 +216,7 @@ fn kill_9_at_any_moment_loses_no_published_commit_and_blocks_nobody() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cell.git");
-    let mut published = 0;
+    let (mut published, mut joined) = (0, 0);
     for round in 0..25_usize {
         let mut command = as_process(Command::new("env"), TEST, &path);
         let mut child = command
@@ -236,6 +249,7 @@ fn kill_9_at_any_moment_loses_no_published_commit_and_blocks_nobody() {
             "0"
         );
         assert!(history.lines().count() >= published);
+        joined += fs::read_dir(path.join("coditect-joined")).map_or(0, Iterator::count);
         for folder in [
             path.clone(),
             path.join("objects/pack"),
@@ -253,6 +267,7 @@ fn kill_9_at_any_moment_loses_no_published_commit_and_blocks_nobody() {
             }
         }
     }
+    assert!(joined > 100, "packs were joined meanwhile: {joined}");
     let said = git(&path, &["fsck", "--strict", "--full", "--no-progress"]);
     assert!(
         said.lines().all(|line| line.starts_with("dangling ")),

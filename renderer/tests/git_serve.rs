@@ -409,9 +409,7 @@ async fn clones_are_whole_while_commits_come_and_packs_are_joined() {
             assert!(put(batch, 1_000 + u128::from(version), 0));
         });
         if version % 7 == 0 {
-            repack(&repository, Duration::from_secs(60), false)
-                .await
-                .unwrap();
+            repack(&repository, Duration::from_secs(60)).await.unwrap();
         }
         version += 1;
         tokio::task::yield_now().await;

@@ -140,7 +140,7 @@ impl Batch {
             .pack
             .commit(&object::commit(root, self.expected, time, &text))?;
         let next = NextRef::write(self.inner.path(), commit)?;
-        let pack = self.pack.finish(next.as_file())?;
+        let pack = self.pack.finish(Some(next.as_file()))?;
         Ok(Some(Prepared {
             inner: self.inner,
             expected: self.expected,
@@ -165,7 +165,7 @@ impl Prepared {
     /// `Moved` if it is not: the commit's objects stay unreferenced. `Storage` if the disk fails.
     pub fn publish(self) -> Result<Published, PublishError> {
         self.next.publish(&self.inner, self.expected, &self.pack)?;
-        let SyncedPack { objects, bytes } = self.pack;
+        let SyncedPack { objects, bytes, .. } = self.pack;
         metrics::counter!("coditect_renderer_git_commits_total").increment(1);
         metrics::counter!("coditect_renderer_git_objects_total").increment(objects as u64);
         metrics::counter!("coditect_renderer_git_written_bytes").increment(bytes);

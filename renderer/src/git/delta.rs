@@ -1,54 +1,84 @@
-//! One file as copies from another (Git's delta form, `gitformat-pack(5)`, "Deltified representation").
+//! One object as copies from another (Git's delta form, `gitformat-pack(5)`, "Deltified representation").
 //!
-//! Two users' files are the same lines with other ids in them. So lines are compared in step with the
-//! base, and a line that differs is written as what it shares at both ends plus the middle; only where
-//! the two part (a second workspace) is a line looked up by its hash. That is much less work than a
-//! general delta, which indexes every block of bytes.
+//! Two users' files are the same lines with other ids in them, and a folder before and after a commit is the same
+//! entries with other ids in them. So pieces (lines, entries) are compared in step with the base, and one that differs
+//! is written as what it shares at both ends plus the middle; only where the two part (a second workspace, a new user)
+//! is a piece looked up by its hash. That is much less work than a general delta, which indexes every block of bytes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
-/// Shared ends of a line shorter than this are cheaper inserted than copied (a copy takes 3 to 7 bytes).
+/// Shared ends of a piece shorter than this are cheaper inserted than copied (a copy takes 3 to 7 bytes).
 const SHORTEST_COPY: usize = 8;
 /// Longest insertion one instruction holds.
 const LONGEST_INSERT: usize = 0x7f;
 /// Longest copy one instruction holds in a version 2 pack.
 const LONGEST_COPY: usize = 0x1_0000;
-/// How many equal lines of the base are looked at for the one nearest to where we are.
+/// How many equal pieces of the base are looked at for the one nearest to where we are.
 const LONGEST_CHAIN: usize = 8;
 
-/// A file that others are written as differences to, with an index of its lines.
+/// What an object is a sequence of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pieces {
+    /// Lines with their line feeds.
+    Lines,
+    /// A tree's entries: `<mode> <name>\0` and the 20 bytes of an id.
+    Entries,
+}
+
+impl Pieces {
+    /// The pieces of `bytes`, whatever they are: all of them together are `bytes`.
+    pub(super) fn of(self, bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let (end, beyond) = match self {
+            Self::Lines => (b'\n', 1),
+            Self::Entries => (0, 1 + ID),
+        };
+        let mut rest = bytes;
+        iter::from_fn(move || {
+            let found = rest.iter().position(|&byte| byte == end);
+            let length = found.map_or(rest.len(), |at| rest.len().min(at + beyond));
+            (length > 0).then(|| rest.split_off(..length)).flatten()
+        })
+    }
+}
+
+/// Bytes of an object's id.
+const ID: usize = 20;
+
+/// An object that others are written as differences to, with an index of its pieces.
 #[derive(Debug)]
 pub(super) struct Base {
+    pieces: Pieces,
     bytes: Vec<u8>,
-    /// Where each line starts; one more at the end.
+    /// Where each piece starts; one more at the end.
     starts: Vec<u32>,
-    /// The first line with this hash.
+    /// The first piece with this hash.
     first: HashMap<u64, u32>,
-    /// The next line with the same hash as this one.
+    /// The next piece with the same hash as this one.
     next: Vec<u32>,
 }
 
 const NONE: u32 = u32::MAX;
 
 impl Base {
-    pub(super) fn new(bytes: &[u8]) -> Self {
+    pub(super) fn new(pieces: Pieces, bytes: &[u8]) -> Self {
         let mut starts = vec![0];
         let mut hashes = Vec::new();
-        for line in lines(bytes) {
-            hashes.push(hash(line));
+        for piece in pieces.of(bytes) {
+            hashes.push(hash(piece));
             starts.push(
-                starts.last().copied().unwrap_or(0) + u32::try_from(line.len()).unwrap_or(NONE),
+                starts.last().copied().unwrap_or(0) + u32::try_from(piece.len()).unwrap_or(NONE),
             );
         }
         let mut first = HashMap::with_capacity(hashes.len());
         let mut next = vec![NONE; hashes.len()];
         // From the last to the first, so that a chain runs forward.
-        for (number, line_hash) in hashes.iter().enumerate().rev() {
-            if let Some(later) = first.insert(*line_hash, u32::try_from(number).unwrap_or(NONE)) {
+        for (number, piece_hash) in hashes.iter().enumerate().rev() {
+            if let Some(later) = first.insert(*piece_hash, u32::try_from(number).unwrap_or(NONE)) {
                 next[number] = later;
             }
         }
         Self {
+            pieces,
             bytes: bytes.to_vec(),
             starts,
             first,
@@ -56,23 +86,23 @@ impl Base {
         }
     }
 
-    /// How many lines the base has.
-    pub(super) fn line_count(&self) -> usize {
+    /// How many pieces the base has.
+    pub(super) fn piece_count(&self) -> usize {
         self.next.len()
     }
 
-    fn line(&self, number: usize) -> Option<&[u8]> {
+    fn piece(&self, number: usize) -> Option<&[u8]> {
         let (start, end) = (self.starts.get(number)?, self.starts.get(number + 1)?);
         self.bytes.get(*start as usize..*end as usize)
     }
 
-    /// The first line equal to `line` at or after `from`, or else the first of all.
-    fn find(&self, line: &[u8], from: usize) -> Option<usize> {
-        let mut candidate = *self.first.get(&hash(line))?;
+    /// The first piece equal to `piece` at or after `from`, or else the first of all.
+    fn find(&self, piece: &[u8], from: usize) -> Option<usize> {
+        let mut candidate = *self.first.get(&hash(piece))?;
         let mut found = None;
         for _ in 0..LONGEST_CHAIN {
             let number = candidate as usize;
-            if self.line(number) == Some(line) {
+            if self.piece(number) == Some(piece) {
                 found = found.or(Some(number));
                 if number >= from {
                     return Some(number);
@@ -100,23 +130,23 @@ impl Base {
         };
         let mut at = 0;
         let mut place = 0;
-        for line in lines(target) {
-            let base = self.line(at).unwrap_or_default();
-            if base == line {
-                writer.copy(self.starts[at] as usize, line.len());
+        for piece in self.pieces.of(target) {
+            let base = self.piece(at).unwrap_or_default();
+            if base == piece {
+                writer.copy(self.starts[at] as usize, piece.len());
                 at += 1;
-            } else if let Some(number) = self.find(line, at) {
-                writer.copy(self.starts[number] as usize, line.len());
+            } else if let Some(number) = self.find(piece, at) {
+                writer.copy(self.starts[number] as usize, piece.len());
                 at = number + 1;
             } else {
-                let (head, tail) = shared_ends(base, line);
+                let (head, tail) = shared_ends(base, piece);
                 let start = self.starts.get(at).copied().unwrap_or(0) as usize;
                 writer.copy(start, head);
-                writer.insert(place + head, line.len() - head - tail);
+                writer.insert(place + head, piece.len() - head - tail);
                 writer.copy(start + base.len() - tail, tail);
                 at += 1;
             }
-            place += line.len();
+            place += piece.len();
             if writer.delta.len() > limit {
                 return false;
             }
@@ -126,16 +156,11 @@ impl Base {
     }
 }
 
-/// Lines with their line feeds.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split_inclusive(|&byte| byte == b'\n')
-}
-
-/// A quick hash of a line (FxHash's step on eight bytes at a time); equal hashes are compared by bytes.
-fn hash(line: &[u8]) -> u64 {
+/// A quick hash of a piece (FxHash's step on eight bytes at a time); equal hashes are compared by bytes.
+fn hash(piece: &[u8]) -> u64 {
     const STEP: u64 = 0x517c_c1b7_2722_0a95;
-    let mut state = line.len() as u64;
-    let (chunks, rest) = line.as_chunks::<8>();
+    let mut state = piece.len() as u64;
+    let (chunks, rest) = piece.as_chunks::<8>();
     for chunk in chunks {
         state = (state.rotate_left(5) ^ u64::from_le_bytes(*chunk)).wrapping_mul(STEP);
     }
@@ -145,13 +170,13 @@ fn hash(line: &[u8]) -> u64 {
     state
 }
 
-/// How many bytes two lines share at the beginning and at the end; zero where too few to be worth a copy.
-fn shared_ends(base: &[u8], line: &[u8]) -> (usize, usize) {
-    let head = base.iter().zip(line).take_while(|(a, b)| a == b).count();
+/// How many bytes two pieces share at the beginning and at the end; zero where too few to be worth a copy.
+fn shared_ends(base: &[u8], piece: &[u8]) -> (usize, usize) {
+    let head = base.iter().zip(piece).take_while(|(a, b)| a == b).count();
     let tail = base[head..]
         .iter()
         .rev()
-        .zip(line[head..].iter().rev())
+        .zip(piece[head..].iter().rev())
         .take_while(|(a, b)| a == b)
         .count();
     (
@@ -297,11 +322,21 @@ mod tests {
         target
     }
 
-    fn round(base: &[u8], target: &[u8]) -> usize {
+    fn round(pieces: Pieces, base: &[u8], target: &[u8]) -> usize {
         let mut delta = Vec::new();
-        assert!(Base::new(base).encode(target, usize::MAX, &mut delta));
+        assert!(Base::new(pieces, base).encode(target, usize::MAX, &mut delta));
         assert_eq!(apply(base, &delta), target);
         delta.len()
+    }
+
+    /// A folder with an entry for each number, whose id is the other number's.
+    fn folder(entries: &[(u8, u8)]) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (name, id) in entries {
+            body.extend_from_slice(format!("100644 user-{name:03}.yaml\0").as_bytes());
+            body.extend_from_slice(&[*id; ID]);
+        }
+        body
     }
 
     #[test]
@@ -312,28 +347,46 @@ mod tests {
                 .collect::<String>()
         };
         let (base, target) = (file("0b5d"), file("9f31"));
-        assert!(round(base.as_bytes(), target.as_bytes()) < target.len() / 5);
+        assert!(round(Pieces::Lines, base.as_bytes(), target.as_bytes()) < target.len() / 5);
+    }
+
+    #[test]
+    fn a_folder_costs_what_changed_in_it() {
+        let mut entries: Vec<(u8, u8)> = (0..128).map(|name| (name, name)).collect();
+        let before = folder(&entries);
+        entries[40].1 = 200;
+        entries[90].1 = 201;
+        entries.insert(60, (255, 202));
+        entries.remove(10);
+        let delta = round(Pieces::Entries, &before, &folder(&entries));
+        assert!(delta < 5 * 40, "{delta} bytes of {}", before.len());
     }
 
     #[test]
     fn a_limit_is_kept() {
         let mut delta = Vec::new();
-        assert!(!Base::new(b"a\n").encode(&[b'x'; 1_000], 900, &mut delta));
+        assert!(!Base::new(Pieces::Lines, b"a\n").encode(&[b'x'; 1_000], 900, &mut delta));
     }
 
     #[test]
     fn long_copies_and_insertions_are_split() {
         let base = vec![b'a'; 200_000];
-        round(&base, &base);
-        round(b"", &base);
-        round(&base, b"");
+        round(Pieces::Lines, &base, &base);
+        round(Pieces::Lines, b"", &base);
+        round(Pieces::Lines, &base, b"");
     }
 
     proptest! {
         #[test]
         fn applying_an_encoded_delta_gives_the_target(base in vec(0_u8..12, 0..400), target in vec(0_u8..12, 0..400)) {
             // Few distinct bytes, 10 among them: many short and equal lines.
-            round(&base, &target);
+            round(Pieces::Lines, &base, &target);
+            round(Pieces::Entries, &base, &target);
+        }
+
+        #[test]
+        fn edits_of_folders_come_back(before in vec((0_u8..40, any::<u8>()), 0..60), after in vec((0_u8..40, any::<u8>()), 0..60)) {
+            round(Pieces::Entries, &folder(&before), &folder(&after));
         }
 
         #[test]
@@ -342,7 +395,7 @@ mod tests {
             for (place, text) in edits {
                 if place < edited.len() { edited[place] = text } else { edited.push(text) }
             }
-            round(lines.concat().as_bytes(), edited.concat().as_bytes());
+            round(Pieces::Lines, lines.concat().as_bytes(), edited.concat().as_bytes());
         }
     }
 }

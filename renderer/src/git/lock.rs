@@ -1,7 +1,7 @@
-//! The lock under which a cell's branch is moved.
+//! The lock under which a cell's branch is moved, and the one under which its packs are joined.
 //!
-//! The kernel lets go of it when its holder dies, even by kill -9, so it can never be left behind. It
-//! excludes other renderers; other Git processes are excluded by Git's own lock file ([`super::reference`]).
+//! The kernel lets go of them when their holder dies, even by kill -9, so they can never be left behind. They
+//! exclude other renderers; other Git processes are excluded by Git's own lock file ([`super::reference`]).
 
 use std::{
     fs::{File, TryLockError},
@@ -12,8 +12,10 @@ use std::{
 
 use super::error::{Error, Result};
 
-/// The lock's file in the repository.
+/// The branch's lock, a file in the repository.
 const FILE: &str = "coditect.lock";
+/// The packs' lock.
+const MAINTENANCE: &str = "coditect-maintenance.lock";
 
 /// A publication holds the lock for a few milliseconds. A holder that was stopped inside (SIGSTOP) keeps
 /// it until it goes on or ends: then nobody can publish, which is safe, and this says so.
@@ -29,11 +31,7 @@ impl Lock {
     /// `Busy` after that; otherwise if the file cannot be made.
     pub(super) fn take(path: &Path) -> Result<Self> {
         let place = path.join(FILE);
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&place)
-            .map_err(|error| Error::io(&place, error))?;
+        let file = open(&place)?;
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_micros(200);
         loop {
@@ -48,6 +46,26 @@ impl Lock {
             }
         }
     }
+
+    /// The lock of the packs at `path`, unless another process or thread has it.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub(super) fn of_maintenance(path: &Path) -> Result<Option<Self>> {
+        let place = path.join(MAINTENANCE);
+        let file = open(&place)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io(&place, error)),
+        }
+    }
+}
+
+fn open(place: &Path) -> Result<File> {
+    let mut options = File::options();
+    let opened = options.create(true).append(true).open(place);
+    opened.map_err(|error| Error::io(place, error))
 }
 
 impl Drop for Lock {

@@ -1,23 +1,29 @@
 //! Keeps the number of packs small, so that the ten thousandth commit costs what the first did.
 //!
-//! `git repack --geometric=2` joins the small packs so that each pack left has at least twice the objects
-//! of the next: about log2(n) packs, and each object is rewritten about log2(n) times in its life. It copies
-//! every object of the packs it joins, reachable or not, and removes only those packs: a pack published or
-//! prepared meanwhile is not touched, which is what makes it safe beside the renderer. (`git gc` and
-//! `repack -a` drop what no ref reaches yet, such as a commit about to be published.) Killed at any point,
-//! it leaves objects twice or temporary files, which the next opening removes.
+//! In two steps. The packs of single commits are joined by [`super::join`], which costs what those commits were and knows
+//! what they have in common. When many joined ones have come together, `git repack --geometric=2` joins these so that
+//! each pack left has at least twice the objects of the next: about log2(n) packs, with differences taken over from the
+//! packs it joins, and each object rewritten about log2(n) times in its life.
+//!
+//! Both copy every object of the packs they join, reachable or not, and remove only those packs: one published or
+//! prepared meanwhile is not touched, which is what makes it safe beside the renderer. (`git gc` and `repack -a` drop
+//! what no ref reaches yet, such as a commit about to be published.) Killed at any point, they leave objects twice or
+//! temporary files, which the next opening removes.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use coditect_core::{CellName, health::Health};
 use tokio::{
     sync::{Notify, watch},
     task::{JoinHandle, spawn_blocking},
+    time::timeout,
 };
 
 use super::{
     command,
     error::{Error, Result},
+    join,
+    lock::Lock,
     repository::CellRepository,
 };
 
@@ -26,20 +32,23 @@ use super::{
 pub struct MaintenanceConfig {
     /// The cell, for health and metrics.
     pub cell: CellName,
-    /// Packs are joined when there are this many.
+    /// The packs of single commits are joined when there are this many.
     pub packs: usize,
-    /// How long joining may take.
+    /// `git repack` joins all when there are this many others.
+    pub others: usize,
+    /// How long either may take.
     pub limit: Duration,
 }
 
 impl MaintenanceConfig {
-    /// At 256 packs, with an hour of time. A commit reads no object, so it costs what it costs however many packs there
-    /// are; who fetches opens each, some milliseconds in all. Joining costs a processor more by the run than by the pack.
+    /// At 256 and at 64 packs, with an hour of time. A commit reads no object, so it costs what it costs however many
+    /// packs there are; who fetches opens each, some milliseconds in all.
     #[must_use]
     pub fn new(cell: CellName) -> Self {
         Self {
             cell,
             packs: 256,
+            others: 64,
             limit: Duration::from_secs(3_600),
         }
     }
@@ -50,15 +59,22 @@ impl MaintenanceConfig {
 pub struct MaintenanceStatus {
     /// How many packs there are: counted, plus one for each publication since.
     pub packs: usize,
-    /// How many times packs were joined.
+    /// How many times the packs of single commits were joined.
+    pub joins: u64,
+    /// How many times all were, by `git repack`.
     pub repacks: u64,
     /// How many times that failed since it last went well.
     pub failures: u64,
 }
 
-/// Publishing waits when there are this many times the packs at which they are joined: each costs every
-/// reader a file, and joining thousands takes longer than making them.
+/// Publishing waits when there are this many times the packs at which they are joined: each costs every reader a file.
 const CEILING: usize = 4;
+
+/// Nobody has committed for so long: what was set aside can be removed.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// As many packs set aside are removed at once: about 200 MB.
+const ASIDE: usize = 16_384;
 
 /// Maintenance running in the background. Dropped, it stops.
 pub struct Maintenance {
@@ -75,7 +91,7 @@ impl Maintenance {
     pub fn start(repository: CellRepository, config: MaintenanceConfig, health: Health) -> Self {
         let wake = Arc::new(Notify::new());
         wake.notify_one();
-        let packs = count_packs(repository.path());
+        let (packs, _) = join::count(repository.path());
         let status = Arc::new(watch::Sender::new(MaintenanceStatus {
             packs,
             ..MaintenanceStatus::default()
@@ -134,31 +150,40 @@ async fn follow(
 ) {
     let part = format!("maintenance/{}", config.cell);
     let cell = config.cell.to_string();
-    // After a failure, as many more packs come together before it is tried again.
-    let mut threshold = config.packs;
+    let (packs, small) = join::count(repository.path());
+    let mut threshold = packs - small + config.packs;
+    // What an ended process set aside.
+    sweep(&repository).await;
+    let mut aside = 0;
     loop {
-        wake.notified().await;
-        let mut packs = count_packs(repository.path());
-        // Packs that others joined or made count too.
-        status.send_modify(|status| status.packs = packs);
-        if packs >= threshold {
-            // Behind everything else, until so many have come together that publishing would soon have to wait.
-            let behind = packs < config.packs * CEILING / 2;
-            let outcome = repack(&repository, config.limit, behind).await;
-            packs = count_packs(repository.path());
+        if aside == 0 {
+            wake.notified().await;
+        } else if aside >= ASIDE || timeout(QUIET, wake.notified()).await.is_err() {
+            sweep(&repository).await;
+            aside = 0;
+            continue;
+        }
+        if status.borrow().packs >= threshold {
+            // Packs that others joined or made count too.
+            let (packs, _) = join::count(repository.path());
+            status.send_modify(|status| status.packs = packs);
+        }
+        if status.borrow().packs >= threshold {
+            let outcome = tend(&repository, &config).await;
+            let (packs, small) = join::count(repository.path());
+            let mut done = *status.borrow();
+            done.packs = packs;
             match outcome {
-                Ok(()) => {
-                    threshold = config.packs.max(packs + config.packs / 2);
+                Ok(Done { joined, all }) => {
+                    aside += joined;
+                    threshold = packs - small + config.packs;
                     health.ok(&part, format!("{packs} packs"));
-                    status.send_modify(|status| {
-                        *status = MaintenanceStatus {
-                            packs,
-                            repacks: status.repacks + 1,
-                            failures: 0,
-                        }
-                    });
+                    done.joins += u64::from(joined > 0);
+                    done.repacks += u64::from(all);
+                    done.failures = 0;
                 }
                 Err(error) => {
+                    // As many more come together before it is tried again.
                     threshold = packs + config.packs;
                     let said = coditect_core::Error::from(error).chain();
                     tracing::warn!(cell, packs, "packs could not be joined: {said}");
@@ -166,33 +191,78 @@ async fn follow(
                         &part,
                         format!("{packs} packs could not be joined: {said}; tried again later"),
                     );
-                    status.send_modify(|status| {
-                        *status = MaintenanceStatus {
-                            packs,
-                            failures: status.failures + 1,
-                            ..*status
-                        }
-                    });
+                    done.failures += 1;
                 }
             }
+            status.send_replace(done);
         }
+        let packs = status.borrow().packs;
         metrics::gauge!("coditect_renderer_packs", "cell" => cell.clone()).set(packs as f64);
     }
 }
 
-/// Joins small packs now; `behind`: with what everybody else leaves of the processors.
+/// What one round of maintenance did.
+struct Done {
+    /// How many packs were joined and set aside.
+    joined: usize,
+    /// Whether `git repack` joined all.
+    all: bool,
+}
+
+/// Joins the small packs, and all of them where too many others have come together.
+async fn tend(repository: &CellRepository, config: &MaintenanceConfig) -> Result<Done> {
+    let joined = join_packs(repository, config.limit).await?;
+    let (packs, small) = join::count(repository.path());
+    let all = packs - small >= config.others;
+    if all {
+        repack(repository, config.limit).await?;
+    }
+    Ok(Done { joined, all })
+}
+
+/// Joins the packs of single commits now, and sets them aside to be removed when nobody commits; returns how many.
+///
+/// # Errors
+/// If something cannot be read or written, or it takes longer than `limit`. The repository is whole in any case.
+pub async fn join_packs(repository: &CellRepository, limit: Duration) -> Result<usize> {
+    let path = repository.path().to_path_buf();
+    let joined = spawn_blocking(move || join::join(&path, limit)).await;
+    let joined =
+        joined.map_err(|error| Error::unusable(repository.path(), error.to_string()))??;
+    reopen(repository).await?;
+    Ok(joined)
+}
+
+async fn sweep(repository: &CellRepository) {
+    let path = repository.path().to_path_buf();
+    if let Ok(Err(error)) = spawn_blocking(move || join::sweep(&path)).await {
+        let said = coditect_core::Error::from(error).chain();
+        tracing::warn!("packs that were joined could not be removed: {said}");
+    }
+}
+
+/// libgit2 keeps packs open that are gone, and would look into each of them forever.
+async fn reopen(repository: &CellRepository) -> Result<()> {
+    let repository = repository.clone();
+    spawn_blocking(move || repository.reopen())
+        .await
+        .unwrap_or(Ok(()))
+}
+
+/// Joins packs by `git repack` now, with what everybody else leaves of the processors: nobody waits for it.
 ///
 /// # Errors
 /// If `git repack` fails or takes longer than `limit`. The repository is whole in any case.
-pub async fn repack(repository: &CellRepository, limit: Duration, behind: bool) -> Result<()> {
+pub async fn repack(repository: &CellRepository, limit: Duration) -> Result<()> {
+    let Some(_lock) = Lock::of_maintenance(repository.path())? else {
+        return Ok(());
+    };
     let mut command = command::git(repository.path());
     command.args([
         "-c",
         "core.fsync=all",
         "-c",
         "pack.threads=1",
-        "-c",
-        "pack.window=4",
         "repack",
         "--quiet",
         "--geometric=2",
@@ -204,30 +274,10 @@ pub async fn repack(repository: &CellRepository, limit: Duration, behind: bool) 
         command: "repack",
         output,
     };
-    let output = match behind {
-        true => command::run_behind(command, limit).await,
-        false => command::run(command, limit).await,
-    };
-    let output = output.map_err(failed)?;
+    let output = command::run_behind(command, limit).await.map_err(failed)?;
     if !output.success {
         let lines: Vec<&str> = output.stderr.lines().collect();
         return Err(failed(lines[lines.len().saturating_sub(3)..].join("; ")));
     }
-    // libgit2 keeps packs open that are gone, and would look into each of them forever.
-    let repository = repository.clone();
-    spawn_blocking(move || repository.reopen())
-        .await
-        .unwrap_or(Ok(()))
-}
-
-/// How many packs a repository has.
-fn count_packs(repository: &Path) -> usize {
-    let is_pack = |entry: &fs::DirEntry| {
-        entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "pack")
-    };
-    fs::read_dir(repository.join("objects/pack"))
-        .map_or(0, |entries| entries.flatten().filter(is_pack).count())
+    reopen(repository).await
 }

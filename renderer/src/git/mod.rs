@@ -18,6 +18,7 @@ mod delta;
 mod error;
 mod fetch;
 mod history;
+mod join;
 mod layout;
 mod lock;
 mod maintenance;
@@ -49,7 +50,7 @@ pub use self::{
     error::{Error, PublishError, Result},
     fetch::fetch_newest,
     history::{Change, ChangeKind, StandIns},
-    maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, repack},
+    maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, join_packs, repack},
     message::{Action, Message, Occasion, Trailers},
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
     object::IDENTITY,

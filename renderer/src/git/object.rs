@@ -14,12 +14,14 @@ pub(super) const FOLDER: u32 = 0o040_000;
 /// Mode of a plain file in a tree.
 pub(super) const FILE: u32 = 0o100_644;
 
-/// The kinds of object a commit is made of, with their numbers in a pack.
+/// The kinds of object, with their numbers in a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Commit = 1,
     Tree = 2,
     Blob = 3,
+    /// Nothing here makes one, but a person may push one.
+    Tag = 4,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::Commit => "commit",
             Self::Tree => "tree",
             Self::Blob => "blob",
+            Self::Tag => "tag",
         }
     }
 }

@@ -17,7 +17,7 @@ use sha1::{Digest, Sha1};
 use tempfile::NamedTempFile;
 
 use super::{
-    bases::Bases,
+    bases::{Bases, Folders},
     error::{Error, Result},
     object::{Kind, hash},
     pack_index::{self, Entry},
@@ -46,6 +46,8 @@ pub(super) struct PackWriter {
     entries: Vec<Entry>,
     seen: HashSet<Oid>,
     bases: Bases,
+    /// Where folders of many commits are expected.
+    folders: Option<Folders>,
     deflate: Compress,
     delta: Vec<u8>,
 }
@@ -58,6 +60,8 @@ pub(super) struct SyncedPack {
     pub(super) objects: usize,
     /// Its size in bytes, without the index.
     pub(super) bytes: u64,
+    /// Where it is.
+    pub(super) path: PathBuf,
 }
 
 impl PackWriter {
@@ -74,8 +78,17 @@ impl PackWriter {
             entries: Vec::new(),
             seen: HashSet::new(),
             bases: Bases::default(),
+            folders: None,
             deflate: Compress::new(Compression::new(LEVEL), true),
             delta: Vec::new(),
+        }
+    }
+
+    /// A writer of what many commits brought, newest first: folders too are stored as differences.
+    pub(super) fn of_many(folder: PathBuf) -> Self {
+        Self {
+            folders: Some(Folders::default()),
+            ..Self::new(folder)
         }
     }
 
@@ -112,10 +125,10 @@ impl PackWriter {
         let offset = self.written + self.buffer.len() as u64;
         let start = self.buffer.len();
         let mut delta = std::mem::take(&mut self.delta);
-        let base = if kind == Kind::Blob {
-            self.bases.encode(body, &mut delta)
-        } else {
-            None
+        let base = match (kind, &mut self.folders) {
+            (Kind::Blob, _) => self.bases.encode(body, &mut delta),
+            (Kind::Tree, Some(folders)) => folders.encode(offset, body, &mut delta),
+            _ => None,
         };
         if let Some(base) = base {
             push_header(&mut self.buffer, OFS_DELTA, delta.len());
@@ -179,7 +192,7 @@ impl PackWriter {
     /// # Errors
     /// If anything could not be written or synced. Then nothing, or a pack without index, remains, which
     /// Git ignores and the next opening removes.
-    pub(super) fn finish(mut self, beside: &File) -> Result<SyncedPack> {
+    pub(super) fn finish(mut self, beside: Option<&File>) -> Result<SyncedPack> {
         let count = u32::try_from(self.entries.len()).map_err(|_| {
             Error::unusable(
                 &self.folder,
@@ -201,7 +214,7 @@ impl PackWriter {
         };
         thread::scope(|scope| {
             let index = scope.spawn(|| sync(index_file.as_file()));
-            let beside = scope.spawn(|| sync(beside));
+            let beside = scope.spawn(|| beside.map_or(Ok(()), sync));
             let pack = sync(pack_file.as_file());
             let failed = || {
                 Error::io(
@@ -216,12 +229,14 @@ impl PackWriter {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>();
-        self.place(pack_file, &format!("pack-{name}.pack"))?;
-        self.place(index_file, &format!("pack-{name}.idx"))?;
+        let path = self.folder.join(format!("pack-{name}.pack"));
+        place(pack_file, &path)?;
+        place(index_file, &path.with_extension("idx"))?;
         sync_folder(&self.folder)?;
         Ok(SyncedPack {
             objects: self.entries.len(),
             bytes: self.written,
+            path,
         })
     }
 
@@ -260,17 +275,16 @@ impl PackWriter {
             }
         }
     }
+}
 
-    fn place(&self, file: NamedTempFile, name: &str) -> Result<()> {
-        let path = self.folder.join(name);
-        // Read-only, as Git leaves them: what is named after its content never changes.
-        file.as_file()
-            .set_permissions(Permissions::from_mode(0o444))
-            .map_err(|error| Error::io(&path, error))?;
-        file.persist(&path)
-            .map_err(|error| Error::io(&path, error.error))?;
-        Ok(())
-    }
+fn place(file: NamedTempFile, path: &Path) -> Result<()> {
+    // Read-only, as Git leaves them: what is named after its content never changes.
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o444))
+        .map_err(|error| Error::io(path, error))?;
+    file.persist(path)
+        .map_err(|error| Error::io(path, error.error))?;
+    Ok(())
 }
 
 /// A temporary file, locked as long as its maker lives: who can lock one found it left behind.

@@ -54,6 +54,36 @@ pub(super) fn encode(entries: &mut [Entry], pack: &[u8; 20]) -> Vec<u8> {
     index
 }
 
+/// The ids an index of version 2 has, in the order in which the objects lie in the pack; `None` if it is none.
+pub(super) fn oids(index: &[u8]) -> Option<Vec<Oid>> {
+    const HEAD: usize = 8 + 1_024;
+    if !index.starts_with(b"\xfftOc\0\0\0\x02") {
+        return None;
+    }
+    let number = |at: usize| {
+        let bytes = index.get(at..at + 4)?;
+        Some(u32::from_be_bytes(bytes.try_into().ok()?))
+    };
+    let count = number(HEAD - 4)? as usize;
+    let offsets = HEAD + count * (20 + 4);
+    let far = offsets + count * 4;
+    let place = |at: usize| {
+        let near = number(offsets + at * 4)?;
+        let Some(at) = near.checked_sub(0x8000_0000) else {
+            return Some(u64::from(near));
+        };
+        let at = far + at as usize * 8;
+        Some(u64::from(number(at)?) << 32 | u64::from(number(at + 4)?))
+    };
+    let mut found = Vec::with_capacity(count);
+    for at in 0..count {
+        let oid = index.get(HEAD + at * 20..HEAD + (at + 1) * 20)?;
+        found.push((place(at)?, Oid::from_bytes(oid).ok()?));
+    }
+    found.sort_unstable();
+    Some(found.into_iter().map(|(_, oid)| oid).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +112,9 @@ mod tests {
         );
         assert_eq!(index[offsets + 8..offsets + 16], (FAR + 5).to_be_bytes());
         assert_eq!(index.len(), offsets + 16 + 40);
+        assert_eq!(oids(&index).unwrap(), [oid(3), oid(9)]);
+        for length in 0..offsets + 16 {
+            assert_eq!(oids(&index[..length]), None, "cut to {length} bytes");
+        }
     }
 }
