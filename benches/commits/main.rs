@@ -94,7 +94,7 @@ async fn main() {
         "  git add, commit     {peer_before:.2} ms each before, {peer_after:.2} ms after them, in a checkout"
     );
     println!(
-        "  repository          {:.1} MB in {} packs, joined {} times, all of them {} times; {} loose objects",
+        "  repository          {:.1} MB in {} packs, joined {} times, large ones {} times; {} loose objects",
         megabytes(&bare.join("objects")),
         packs.packs,
         packs.joins,

@@ -3,12 +3,17 @@
 
 mod git_support;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use coditect_core::health::{Health, State};
 use coditect_renderer::git::{
     CellRepository, Maintenance, MaintenanceConfig, Mirror, MirrorConfig, MirrorProblem, Occasion,
-    Published, repack,
+    Published, join_large_packs, join_small_packs,
 };
 use git_support::{Cell, assert_clean, finish, git, head_of, put, try_git, user};
 
@@ -227,7 +232,22 @@ async fn credentials_are_shown_to_nobody() {
     );
 }
 
-fn packs(repository: &Path) -> usize {
+fn of_packs(packs: usize) -> MaintenanceConfig {
+    MaintenanceConfig {
+        packs,
+        ..MaintenanceConfig::new("local".parse().unwrap())
+    }
+}
+
+/// Where every pack is large.
+fn all_large() -> MaintenanceConfig {
+    MaintenanceConfig {
+        small: 0,
+        ..of_packs(8)
+    }
+}
+
+fn packs_of(repository: &Path) -> Vec<PathBuf> {
     let names = fs::read_dir(repository.join("objects/pack"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -236,7 +256,11 @@ fn packs(repository: &Path) -> usize {
             path.extension()
                 .is_some_and(|extension| extension == "pack")
         })
-        .count()
+        .collect()
+}
+
+fn packs(repository: &Path) -> usize {
+    packs_of(repository).len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,9 +270,11 @@ async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
     // Opened before, and never told of anything.
     let old = CellRepository::open(cell.path()).unwrap();
     let before = old.tree(published.commit).unwrap();
+    // What is joined is large at once, and joined again by the other step.
     let config = MaintenanceConfig {
-        packs: 8,
-        ..MaintenanceConfig::new("local".parse().unwrap())
+        small: 16 * 1_024,
+        others: 4,
+        ..of_packs(8)
     };
     let health = Health::default();
     let maintenance = Maintenance::start(cell.repository.clone(), config, health.clone());
@@ -261,7 +287,7 @@ async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
             });
             maintenance.published();
             // The ceiling, and what a repack is just making.
-            assert!(packs(&cell.path()) <= 8 * 4 + 1);
+            assert!(packs(&cell.path()) <= 8 * 8 + 2);
             if version % 40 == 0 {
                 old.tree(published.commit).unwrap();
             }
@@ -270,11 +296,13 @@ async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
             old.blob(oid).unwrap();
         }
         assert_eq!(old.history_of(published.commit, user(3)).unwrap().len(), 9);
+        let done = *maintenance.status().borrow();
+        assert!(done.joins > 0 && done.repacks > 0, "{done:?}");
         (cell, published)
     })
     .await
     .unwrap();
-    repack(&cell.repository, Duration::from_secs(60))
+    join_large_packs(&cell.repository, &all_large())
         .await
         .unwrap();
     // Each pack has at least twice the objects of the next.
@@ -296,20 +324,16 @@ async fn publishing_waits_when_packs_outrun_maintenance_but_not_when_it_fails() 
             assert!(put(batch, 1, version + 1))
         });
     }
-    let few = |packs| MaintenanceConfig {
-        packs,
-        ..MaintenanceConfig::new("local".parse().unwrap())
-    };
     let failing = MaintenanceConfig {
         limit: Duration::ZERO,
-        ..few(2)
+        ..of_packs(2)
     };
     let maintenance = Maintenance::start(cell.repository.clone(), failing, Health::default());
     maintenance.room().await;
     let status = *maintenance.status().borrow();
     assert!(status.failures > 0 && status.packs > 32, "{status:?}");
     drop(maintenance);
-    let maintenance = Maintenance::start(cell.repository.clone(), few(2), Health::default());
+    let maintenance = Maintenance::start(cell.repository.clone(), of_packs(2), Health::default());
     maintenance.room().await;
     let status = *maintenance.status().borrow();
     assert!(status.joins == 1 && status.packs == 1, "{status:?}");
@@ -322,12 +346,68 @@ async fn a_prepared_commit_survives_a_repack() {
     let mut batch = cell.repository.begin(Some(second.commit), &second.tree);
     put(&mut batch, 10, 0);
     let prepared = finish(batch, 3, Occasion::Changes);
-    repack(&cell.repository, Duration::from_secs(60))
+    assert!(
+        join_small_packs(&cell.repository, &of_packs(8))
+            .await
+            .unwrap()
+            >= 3
+    );
+    join_large_packs(&cell.repository, &all_large())
         .await
         .unwrap();
     git(&cell.path(), &["repack", "--geometric=2", "-d"]);
     let third = prepared.publish().unwrap();
     assert_eq!(cell.repository.tree(third.commit).unwrap().len(), 7);
+    assert_clean(&cell.path());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_join_the_same_packs_lose_nothing() {
+    let (cell, mut published) = Cell::with_users(50);
+    let other = CellRepository::open_or_create(cell.path()).unwrap();
+    let config = MaintenanceConfig {
+        small: 16 * 1_024,
+        ..of_packs(2)
+    };
+    let mut joined = [0, 0];
+    for round in 0..20_u64 {
+        for n in 0..6 {
+            published = cell.commit(&published, 10 * round + n + 2, |batch| {
+                assert!(put(batch, u128::from(n), 100 * round + n + 1))
+            });
+        }
+        let outcomes = tokio::join!(
+            join_small_packs(&cell.repository, &config),
+            join_large_packs(&cell.repository, &config),
+            join_small_packs(&other, &config),
+            join_large_packs(&other, &config),
+        );
+        let (a, b, c, d) = outcomes;
+        joined[0] += a.unwrap() + c.unwrap();
+        joined[1] += b.unwrap() + d.unwrap();
+        assert_clean(&cell.path());
+    }
+    assert!(joined.iter().all(|joined| *joined > 0), "{joined:?}");
+    assert_eq!(cell.repository.tree(published.commit).unwrap().len(), 50);
+    assert_eq!(git(&cell.path(), &["rev-list", "--count", "main"]), "121");
+}
+
+#[tokio::test]
+async fn packs_that_somebody_keeps_stay() {
+    let (cell, mut published) = Cell::with_users(3);
+    for version in 2..6 {
+        published = cell.commit(&published, version, |batch| assert!(put(batch, 1, version)));
+    }
+    let kept = packs_of(&cell.path()).remove(0);
+    fs::write(kept.with_extension("keep"), "").unwrap();
+    assert_eq!(
+        join_small_packs(&cell.repository, &of_packs(2))
+            .await
+            .unwrap(),
+        4
+    );
+    assert!(kept.exists());
+    assert_eq!(packs(&cell.path()), 2);
     assert_clean(&cell.path());
 }
 
@@ -339,14 +419,18 @@ async fn a_repack_killed_at_any_moment_harms_nothing() {
             assert!(put(batch, u128::from(round), 1))
         });
         // Mostly ends by SIGKILL somewhere inside; where does not matter.
-        let _ = repack(&cell.repository, Duration::from_millis(round)).await;
+        let config = MaintenanceConfig {
+            limit: Duration::from_millis(round),
+            ..all_large()
+        };
+        let _ = join_large_packs(&cell.repository, &config).await;
         let (whole, said) = try_git(
             &cell.path(),
             &["fsck", "--strict", "--full", "--no-progress"],
         );
         assert!(whole, "{said}");
     }
-    repack(&cell.repository, Duration::from_secs(60))
+    join_large_packs(&cell.repository, &all_large())
         .await
         .unwrap();
     assert_clean(&cell.path());

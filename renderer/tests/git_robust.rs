@@ -9,12 +9,12 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use coditect_core::Shard;
 use coditect_renderer::git::{
-    BRANCH, CellRepository, Error, Occasion, PublishError, ShardTree, join_packs,
+    BRANCH, CellRepository, Error, MaintenanceConfig, Occasion, PublishError, ShardTree,
+    join_small_packs,
 };
 use git_support::{Cell, finish, git, head_of, put, try_git, user};
 use tokio::runtime::Builder;
@@ -195,9 +195,10 @@ fn kill_9_at_any_moment_loses_no_published_commit_and_blocks_nobody() {
         let beside = repository.clone();
         std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().build().unwrap();
+            let config = MaintenanceConfig::new("local".parse().unwrap());
             loop {
                 runtime
-                    .block_on(join_packs(&beside, Duration::from_secs(60)))
+                    .block_on(join_small_packs(&beside, &config))
                     .unwrap();
             }
         });

@@ -14,7 +14,9 @@ use std::{
 };
 
 use coditect_core::{Shard, health::Health};
-use coditect_renderer::git::{GitServeLimits, GitServer, Occasion, ShardTree, Tokens, repack};
+use coditect_renderer::git::{
+    GitServeLimits, GitServer, MaintenanceConfig, Occasion, ShardTree, Tokens, join_small_packs,
+};
 use flate2::{Compression, write::GzEncoder};
 use git_support::{Cell, assert_clean, finish, git, head_of, put, try_git, user};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -403,13 +405,14 @@ async fn clones_are_whole_while_commits_come_and_packs_are_joined() {
             })
         })
         .collect();
+    let config = MaintenanceConfig::new("local".parse().unwrap());
     let mut version = 2;
     while readers.iter().any(|reader| !reader.is_finished()) {
         published = served.cell.commit(&published, version, |batch| {
             assert!(put(batch, 1_000 + u128::from(version), 0));
         });
         if version % 7 == 0 {
-            repack(&repository, Duration::from_secs(60)).await.unwrap();
+            join_small_packs(&repository, &config).await.unwrap();
         }
         version += 1;
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The lock under which a cell's branch is moved, and the one under which its packs are joined.
+//! The lock under which a cell's branch is moved, and those under which its packs are joined.
 //!
 //! The kernel lets go of them when their holder dies, even by kill -9, so they can never be left behind. They
 //! exclude other renderers; other Git processes are excluded by Git's own lock file ([`super::reference`]).
@@ -14,8 +14,10 @@ use super::error::{Error, Result};
 
 /// The branch's lock, a file in the repository.
 const FILE: &str = "coditect.lock";
-/// The packs' lock.
-const MAINTENANCE: &str = "coditect-maintenance.lock";
+/// The lock under which small packs are joined, and what was set aside is removed.
+pub(super) const SMALL_PACKS: &str = "coditect-small-packs.lock";
+/// The lock under which large packs are joined.
+pub(super) const LARGE_PACKS: &str = "coditect-large-packs.lock";
 
 /// A publication holds the lock for a few milliseconds. A holder that was stopped inside (SIGSTOP) keeps
 /// it until it goes on or ends: then nobody can publish, which is safe, and this says so.
@@ -47,12 +49,12 @@ impl Lock {
         }
     }
 
-    /// The lock of the packs at `path`, unless another process or thread has it.
+    /// The lock named `file` of the repository at `path`, unless another process or thread has it.
     ///
     /// # Errors
     /// If the file cannot be made.
-    pub(super) fn of_maintenance(path: &Path) -> Result<Option<Self>> {
-        let place = path.join(MAINTENANCE);
+    pub(super) fn unless_held(path: &Path, file: &str) -> Result<Option<Self>> {
+        let place = path.join(file);
         let file = open(&place)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self(file))),

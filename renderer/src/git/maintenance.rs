@@ -1,9 +1,8 @@
 //! Keeps the number of packs small, so that the ten thousandth commit costs what the first did.
 //!
 //! In two steps. The packs of single commits are joined by [`super::join`], which costs what those commits were and knows
-//! what they have in common. When many joined ones have come together, `git repack --geometric=2` joins these so that
-//! each pack left has at least twice the objects of the next: about log2(n) packs, with differences taken over from the
-//! packs it joins, and each object rewritten about log2(n) times in its life.
+//! what they have in common. When many joined ones have come together, [`super::repack`] has `git pack-objects` join
+//! these, behind everything else; meanwhile the first step goes on.
 //!
 //! Both copy every object of the packs they join, reachable or not, and remove only those packs: one published or
 //! prepared meanwhile is not touched, which is what makes it safe beside the renderer. (`git gc` and `repack -a` drop
@@ -15,15 +14,15 @@ use std::{sync::Arc, time::Duration};
 use coditect_core::{CellName, health::Health};
 use tokio::{
     sync::{Notify, watch},
-    task::{JoinHandle, spawn_blocking},
-    time::timeout,
+    task::{JoinError, JoinHandle, JoinSet, spawn_blocking},
+    time::sleep,
 };
 
 use super::{
-    command,
     error::{Error, Result},
     join,
-    lock::Lock,
+    packs::{self, Packs},
+    repack,
     repository::CellRepository,
 };
 
@@ -32,21 +31,25 @@ use super::{
 pub struct MaintenanceConfig {
     /// The cell, for health and metrics.
     pub cell: CellName,
-    /// The packs of single commits are joined when there are this many.
+    /// A pack below this size (bytes, without the index) is small: of one commit or a few.
+    pub small: u64,
+    /// The small packs are joined when there are this many.
     pub packs: usize,
-    /// `git repack` joins all when there are this many others.
+    /// The others are joined when there are this many.
     pub others: usize,
     /// How long either may take.
     pub limit: Duration,
 }
 
 impl MaintenanceConfig {
-    /// At 256 and at 64 packs, with an hour of time. A commit reads no object, so it costs what it costs however many
-    /// packs there are; who fetches opens each, some milliseconds in all.
+    /// At 256 small packs and at 64 others, with an hour of time. A commit reads no object, so it costs what it costs
+    /// however many packs there are; who fetches opens each, some milliseconds in all. A commit of one user has about
+    /// 5 KB, and 256 such joined have twice the 128 KB that are small.
     #[must_use]
     pub fn new(cell: CellName) -> Self {
         Self {
             cell,
+            small: 128 * 1_024,
             packs: 256,
             others: 64,
             limit: Duration::from_secs(3_600),
@@ -59,22 +62,26 @@ impl MaintenanceConfig {
 pub struct MaintenanceStatus {
     /// How many packs there are: counted, plus one for each publication since.
     pub packs: usize,
-    /// How many times the packs of single commits were joined.
+    /// How many times the small packs were joined.
     pub joins: u64,
-    /// How many times all were, by `git repack`.
+    /// How many times the others were.
     pub repacks: u64,
     /// How many times that failed since it last went well.
     pub failures: u64,
 }
 
 /// Publishing waits when there are this many times the packs at which they are joined: each costs every reader a file.
-const CEILING: usize = 4;
+const CEILING: usize = 8;
 
 /// Nobody has committed for so long: what was set aside can be removed.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// As many packs set aside are removed at once: about 200 MB.
+/// As many packs set aside are removed in any case: about 200 MB.
 const ASIDE: usize = 16_384;
+
+/// How many files are removed at once, and the pause after them: a commit waits for the file system's journal, and that
+/// for the blocks which are freed (with the mount option `discard`, one by one).
+const SWEPT: (usize, Duration) = (128, Duration::from_millis(50));
 
 /// Maintenance running in the background. Dropped, it stops.
 pub struct Maintenance {
@@ -91,19 +98,22 @@ impl Maintenance {
     pub fn start(repository: CellRepository, config: MaintenanceConfig, health: Health) -> Self {
         let wake = Arc::new(Notify::new());
         wake.notify_one();
-        let (packs, _) = join::count(repository.path());
+        let (packs, _) = count(&repository, &config);
         let status = Arc::new(watch::Sender::new(MaintenanceStatus {
             packs,
             ..MaintenanceStatus::default()
         }));
         let ceiling = config.packs * CEILING;
-        let task = tokio::spawn(follow(
+        let keeper = Keeper {
             repository,
             config,
             health,
-            Arc::clone(&wake),
-            Arc::clone(&status),
-        ));
+            wake: Arc::clone(&wake),
+            status: Arc::clone(&status),
+            threshold: 0,
+            aside: 0,
+        };
+        let task = tokio::spawn(keeper.follow());
         Self {
             wake,
             status,
@@ -141,104 +151,179 @@ impl Drop for Maintenance {
     }
 }
 
-async fn follow(
+/// What [`follow`] works with.
+struct Keeper {
     repository: CellRepository,
     config: MaintenanceConfig,
     health: Health,
     wake: Arc<Notify>,
     status: Arc<watch::Sender<MaintenanceStatus>>,
-) {
-    let part = format!("maintenance/{}", config.cell);
-    let cell = config.cell.to_string();
-    let (packs, small) = join::count(repository.path());
-    let mut threshold = packs - small + config.packs;
-    // What an ended process set aside.
-    sweep(&repository).await;
-    let mut aside = 0;
-    loop {
-        if aside == 0 {
-            wake.notified().await;
-        } else if aside >= ASIDE || timeout(QUIET, wake.notified()).await.is_err() {
-            sweep(&repository).await;
-            aside = 0;
-            continue;
-        }
-        if status.borrow().packs >= threshold {
-            // Packs that others joined or made count too.
-            let (packs, _) = join::count(repository.path());
-            status.send_modify(|status| status.packs = packs);
-        }
-        if status.borrow().packs >= threshold {
-            let outcome = tend(&repository, &config).await;
-            let (packs, small) = join::count(repository.path());
-            let mut done = *status.borrow();
-            done.packs = packs;
-            match outcome {
-                Ok(Done { joined, all }) => {
-                    aside += joined;
-                    threshold = packs - small + config.packs;
-                    health.ok(&part, format!("{packs} packs"));
-                    done.joins += u64::from(joined > 0);
-                    done.repacks += u64::from(all);
-                    done.failures = 0;
-                }
-                Err(error) => {
-                    // As many more come together before it is tried again.
-                    threshold = packs + config.packs;
-                    let said = coditect_core::Error::from(error).chain();
-                    tracing::warn!(cell, packs, "packs could not be joined: {said}");
-                    health.degraded(
-                        &part,
-                        format!("{packs} packs could not be joined: {said}; tried again later"),
-                    );
-                    done.failures += 1;
+    /// The small packs are joined when there are this many packs.
+    threshold: usize,
+    /// How many packs were set aside and not removed yet.
+    aside: usize,
+}
+
+impl Keeper {
+    async fn follow(mut self) {
+        // Dropped with this, it ends.
+        let mut large: JoinSet<Result<usize>> = JoinSet::new();
+        let mut sweeping: JoinSet<()> = JoinSet::new();
+        self.count();
+        // What an ended process set aside.
+        sweeping.spawn(self.sweep());
+        loop {
+            tokio::select! {
+                () = self.wake.notified() => {}
+                Some(outcome) = large.join_next() => self.repacked(outcome),
+                Some(_) = sweeping.join_next() => {}
+                () = sleep(QUIET), if self.aside > 0 && sweeping.is_empty() => {
+                    sweeping.spawn(self.sweep());
                 }
             }
-            status.send_replace(done);
+            if self.status.borrow().packs >= self.threshold {
+                // Packs that others joined or made count too.
+                self.status
+                    .send_modify(|status| status.packs = count(&self.repository, &self.config).0);
+            }
+            if self.status.borrow().packs >= self.threshold {
+                let others = self.join().await;
+                if others >= self.config.others && large.is_empty() {
+                    let (repository, config) = (self.repository.clone(), self.config.clone());
+                    large.spawn(async move { join_large_packs(&repository, &config).await });
+                }
+            }
+            if self.aside >= ASIDE && sweeping.is_empty() {
+                sweeping.spawn(self.sweep());
+            }
+            let packs = self.status.borrow().packs;
+            let cell = self.config.cell.to_string();
+            metrics::gauge!("coditect_renderer_packs", "cell" => cell).set(packs as f64);
         }
-        let packs = status.borrow().packs;
-        metrics::gauge!("coditect_renderer_packs", "cell" => cell.clone()).set(packs as f64);
+    }
+
+    /// Counts the packs, and returns how many are not small.
+    fn count(&mut self) -> usize {
+        let (packs, small) = count(&self.repository, &self.config);
+        self.threshold = packs - small + self.config.packs;
+        self.status.send_modify(|status| status.packs = packs);
+        packs - small
+    }
+
+    /// Joins the small packs. Returns how many others there are.
+    async fn join(&mut self) -> usize {
+        let outcome = join_small_packs(&self.repository, &self.config).await;
+        let others = self.count();
+        match outcome {
+            Ok(joined) => {
+                self.aside += joined;
+                self.went_well(|status| status.joins += u64::from(joined > 0));
+            }
+            Err(error) => {
+                // As many more come together before it is tried again.
+                self.threshold = self.status.borrow().packs + self.config.packs;
+                self.failed(error);
+            }
+        }
+        others
+    }
+
+    /// The large packs were joined, or not.
+    fn repacked(&mut self, outcome: Result<Result<usize>, JoinError>) {
+        self.count();
+        match outcome {
+            Ok(Ok(joined)) => {
+                self.aside += joined;
+                self.went_well(|status| status.repacks += u64::from(joined > 0));
+            }
+            Ok(Err(error)) => self.failed(error),
+            Err(error) => self.failed(Error::unusable(self.repository.path(), error.to_string())),
+        }
+    }
+
+    fn went_well(&self, note: impl FnOnce(&mut MaintenanceStatus)) {
+        self.status.send_modify(|status| {
+            status.failures = 0;
+            note(status);
+        });
+        let packs = self.status.borrow().packs;
+        self.health.ok(&self.part(), format!("{packs} packs"));
+    }
+
+    fn failed(&self, error: Error) {
+        self.status.send_modify(|status| status.failures += 1);
+        let packs = self.status.borrow().packs;
+        let said = coditect_core::Error::from(error).chain();
+        tracing::warn!(cell = %self.config.cell, packs, "packs could not be joined: {said}");
+        self.health.degraded(
+            &self.part(),
+            format!("{packs} packs could not be joined: {said}; tried again later"),
+        );
+    }
+
+    fn part(&self) -> String {
+        format!("maintenance/{}", self.config.cell)
+    }
+
+    /// Removes what was set aside, a little at a time.
+    fn sweep(&mut self) -> impl Future<Output = ()> + use<> {
+        self.aside = 0;
+        let (path, cell) = (
+            self.repository.path().to_path_buf(),
+            self.config.cell.clone(),
+        );
+        let (files, pause) = SWEPT;
+        async move {
+            loop {
+                let path = path.clone();
+                match spawn_blocking(move || packs::sweep(&path, files)).await {
+                    Ok(Ok(true)) => sleep(pause).await,
+                    Ok(Err(error)) => {
+                        let said = coditect_core::Error::from(error).chain();
+                        tracing::warn!(%cell, "packs that were joined could not be removed: {said}");
+                        return;
+                    }
+                    _ => return,
+                }
+            }
+        }
     }
 }
 
-/// What one round of maintenance did.
-struct Done {
-    /// How many packs were joined and set aside.
-    joined: usize,
-    /// Whether `git repack` joined all.
-    all: bool,
-}
-
-/// Joins the small packs, and all of them where too many others have come together.
-async fn tend(repository: &CellRepository, config: &MaintenanceConfig) -> Result<Done> {
-    let joined = join_packs(repository, config.limit).await?;
-    let (packs, small) = join::count(repository.path());
-    let all = packs - small >= config.others;
-    if all {
-        repack(repository, config.limit).await?;
-    }
-    Ok(Done { joined, all })
+/// How many packs there are, and how many small ones among them; none if that cannot be told now.
+fn count(repository: &CellRepository, config: &MaintenanceConfig) -> (usize, usize) {
+    let packs = Packs::of(repository.path(), config.small).unwrap_or_default();
+    (packs.count, packs.small.len())
 }
 
 /// Joins the packs of single commits now, and sets them aside to be removed when nobody commits; returns how many.
 ///
 /// # Errors
-/// If something cannot be read or written, or it takes longer than `limit`. The repository is whole in any case.
-pub async fn join_packs(repository: &CellRepository, limit: Duration) -> Result<usize> {
+/// If something cannot be read or written, or it takes longer than the limit. The repository is whole in any case.
+pub async fn join_small_packs(
+    repository: &CellRepository,
+    config: &MaintenanceConfig,
+) -> Result<usize> {
     let path = repository.path().to_path_buf();
-    let joined = spawn_blocking(move || join::join(&path, limit)).await;
+    let (small, limit) = (config.small, config.limit);
+    let joined = spawn_blocking(move || join::join(&path, small, limit)).await;
     let joined =
         joined.map_err(|error| Error::unusable(repository.path(), error.to_string()))??;
     reopen(repository).await?;
     Ok(joined)
 }
 
-async fn sweep(repository: &CellRepository) {
-    let path = repository.path().to_path_buf();
-    if let Ok(Err(error)) = spawn_blocking(move || join::sweep(&path)).await {
-        let said = coditect_core::Error::from(error).chain();
-        tracing::warn!("packs that were joined could not be removed: {said}");
-    }
+/// Joins the other packs now, as far as they are to be, and sets them aside; returns how many.
+///
+/// # Errors
+/// If `git pack-objects` fails or takes longer than the limit. The repository is whole in any case.
+pub async fn join_large_packs(
+    repository: &CellRepository,
+    config: &MaintenanceConfig,
+) -> Result<usize> {
+    let joined = repack::repack(repository.path(), config.small, config.limit).await?;
+    reopen(repository).await?;
+    Ok(joined)
 }
 
 /// libgit2 keeps packs open that are gone, and would look into each of them forever.
@@ -247,37 +332,4 @@ async fn reopen(repository: &CellRepository) -> Result<()> {
     spawn_blocking(move || repository.reopen())
         .await
         .unwrap_or(Ok(()))
-}
-
-/// Joins packs by `git repack` now, with what everybody else leaves of the processors: nobody waits for it.
-///
-/// # Errors
-/// If `git repack` fails or takes longer than `limit`. The repository is whole in any case.
-pub async fn repack(repository: &CellRepository, limit: Duration) -> Result<()> {
-    let Some(_lock) = Lock::of_maintenance(repository.path())? else {
-        return Ok(());
-    };
-    let mut command = command::git(repository.path());
-    command.args([
-        "-c",
-        "core.fsync=all",
-        "-c",
-        "pack.threads=1",
-        "repack",
-        "--quiet",
-        "--geometric=2",
-        "-d",
-        "-n",
-        "--no-write-bitmap-index",
-    ]);
-    let failed = |output| Error::Command {
-        command: "repack",
-        output,
-    };
-    let output = command::run_behind(command, limit).await.map_err(failed)?;
-    if !output.success {
-        let lines: Vec<&str> = output.stderr.lines().collect();
-        return Err(failed(lines[lines.len().saturating_sub(3)..].join("; ")));
-    }
-    reopen(repository).await
 }

@@ -27,12 +27,14 @@ mod mirror;
 mod object;
 mod pack;
 mod pack_index;
+mod packs;
 mod paths;
 mod policy_remote;
 mod policy_repository;
 mod redact;
 mod reference;
 mod remote;
+mod repack;
 mod repository;
 mod serve;
 mod state;
@@ -50,7 +52,9 @@ pub use self::{
     error::{Error, PublishError, Result},
     fetch::fetch_newest,
     history::{Change, ChangeKind, StandIns},
-    maintenance::{Maintenance, MaintenanceConfig, MaintenanceStatus, join_packs, repack},
+    maintenance::{
+        Maintenance, MaintenanceConfig, MaintenanceStatus, join_large_packs, join_small_packs,
+    },
     message::{Action, Message, Occasion, Trailers},
     mirror::{Mirror, MirrorConfig, MirrorProblem, MirrorStatus},
     object::IDENTITY,

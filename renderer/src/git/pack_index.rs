@@ -54,17 +54,26 @@ pub(super) fn encode(entries: &mut [Entry], pack: &[u8; 20]) -> Vec<u8> {
     index
 }
 
+/// Bytes before the ids: magic, version, and how many ids there are up to each first byte.
+pub(super) const HEAD: usize = 8 + 1_024;
+
+/// How many objects an index of version 2 has, by its first bytes; `None` if it is none.
+pub(super) fn count(head: &[u8]) -> Option<u32> {
+    match head.starts_with(b"\xfftOc\0\0\0\x02") {
+        true => number(head, HEAD - 4),
+        false => None,
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at + 4)?;
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}
+
 /// The ids an index of version 2 has, in the order in which the objects lie in the pack; `None` if it is none.
 pub(super) fn oids(index: &[u8]) -> Option<Vec<Oid>> {
-    const HEAD: usize = 8 + 1_024;
-    if !index.starts_with(b"\xfftOc\0\0\0\x02") {
-        return None;
-    }
-    let number = |at: usize| {
-        let bytes = index.get(at..at + 4)?;
-        Some(u32::from_be_bytes(bytes.try_into().ok()?))
-    };
-    let count = number(HEAD - 4)? as usize;
+    let number = |at: usize| number(index, at);
+    let count = count(index)? as usize;
     let offsets = HEAD + count * (20 + 4);
     let far = offsets + count * 4;
     let place = |at: usize| {

@@ -6,6 +6,7 @@ use git2::{Repository, RepositoryInitOptions};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
+use crate::git::object::{FILE, push_tree_entry};
 
 fn repository() -> (tempfile::TempDir, Repository) {
     let folder = tempfile::tempdir().unwrap();
@@ -107,6 +108,37 @@ fn a_pack_larger_than_the_buffer_is_whole() {
             .lines()
             .all(|line| line.starts_with("dangling blob"))
     );
+}
+
+#[test]
+fn folders_of_many_commits_are_short_chains_of_differences() {
+    let (folder, repository) = repository();
+    let mut writer = PackWriter::of_many(folder.path().join("objects/pack"));
+    let keep = writer.blob(b"").unwrap();
+    let mut users = vec![keep; 100];
+    let mut stored = Vec::new();
+    for version in 0..130_usize {
+        users[version * 7 % 100] = writer.blob(version.to_string().as_bytes()).unwrap();
+        let mut body = Vec::new();
+        for (number, oid) in users.iter().enumerate() {
+            let name = format!("{number:03}.yaml");
+            push_tree_entry(&mut body, FILE, name.as_bytes(), *oid);
+        }
+        stored.push((writer.tree(&body).unwrap(), body));
+    }
+    let pack = writer.finish(None).unwrap();
+    for (oid, body) in &stored {
+        assert_eq!(repository.odb().unwrap().read(*oid).unwrap().data(), body);
+    }
+    // Three are whole, with 2 KB of ids that do not compress.
+    assert!(pack.bytes < 3 * 2_600 + 130 * 100, "{} bytes", pack.bytes);
+    let index = pack.path.with_extension("idx");
+    let said = git(
+        folder.path(),
+        &["verify-pack", "-v", index.to_str().unwrap()],
+    );
+    assert!(said.contains("chain length = 50: 2 objects"), "{said}");
+    assert!(!said.contains("chain length = 51"), "{said}");
 }
 
 #[test]
