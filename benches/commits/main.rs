@@ -10,7 +10,7 @@
 //!
 //! Where thousands of files were removed on the volume a few minutes ago (by the run before this one), ext4 makes every
 //! new file slower, and so the first commits: leave it alone for five minutes. `--long` makes 30,000 commits, beside which
-//! joined packs are also removed, and `git repack` joins all.
+//! joined packs are also removed, and large ones joined.
 
 #![allow(
     clippy::print_stdout,

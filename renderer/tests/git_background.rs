@@ -286,7 +286,7 @@ async fn many_small_commits_leave_few_packs_and_old_handles_go_on_reading() {
                 assert!(put(batch, u128::from(version % 40), version + 1))
             });
             maintenance.published();
-            // The ceiling, and what a repack is just making.
+            // The ceiling, and what is just being made.
             assert!(packs(&cell.path()) <= 8 * 8 + 2);
             if version % 40 == 0 {
                 old.tree(published.commit).unwrap();

@@ -1,4 +1,4 @@
-//! The `git` command, for what libgit2 does slowly or not at all: pushing and repacking.
+//! The `git` command, for what libgit2 does slowly or not at all: pushing, and joining large packs.
 
 use std::{path::Path, process::Stdio, thread, time::Duration};
 

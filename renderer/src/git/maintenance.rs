@@ -247,7 +247,7 @@ impl Keeper {
             note(status);
         });
         let packs = self.status.borrow().packs;
-        self.health.ok(&self.part(), format!("{packs} packs"));
+        self.health.ok(self.part(), format!("{packs} packs"));
     }
 
     fn failed(&self, error: Error) {
@@ -256,7 +256,7 @@ impl Keeper {
         let said = coditect_core::Error::from(error).chain();
         tracing::warn!(cell = %self.config.cell, packs, "packs could not be joined: {said}");
         self.health.degraded(
-            &self.part(),
+            self.part(),
             format!("{packs} packs could not be joined: {said}; tried again later"),
         );
     }

@@ -29,8 +29,7 @@ pub(super) const TEMPORARY: &str = "tmp_coditect_";
 /// Compressed bytes kept back before they are written. A flush of a few users fits: one `write`.
 const BUFFER: usize = 256 * 1024;
 
-/// Fastest compression. Measured on rendered files, higher levels save a few per cent, and a repack
-/// does that later anyway.
+/// Fastest compression. Measured on rendered files, higher levels save a few per cent.
 const LEVEL: u32 = 1;
 
 const HEADER: usize = 12;

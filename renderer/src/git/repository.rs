@@ -199,7 +199,7 @@ impl CellRepository {
         Batch::new(Arc::clone(&self.inner), expected, tree)
     }
 
-    /// Opens the repository anew, so that packs which a repack removed are let go of.
+    /// Opens the repository anew, so that packs which maintenance took away are let go of.
     ///
     /// # Errors
     /// If it cannot be opened.
@@ -232,8 +232,8 @@ impl Inner {
         &self.path
     }
 
-    /// Reads from the repository. A failure is tried once more on a repository opened anew: a repack may
-    /// have removed the pack that libgit2 meant to read, or someone the repository. Takes no lock, since
+    /// Reads from the repository. A failure is tried once more on a repository opened anew: maintenance may
+    /// have taken away the pack that libgit2 meant to read, or someone the repository. Takes no lock, since
     /// a publication that holds it reads the branch.
     pub(super) fn read<T>(
         &self,
