@@ -9,8 +9,11 @@ use std::{fs, process::Command, sync::Arc};
 use cell_support::{World, local};
 use coditect_core::{Error, Phase, RequestId, Result, RingName};
 use coditect_registry::{
-    operation::{NoteCell, NoteStatus, Provisioned, PutRollout},
-    record::{CellState, Rollout, RolloutRestart, RolloutRing, RolloutState, RolloutTerms, Status},
+    operation::{NoteCell, NoteRestart, NoteStatus, Provisioned, PutRollout},
+    record::{
+        CellState, Restart, Rollout, RolloutRestart, RolloutRing, RolloutState, RolloutTerms,
+        Status,
+    },
 };
 use coditect_renderer::{
     git::{Oid, PolicyRepository},
@@ -94,6 +97,10 @@ async fn seen<'p>(
 }
 
 async fn start(world: &World) {
+    start_with(world, RolloutRestart::OnNextStart).await;
+}
+
+async fn start_with(world: &World, restart: RolloutRestart) {
     let at = Timestamp::now();
     let ring = |name: &str| RolloutRing {
         ring: name.parse().unwrap(),
@@ -122,7 +129,7 @@ async fn start(world: &World) {
                 least_ready: 95,
                 patience_seconds: 0,
             },
-            restart: RolloutRestart::OnNextStart,
+            restart,
             holds_since: None,
             falls_since: None,
             hurry: None,
@@ -254,6 +261,106 @@ async fn a_release_that_fails_goes_back_by_a_commit() {
     assert!(why.contains("ring canary: 0 of"), "{why}");
     rendered(&world).await;
     assert_eq!(service.look().await.unwrap(), "no roll-out is under way");
+    stop.cancel();
+    renderer.await.unwrap();
+}
+
+/// What an observer tells of the cell's restart: which one it was.
+async fn restarted(world: &World, done: u32, failed: u32, left: u32) -> Restart {
+    let mut view = world.registry.view().await.unwrap();
+    let restart = view.restart(&local()).await.unwrap().unwrap();
+    let note = NoteRestart {
+        cell: local(),
+        id: restart.id,
+        done,
+        failed,
+        left,
+        stopped: None,
+        at: Timestamp::now(),
+    };
+    assert!(
+        world
+            .registry
+            .apply(RequestId::random(), &note)
+            .await
+            .unwrap()
+    );
+    restart
+}
+
+const NOW: RolloutRestart = RolloutRestart::Now {
+    from: None,
+    until: None,
+    at_once: 2,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ring_whose_pods_are_restarted_is_waited_for_until_none_is_left() {
+    let (world, people) = world().await;
+    let (renderer, stop) = world.start();
+    world
+        .until("everybody is in Git", |world| {
+            world.path().exists() && world.users().len() == people.len()
+        })
+        .await;
+    seen(&world, &people, Phase::Ready, true).await;
+    start_with(&world, NOW).await;
+    let service = service(&world, world.policy());
+    service.look().await.unwrap();
+    rendered(&world).await;
+    // Asked for, not seen by an observer yet, and half done.
+    for what in ["are to be restarted", "begins"] {
+        let said = service.look().await.unwrap();
+        assert!(said.contains(what), "{said}");
+    }
+    let first = restarted(&world, 1, 0, 2).await;
+    let said = service.look().await.unwrap();
+    assert!(
+        said.contains("2 pods of cell local are still to be restarted, 1 were"),
+        "{said}"
+    );
+    assert_eq!(story(&world).len(), 1);
+    restarted(&world, 3, 0, 0).await;
+    service.look().await.unwrap();
+    assert_eq!(story(&world), ["promote everyone", "promote canary"]);
+    rendered(&world).await;
+    // The window of the first is open still; the second ring's begins all the same.
+    service.look().await.unwrap();
+    service.look().await.unwrap();
+    let second = restarted(&world, 4, 0, 0).await;
+    assert_ne!(first.id, second.id);
+    service.look().await.unwrap();
+    assert_eq!(rollout(&world).await.state, RolloutState::Done);
+    stop.cancel();
+    renderer.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_whose_pods_do_not_come_back_goes_back() {
+    let (world, people) = world().await;
+    let (renderer, stop) = world.start();
+    world
+        .until("everybody is in Git", |world| {
+            world.path().exists() && world.users().len() == people.len()
+        })
+        .await;
+    seen(&world, &people, Phase::Ready, true).await;
+    start_with(&world, NOW).await;
+    let service = service(&world, world.policy());
+    service.look().await.unwrap();
+    rendered(&world).await;
+    service.look().await.unwrap();
+    restarted(&world, 1, 4, 9).await;
+    service.look().await.unwrap();
+    assert_eq!(story(&world), ["rollback canary", "promote canary"]);
+    assert_eq!(rings(&world), RINGS);
+    let RolloutState::RolledBack { why } = rollout(&world).await.state else {
+        panic!("it went on");
+    };
+    assert!(
+        why.contains("4 pods of cell local did not get ready"),
+        "{why}"
+    );
     stop.cancel();
     renderer.await.unwrap();
 }

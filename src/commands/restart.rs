@@ -118,9 +118,12 @@ impl Restart {
         match output {
             Output::Json => output::json(&Shown { restart, state })?,
             Output::Text => output::line(&format!(
-                "{state}: {} came back, {} did not; from {:.0} until {:.0}, {} at once{}",
+                "{state}: {} came back, {} did not, {} to go; from {:.0} until {:.0}, {} at once{}",
                 restart.done,
                 restart.failed,
+                restart
+                    .left
+                    .map_or_else(|| "all".to_owned(), |left| left.to_string()),
                 restart.not_before,
                 restart.not_after,
                 restart.at_once,

@@ -68,7 +68,9 @@ async fn step(cell: &Cell) -> Result<bool> {
     }
     bring_up(cell, up);
     let (done, failed, stopped) = cell.restarting().outcome(&restart, &candidates, now);
-    if (done, failed) != (restart.done, restart.failed) || stopped.is_some() {
+    let left = cell.restarting().left(&candidates);
+    let noted = (restart.done, restart.failed, restart.left);
+    if (done, failed, Some(left)) != noted || stopped.is_some() {
         if let Some(why) = &stopped {
             tracing::warn!(cell = %cell.settings.cell, restart = %restart.id, done, failed, why, "a restart has ended");
         }
@@ -77,6 +79,7 @@ async fn step(cell: &Cell) -> Result<bool> {
             id: restart.id,
             done,
             failed,
+            left,
             stopped,
             at: now,
         };

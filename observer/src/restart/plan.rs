@@ -13,8 +13,6 @@ const COMES_BACK: SignedDuration = SignedDuration::from_mins(5);
 /// waiting for more: by then a kubelet has tried three times (it waits 10 s, then 20 s), and the others of a release
 /// that crashes are to be spared.
 const TRIES: SignedDuration = SignedDuration::from_secs(60);
-/// So many may fail before the restart stops itself, or one in a hundred of those restarted if that is more.
-const MAY_FAIL: u32 = 3;
 
 /// A workspace that is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,14 +186,22 @@ impl Restarting {
         (self.done, failed, stopped)
     }
 
+    /// How many are still to be restarted or on their way. Those that failed are neither.
+    pub(super) fn left(&self, all: &BTreeMap<WorkspaceId, Candidate>) -> u32 {
+        let waits = |(workspace, candidate): &(&WorkspaceId, &Candidate)| {
+            let goes_round = self.rounds.contains_key(workspace);
+            (candidate.outdated || goes_round) && !self.failed.contains(workspace)
+        };
+        u32::try_from(all.iter().filter(waits).count()).unwrap_or(u32::MAX)
+    }
+
     fn failed_count(&self) -> u32 {
         self.failed_before
             .saturating_add(u32::try_from(self.failed.len()).unwrap_or(u32::MAX))
     }
 
     fn too_many_failed(&self) -> bool {
-        let failed = self.failed_count();
-        failed > MAY_FAIL.max(self.done.saturating_add(failed) / 100)
+        Restart::too_many_failed(self.done, self.failed_count())
     }
 }
 
@@ -233,6 +239,7 @@ mod tests {
             stopped: None,
             done: 0,
             failed: 0,
+            left: None,
             started_at: at(0),
         }
     }
@@ -270,7 +277,15 @@ mod tests {
         let mut restarting = Restarting::default();
         for second in 0..200 {
             let moves = restarting.step(&restart, &all, at(second));
+            let not_back = all
+                .values()
+                .filter(|one| one.outdated || one.pod.is_none())
+                .count();
             obey(&mut all, &moves, true);
+            assert!(
+                restarting.left(&all) as usize >= all.values().filter(|one| one.outdated).count()
+            );
+            assert!(restarting.left(&all) as usize <= not_back + 4);
             let down = all
                 .values()
                 .filter(|one| one.pod.as_ref().is_none_or(|(_, ready)| !ready));
@@ -278,6 +293,7 @@ mod tests {
         }
         assert!(all.values().all(|one| !one.outdated));
         assert_eq!(restarting.outcome(&restart, &all, at(200)), (30, 0, None));
+        assert_eq!(restarting.left(&all), 0);
         let (.., stopped) = restarting.outcome(&restart, &all, at(3_600));
         assert!(stopped.unwrap().contains("no outdated pod"));
     }

@@ -65,6 +65,8 @@ pub struct NoteRestart {
     pub done: u32,
     /// How many did not.
     pub failed: u32,
+    /// How many are still to be restarted or on their way.
+    pub left: u32,
     /// Why it goes no further; none if it does.
     pub stopped: Option<String>,
     /// Now.
@@ -87,6 +89,7 @@ impl Operation for NoteRestart {
         let noted = Restart {
             done: known.done.max(self.done),
             failed: known.failed.max(self.failed),
+            left: Some(self.left),
             stopped: known.stopped.clone().or_else(|| self.stopped.clone()),
             ..known.clone()
         };

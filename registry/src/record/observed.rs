@@ -62,6 +62,9 @@ pub struct Restart {
     pub done: u32,
     /// How many did not.
     pub failed: u32,
+    /// How many are still to be restarted or on their way, as the observer saw last; none before it looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<u32>,
     /// When it was asked for.
     pub started_at: Timestamp,
 }
@@ -91,8 +94,16 @@ impl Restart {
             stopped: None,
             done: 0,
             failed: 0,
+            left: None,
             started_at: now,
         }
+    }
+
+    /// True if so many pods did not come back that no other is to go down: more than three, and than one in a hundred of
+    /// those restarted.
+    #[must_use]
+    pub fn too_many_failed(done: u32, failed: u32) -> bool {
+        failed > 3.max(done.saturating_add(failed) / 100)
     }
 
     /// True if pods may still be restarted because of it.

@@ -229,6 +229,7 @@ async fn run_the_cell(world: &World, workspace: WorkspaceId) {
                 stopped: None,
                 done: 0,
                 failed: 0,
+                left: None,
                 started_at: at(54),
             },
             at: at(54),

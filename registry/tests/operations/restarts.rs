@@ -21,6 +21,7 @@ fn window(id: Uuid) -> Restart {
         stopped: None,
         done: 0,
         failed: 0,
+        left: None,
         started_at: at(10),
     }
 }
@@ -39,6 +40,7 @@ async fn a_cell_has_one_restart_at_a_time() {
         id,
         done,
         failed,
+        left: 7,
         stopped: stopped.map(str::to_owned),
         at: at(110),
     };

@@ -7,7 +7,7 @@ use coditect_core::RingName;
 use coditect_registry::record::{Rollout, RolloutRing, RolloutState};
 use jiff::{SignedDuration, Timestamp};
 
-use super::observe::Seen;
+use super::observe::{Restarts, Seen};
 use crate::policy::Runs;
 
 /// So many users of a release may be refused by the cluster before it goes back, or the share below, if that is more.
@@ -82,7 +82,8 @@ pub fn decide(
         RolloutState::Aborted { why } => return still(Decision::RollBack(why.clone())),
         RolloutState::Paused { .. } | RolloutState::Advancing => {}
     }
-    if let Some(why) = too_many_refused(&reached, observed) {
+    let bad = too_many_refused(&reached, observed);
+    if let Some(why) = bad.or_else(|| too_many_failed(&reached, observed)) {
         return still(Decision::RollBack(why));
     }
     if let Some(why) = changed_by_others(rollout, runs) {
@@ -211,6 +212,14 @@ fn too_many_refused(reached: &[&RolloutRing], observed: &Observed) -> Option<Str
     })
 }
 
+fn too_many_failed(reached: &[&RolloutRing], observed: &Observed) -> Option<String> {
+    let failed = |ring: &&RolloutRing| match &observed.get(&ring.ring)?.restart {
+        Restarts::Failed(why) => Some(format!("ring {}: {why}", ring.ring)),
+        Restarts::Over | Restarts::UnderWay(_) => None,
+    };
+    reached.iter().find_map(failed)
+}
+
 /// How a ring that was reached fares. What is not known is never good enough.
 fn verdict(ring: &RolloutRing, seen: Option<&Seen>, least: u32) -> Verdict {
     let name = &ring.ring;
@@ -245,6 +254,9 @@ fn verdict(ring: &RolloutRing, seen: Option<&Seen>, least: u32) -> Verdict {
             "ring {name}: {rendered} of {} users are rendered with it",
             seen.users
         ));
+    }
+    if let Restarts::UnderWay(how) = &seen.restart {
+        return Verdict::Waits(format!("ring {name}: {how}"));
     }
     Verdict::Holds
 }

@@ -71,6 +71,7 @@ fn good() -> Seen {
         ready: 40,
         quarantined: 0,
         unknown: None,
+        restart: Restarts::Over,
     }
 }
 
@@ -127,6 +128,35 @@ fn a_ring_that_cannot_be_seen_does_not_get_it() {
         &decide(&rollout(), &policy(0), &Observed::new(), at(0)),
         "nothing is known",
     );
+}
+
+#[test]
+fn the_soak_begins_when_no_pod_is_left_to_be_restarted() {
+    let mut rollout = in_canary();
+    let restarting = Seen {
+        restart: Restarts::UnderWay("7 pods are still to be restarted".into()),
+        ..good()
+    };
+    rollout.holds_since = Some(at(0));
+    let look = decide(&rollout, &policy(1), &all(&restarting), at(500));
+    waits(&look, "ring canary: 7 pods");
+    assert_eq!(look.holds_since, None);
+    // Nobody may skip that either.
+    rollout.hurry = rollout.ring.clone();
+    waits(
+        &decide(&rollout, &policy(1), &all(&restarting), at(500)),
+        "7 pods",
+    );
+    // However many workspaces are ready beside them.
+    let failed = Seen {
+        restart: Restarts::Failed("4 pods did not get ready".into()),
+        ..good()
+    };
+    let look = decide(&rollout, &policy(1), &all(&failed), at(500));
+    let Decision::RollBack(why) = look.decision else {
+        panic!("{look:?}");
+    };
+    assert_eq!(why, "ring canary: 4 pods did not get ready");
 }
 
 #[test]
@@ -245,6 +275,14 @@ fn an_abort_goes_back_where_it_was_reached_and_then_is_over() {
     assert_eq!(over.decision, Decision::WentBack("why".into()));
 }
 
+fn restarts() -> impl Strategy<Value = Restarts> {
+    prop_oneof![
+        4 => Just(Restarts::Over),
+        1 => Just(Restarts::UnderWay("some are left".to_owned())),
+        1 => Just(Restarts::Failed("some failed".to_owned())),
+    ]
+}
+
 fn seen() -> impl Strategy<Value = Seen> {
     (
         0..400_u64,
@@ -252,8 +290,9 @@ fn seen() -> impl Strategy<Value = Seen> {
         0..200_u64,
         any::<bool>(),
         any::<bool>(),
+        restarts(),
     )
-        .prop_flat_map(|(users, quarantined, should_run, known, all)| {
+        .prop_flat_map(|(users, quarantined, should_run, known, all, restart)| {
             let rendered = if all {
                 users.saturating_sub(quarantined)
             } else {
@@ -266,6 +305,7 @@ fn seen() -> impl Strategy<Value = Seen> {
                 ready,
                 quarantined,
                 unknown: (!known).then(|| "not connected".to_owned()),
+                restart: restart.clone(),
             })
         })
 }
@@ -296,6 +336,7 @@ proptest! {
             for seen in &seen[..reached] {
                 let seen = seen.as_ref().expect("unknown is not ready");
                 prop_assert_eq!(&seen.unknown, &None);
+                prop_assert_eq!(&seen.restart, &Restarts::Over);
                 prop_assert!(seen.rendered + seen.quarantined >= seen.users);
                 prop_assert!(seen.ready * 100 >= seen.should_run * 95);
             }

@@ -9,7 +9,7 @@ mod step;
 
 pub use self::{
     decide::{Decision, Look, Observed, decide},
-    observe::{Rendered, Seen, observe},
+    observe::{Rendered, Restarts, Seen, observe},
     service::{Picture, RepositoryOf, RolloutService},
     step::{PolicyWriter, WriteError},
 };

@@ -29,6 +29,20 @@ pub struct Seen {
     pub quarantined: u64,
     /// Why the above is not known; none if it is.
     pub unknown: Option<String>,
+    /// How the restart of its pods fares.
+    pub restart: Restarts,
+}
+
+/// How restarts fare that a roll-out asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Restarts {
+    /// None was asked for, or they are over.
+    #[default]
+    Over,
+    /// Pods are still to be restarted or on their way; in words.
+    UnderWay(String),
+    /// Too many pods did not come back; in words.
+    Failed(String),
 }
 
 /// What a cell was rendered with, as its newest checkpoint says.

@@ -3,14 +3,17 @@
 use coditect_core::{CellName, Kind, RequestId, Result, RingName};
 use coditect_registry::{
     Registry,
-    operation::StartRestart,
+    operation::{StartRestart, StopRestart},
     record::{Restart, Rollout, RolloutRestart},
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::decide::{Observed, reached};
+use super::{
+    decide::{Observed, reached},
+    observe::Restarts,
+};
 use crate::policy::Runs;
 
 /// The rings whose pods are to be restarted and that are rendered: before that a pod would start on what it ran.
@@ -32,6 +35,71 @@ pub(super) fn due(
         .filter(|ring| !ring.restarted && is_rendered(&ring.ring))
         .map(|ring| ring.ring.clone())
         .collect()
+}
+
+/// Notes how the restarts of the rings that were reached fare in these cells: until no pod is left that runs what the
+/// ring ran before, what is seen of it says little about the release.
+pub(super) async fn note<'c>(
+    registry: &Registry,
+    rollout: &Rollout,
+    runs: &[(RingName, Runs)],
+    cells: impl Iterator<Item = &'c CellName>,
+    observed: &mut Observed,
+    now: Timestamp,
+) -> Result<()> {
+    if rollout.restart == RolloutRestart::OnNextStart {
+        return Ok(());
+    }
+    let mut newest = Vec::new();
+    for cell in cells {
+        if let Some(restart) = registry.view().await?.restart(cell).await? {
+            newest.push((cell, restart));
+        }
+    }
+    for ring in reached(rollout, runs) {
+        let Some(seen) = observed.get_mut(&ring.ring) else {
+            continue;
+        };
+        if !ring.restarted {
+            seen.restart = Restarts::UnderWay("its pods are to be restarted".to_owned());
+            continue;
+        }
+        let its = newest
+            .iter()
+            .filter(|(cell, restart)| restart.id == id_of(rollout, &ring.ring, cell));
+        for (cell, restart) in its {
+            match of_cell(cell, restart, now) {
+                Restarts::Over => {}
+                failed @ Restarts::Failed(_) => {
+                    seen.restart = failed;
+                    break;
+                }
+                under_way => seen.restart = under_way,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn of_cell(cell: &CellName, restart: &Restart, now: Timestamp) -> Restarts {
+    let Restart { done, failed, .. } = restart;
+    if Restart::too_many_failed(*done, *failed) {
+        return Restarts::Failed(format!(
+            "{failed} pods of cell {cell} did not get ready after their restart, {done} did"
+        ));
+    }
+    match restart.left {
+        _ if !restart.under_way(now) => Restarts::Over,
+        Some(0) => Restarts::Over,
+        Some(left) => Restarts::UnderWay(format!(
+            "{left} pods of cell {cell} are still to be restarted, {done} were"
+        )),
+        None if now < restart.not_before => Restarts::UnderWay(format!(
+            "pods of cell {cell} are restarted from {:.0} on",
+            restart.not_before
+        )),
+        None => Restarts::UnderWay(format!("the restart of cell {cell} begins")),
+    }
 }
 
 /// Asks for a restart in each cell. False if one of them is still at another one: asked again at the next look.
@@ -59,8 +127,21 @@ pub(super) async fn ask(
     for cell in cells {
         let id = id_of(rollout, ring, cell);
         let known = registry.view().await?.restart(cell).await?;
-        if known.is_some_and(|known| known.id == id) {
+        if known.as_ref().is_some_and(|known| known.id == id) {
             continue;
+        }
+        // That of a ring before, whose window is still open: no pod was left of it when this ring got the release.
+        let of_ring_before = |known: &Restart| {
+            let mut rings = rollout.rings.iter();
+            known.under_way(now) && rings.any(|ring| known.id == id_of(rollout, &ring.ring, cell))
+        };
+        if known.is_some_and(|known| of_ring_before(&known)) {
+            let stop = StopRestart {
+                cell: cell.clone(),
+                why: format!("it was the turn of ring {ring}"),
+                at: now,
+            };
+            registry.apply(RequestId::random(), &stop).await?;
         }
         let restart = Restart::asked(id, not_before, *until, *at_once, now);
         let start = StartRestart {

@@ -164,7 +164,9 @@ impl RolloutService {
         let now = Timestamp::now();
         let policy = inputs.policy.with_runs(&runs);
         let since = rollout.started_at;
-        let observed = observe(&self.registry, &policy, &rendered, since, now).await?;
+        let mut observed = observe(&self.registry, &policy, &rendered, since, now).await?;
+        let cells = policy.cells().keys();
+        restart::note(&self.registry, &rollout, &runs, cells, &mut observed, now).await?;
         Ok(Found {
             release,
             rollout,
@@ -190,7 +192,6 @@ impl RolloutService {
             }
             Decision::Promote(ring) => self.promote(&found, rollout, &ring).await,
             Decision::Done => {
-                self.restart(&mut rollout, &found).await?;
                 rollout.state = RolloutState::Done;
                 rollout.why = "every ring has it".to_owned();
                 self.note(&found, rollout).await
