@@ -151,7 +151,7 @@ impl Drop for Maintenance {
     }
 }
 
-/// What [`follow`] works with.
+/// Who looks after a repository.
 struct Keeper {
     repository: CellRepository,
     config: MaintenanceConfig,

@@ -74,7 +74,7 @@ async fn write(path: &Path, packs: &[Pack], limit: Duration) -> Result<PathBuf> 
     }
     sync_folder(&folder)?;
     let new = folder.join(format!("pack-{}.pack", output.stdout.trim()));
-    // As little as there can be: what is not there is not the reason to remove anything.
+    // Costs nothing, and nothing is taken away yet.
     let expected = packs
         .iter()
         .map(Pack::count)
