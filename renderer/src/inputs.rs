@@ -4,13 +4,13 @@ mod check;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use coditect_core::ReleaseName;
+use coditect_core::{ReleaseName, RingName};
 use git2::Oid;
 
 pub use self::check::{Checked, check};
 use crate::{
     git::PolicyRepository,
-    policy::Policy,
+    policy::{Policy, Runs},
     release::{Release, Releases},
     render::Renderer,
 };
@@ -134,6 +134,15 @@ impl Inputs {
             ));
         }
         let policy = Arc::new(self.policy.with_release(release));
+        Self::new(policy, Arc::clone(&self.releases), self.commit)
+    }
+
+    /// The same inputs with these rings on these releases.
+    ///
+    /// # Errors
+    /// If one of them cannot render what the policy asks for.
+    pub fn with_runs(&self, runs: &[(RingName, Runs)]) -> Result<Self, String> {
+        let policy = Arc::new(self.policy.with_runs(runs));
         Self::new(policy, Arc::clone(&self.releases), self.commit)
     }
 

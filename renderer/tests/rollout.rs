@@ -7,9 +7,9 @@ mod cell_support;
 use std::{fs, process::Command, sync::Arc};
 
 use cell_support::{World, local};
-use coditect_core::{Error, Phase, RequestId, Result, RingName};
+use coditect_core::{Cause, Error, Phase, Reason, RequestId, Result, RingName};
 use coditect_registry::{
-    operation::{NoteCell, NoteRestart, NoteStatus, Provisioned, PutRollout},
+    operation::{NoteCell, NoteRestart, NoteStatus, Provisioned, PutRollout, StartRestart},
     record::{
         CellState, Restart, Rollout, RolloutRestart, RolloutRing, RolloutState, RolloutTerms,
         Status,
@@ -63,11 +63,22 @@ async fn seen<'p>(
     phase: Phase,
     connected: bool,
 ) {
+    seen_for(world, people, phase, None, connected).await;
+}
+
+/// The same, and why a change of theirs does not arrive.
+async fn seen_for<'p>(
+    world: &World,
+    people: impl IntoIterator<Item = &'p Provisioned>,
+    phase: Phase,
+    reason: Option<Reason>,
+    connected: bool,
+) {
     let at = Timestamp::now();
     let status = Status {
         phase,
         since: at,
-        reason: None,
+        reason,
         generation: 1,
         steps: Vec::new(),
         notices: Vec::new(),
@@ -108,6 +119,7 @@ async fn start_with(world: &World, restart: RolloutRestart) {
         engine: 1,
         should_run: None,
         ready: None,
+        held_back: None,
         restarted: false,
     };
     let put = PutRollout {
@@ -132,6 +144,7 @@ async fn start_with(world: &World, restart: RolloutRestart) {
             restart,
             holds_since: None,
             falls_since: None,
+            seen_at: None,
             hurry: None,
             why: String::new(),
             commits: Vec::new(),
@@ -265,10 +278,46 @@ async fn a_release_that_fails_goes_back_by_a_commit() {
     renderer.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_the_cluster_refuses_goes_back_though_everybody_runs() {
+    let (world, mut people) = world().await;
+    while of_ring(&world, &people, "canary").count() < 4 {
+        people.push(world.sign_up(people.len()).await);
+    }
+    let (renderer, stop) = world.start();
+    world
+        .until("everybody is in Git", |world| {
+            world.path().exists() && world.users().len() == people.len()
+        })
+        .await;
+    seen(&world, &people, Phase::Ready, true).await;
+    start(&world).await;
+    let service = service(&world, world.policy());
+    service.look().await.unwrap();
+    rendered(&world).await;
+    // Their pods go on running; an observer quarantines three at most, or none while it is away.
+    let refused: Vec<_> = of_ring(&world, &people, "canary").collect();
+    let reason = Reason::new(Cause::Admission, "Service is invalid");
+    seen_for(&world, refused, Phase::Ready, Some(reason), true).await;
+    service.look().await.unwrap();
+    assert_eq!(story(&world), ["rollback canary", "promote canary"]);
+    let RolloutState::RolledBack { why } = rollout(&world).await.state else {
+        panic!("it went on");
+    };
+    assert!(why.contains("the cluster refuses objects of"), "{why}");
+    stop.cancel();
+    renderer.await.unwrap();
+}
+
+/// The cell's newest restart.
+async fn restart(world: &World) -> Restart {
+    let mut view = world.registry.view().await.unwrap();
+    view.restart(&local()).await.unwrap().unwrap()
+}
+
 /// What an observer tells of the cell's restart: which one it was.
 async fn restarted(world: &World, done: u32, failed: u32, left: u32) -> Restart {
-    let mut view = world.registry.view().await.unwrap();
-    let restart = view.restart(&local()).await.unwrap().unwrap();
+    let restart = restart(world).await;
     let note = NoteRestart {
         cell: local(),
         id: restart.id,
@@ -361,6 +410,118 @@ async fn a_release_whose_pods_do_not_come_back_goes_back() {
         why.contains("4 pods of cell local did not get ready"),
         "{why}"
     );
+    // Nobody else is taken down to start on it.
+    let restart = restart(&world).await;
+    assert_eq!(restart.of.unwrap().ring.as_str(), "canary");
+    let stopped = restart.stopped.unwrap();
+    assert!(stopped.starts_with("release v2 goes back: "), "{stopped}");
+    stop.cancel();
+    renderer.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_stops_the_restart_and_another_ones_is_named() {
+    let (world, people) = world().await;
+    let (renderer, stop) = world.start();
+    world
+        .until("everybody is in Git", |world| {
+            world.path().exists() && world.users().len() == people.len()
+        })
+        .await;
+    seen(&world, &people, Phase::Ready, true).await;
+    let now = Timestamp::now();
+    let theirs = Restart::asked(RequestId::random().as_uuid(), now, None, 1, now);
+    let asked = StartRestart {
+        cell: local(),
+        restart: theirs.clone(),
+        at: now,
+    };
+    world
+        .registry
+        .apply(RequestId::random(), &asked)
+        .await
+        .unwrap();
+    start_with(&world, NOW).await;
+    let service = service(&world, world.policy());
+    service.look().await.unwrap();
+    rendered(&world).await;
+    // One that an operator began and that is not over goes first.
+    service.look().await.unwrap();
+    let said = service.look().await.unwrap();
+    let first = format!("after restart {} of cell local", theirs.id);
+    assert!(said.contains(&first), "{said}");
+    restarted(&world, 2, 0, 0).await;
+    service.look().await.unwrap();
+    let ours = restart(&world).await;
+    assert_ne!(ours.id, theirs.id);
+    let known = rollout(&world).await;
+    let aborted = PutRollout {
+        release: "v2".parse().unwrap(),
+        expected: known.revision,
+        rollout: Rollout {
+            state: RolloutState::Aborted {
+                why: "a person asked".to_owned(),
+            },
+            ..known
+        },
+        cells: Vec::new(),
+        at: now,
+    };
+    world
+        .registry
+        .apply(RequestId::random(), &aborted)
+        .await
+        .unwrap();
+    service.look().await.unwrap();
+    assert_eq!(rings(&world), RINGS);
+    let stopped = restart(&world).await;
+    assert_eq!(stopped.id, ours.id);
+    assert_eq!(
+        stopped.stopped.as_deref(),
+        Some("release v2 goes back: a person asked")
+    );
+    stop.cancel();
+    renderer.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_cannot_render_is_given_to_nobody() {
+    let (world, people) = world().await;
+    let (renderer, stop) = world.start();
+    world
+        .until("everybody is in Git", |world| {
+            world.path().exists() && world.users().len() == people.len()
+        })
+        .await;
+    // Nobody runs it yet, so the policy that holds it is good.
+    let file = "policy/templates/v2/user-10-namespace.yaml.j2";
+    let file = world.folder.path().join(file);
+    let good = fs::read_to_string(&file).unwrap();
+    let bad = good.replace("{{ ring }}", "{{ ringg }}");
+    assert_ne!(good, bad);
+    fs::write(&file, bad).unwrap();
+    world
+        .policy()
+        .commit_all("a release with a mistake")
+        .unwrap();
+    rendered(&world).await;
+    seen(&world, &people, Phase::Ready, true).await;
+    start(&world).await;
+    let service = service(&world, world.policy());
+    service.look().await.unwrap();
+    let RolloutState::Paused { why } = rollout(&world).await.state else {
+        panic!("it went on");
+    };
+    assert!(
+        why.starts_with("ring canary cannot be rendered with it: "),
+        "{why}"
+    );
+    assert!(why.contains("user-10-namespace.yaml.j2"), "{why}");
+    assert!(
+        why.ends_with("mend the release and resume, or abort"),
+        "{why}"
+    );
+    assert_eq!(rings(&world), RINGS);
     stop.cancel();
     renderer.await.unwrap();
 }

@@ -87,6 +87,7 @@ impl Restart {
             Action::Stop => {
                 let stop = StopRestart {
                     cell: self.cell.clone(),
+                    id: None,
                     why: "stopped by an operator".to_owned(),
                     at: now,
                 };

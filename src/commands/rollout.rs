@@ -193,6 +193,7 @@ impl Rollout {
                 engine: ring.engine,
                 should_run: None,
                 ready: None,
+                held_back: None,
                 restarted: false,
             })
             .collect();
@@ -229,6 +230,7 @@ impl Rollout {
                 },
                 holds_since: None,
                 falls_since: None,
+                seen_at: None,
                 hurry: None,
                 why: "the renderer has not looked yet".to_owned(),
                 commits: Vec::new(),
@@ -270,7 +272,7 @@ impl Rollout {
     }
 }
 
-/// Refuses a release that is not there or that everybody has.
+/// Refuses a release that is not there, that everybody has, or that cannot render what the policy asks for.
 fn check(inputs: &Inputs, release: &ReleaseName) -> Result<()> {
     if inputs.releases.get(release).is_none() {
         let known: Vec<&str> = inputs.releases.names().map(ReleaseName::as_str).collect();
@@ -289,7 +291,8 @@ fn check(inputs: &Inputs, release: &ReleaseName) -> Result<()> {
             "every ring runs `{release}` already; there is nothing to roll out"
         )));
     }
-    Ok(())
+    let tried = inputs.with_release(release).map(drop);
+    tried.map_err(|why| Error::conflict(format!("release `{release}` cannot be rolled out: {why}")))
 }
 
 impl Rollout {

@@ -66,6 +66,7 @@ pub(crate) fn status(
         seen.namespace = Some(NamespaceSeen {
             uid: pod.user.to_string(),
             generation: file.intent.generation,
+            runs: None,
             deleting: false,
             edit: None,
         });

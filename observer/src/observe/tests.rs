@@ -54,6 +54,7 @@ fn namespace(generation: u64) -> Option<NamespaceSeen> {
     Some(NamespaceSeen {
         uid: "n".to_owned(),
         generation,
+        runs: None,
         deleting: false,
         edit: None,
     })

@@ -16,7 +16,12 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use plan::Restarting;
 use plan::{Candidate, Move};
 
-use crate::{cell::Cell, power::Order, seen::Condition, wish};
+use crate::{
+    cell::Cell,
+    power::Order,
+    seen::{Condition, NamespaceSeen},
+    wish,
+};
 
 /// How often it is looked at while one is under way, and while none is.
 const LOOK: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
@@ -88,12 +93,48 @@ async fn step(cell: &Cell) -> Result<bool> {
     Ok(true)
 }
 
-/// Every workspace of the cell that is on, as far as a restart needs it.
+/// How a user stands to a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    /// Their pods are restarted.
+    Has,
+    /// They are when the cluster has the release.
+    Waits,
+}
+
+/// How a user stands to a restart; none: it does not concern them.
+fn share(
+    restart: &Restart,
+    namespace: Option<&NamespaceSeen>,
+    is_quarantined: bool,
+) -> Option<Share> {
+    let Some(of) = &restart.of else {
+        return Some(Share::Has);
+    };
+    let runs = namespace?.runs.as_ref()?;
+    if runs.ring != of.ring {
+        None
+    } else if runs.release == of.release {
+        Some(Share::Has)
+    } else {
+        // What stands in the place of a refused file stays.
+        (!is_quarantined).then_some(Share::Waits)
+    }
+}
+
+/// Every workspace that is on and that the restart concerns, as far as it needs it.
 fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate> {
     let rows = cell.rows();
     let world = cell.world();
     let mut all = BTreeMap::new();
     for (user, runtime) in rows.iter() {
+        let Some(share) = share(
+            restart,
+            world.namespace(*user),
+            runtime.quarantine.is_some(),
+        ) else {
+            continue;
+        };
         for workspace in &runtime.workspaces {
             let id = (*user, workspace.id);
             if wish::replicas(&runtime.row.intent, workspace, &Restarting::default()) == 0 {
@@ -104,9 +145,10 @@ fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate
             };
             let pod = world.pods_of(id).next();
             let outdated = pod.is_some_and(|pod| {
-                set.observed
+                share == Share::Has
+                    && set.observed
                     && pod.deleting.is_none()
-                    && pod.created < restart.outdated_before
+                    && (restart.of.is_some() || pod.created < restart.outdated_before)
                     && pod.revision.is_some()
                     && set.update_revision.is_some()
                     && pod.revision != set.update_revision
@@ -116,6 +158,7 @@ fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate
                 Candidate {
                     pod: pod.map(|pod| (pod.uid.clone(), pod.ready)),
                     outdated,
+                    waits: share == Share::Waits && pod.is_some(),
                     fresh: pod.is_some_and(|pod| pod.created >= restart.outdated_before),
                     broken: pod.is_some_and(|pod| is_broken(&pod.condition)),
                 },
@@ -152,5 +195,46 @@ fn order(cell: &Cell, workspace: WorkspaceId, replicas: i32) {
             replicas,
             asked: None,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coditect_registry::record::RingRelease;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn runs(ring: &str, release: &str) -> Option<RingRelease> {
+        Some(RingRelease {
+            ring: ring.parse().unwrap(),
+            release: release.parse().unwrap(),
+        })
+    }
+
+    #[test]
+    fn a_rings_restart_concerns_its_users_once_the_cluster_has_the_release() {
+        let now = Timestamp::UNIX_EPOCH;
+        let all = Restart::asked(Uuid::nil(), now, None, 1, now);
+        let canary = Restart {
+            of: runs("canary", "v2"),
+            ..all.clone()
+        };
+        let namespace = |runs| NamespaceSeen {
+            uid: "n".to_owned(),
+            generation: 1,
+            runs,
+            deleting: false,
+            edit: None,
+        };
+        let of =
+            |restart, runs, is_quarantined| share(restart, Some(&namespace(runs)), is_quarantined);
+        assert_eq!(of(&canary, runs("canary", "v2"), false), Some(Share::Has));
+        assert_eq!(of(&canary, runs("canary", "v1"), false), Some(Share::Waits));
+        assert_eq!(of(&canary, runs("canary", "v1"), true), None);
+        assert_eq!(of(&canary, runs("everyone", "v2"), false), None);
+        assert_eq!(of(&canary, None, false), None);
+        assert_eq!(share(&canary, None, false), None);
+        assert_eq!(share(&all, None, true), Some(Share::Has));
     }
 }

@@ -19,8 +19,10 @@ const TRIES: SignedDuration = SignedDuration::from_secs(60);
 pub(super) struct Candidate {
     /// Its pod's uid, and whether it is ready.
     pub(super) pod: Option<(String, bool)>,
-    /// True if the pod is older than the restart and runs on something else than its next pod would.
+    /// True if the pod is one that the restart is for, and runs on something else than its next pod would.
     pub(super) outdated: bool,
+    /// True if it is not known yet whether that is so: the cluster does not have the release yet.
+    pub(super) waits: bool,
     /// True if the pod was made since the restart began.
     pub(super) fresh: bool,
     /// True if the pod ended, its containers end again and again, or an image cannot be had.
@@ -63,6 +65,8 @@ struct Round {
 pub(crate) struct Restarting {
     of: Option<Uuid>,
     rounds: BTreeMap<WorkspaceId, Round>,
+    /// Those that came back: none goes round twice, whatever changes meanwhile.
+    back: BTreeSet<WorkspaceId>,
     done: u32,
     failed: BTreeSet<WorkspaceId>,
     failed_before: u32,
@@ -88,7 +92,10 @@ impl Restarting {
         all: &BTreeMap<WorkspaceId, Candidate>,
         now: Timestamp,
     ) -> Vec<Move> {
+        let mut moves = Vec::new();
         if self.of != Some(restart.id) {
+            // The one before was stopped unseen.
+            moves.extend(self.clear().into_iter().map(Move::Up));
             *self = Self {
                 of: Some(restart.id),
                 done: restart.done,
@@ -97,8 +104,7 @@ impl Restarting {
                 ..Self::default()
             };
         }
-        let mut moves = Vec::new();
-        let (done, failed) = (&mut self.done, &mut self.failed);
+        let (done, failed, back) = (&mut self.done, &mut self.failed, &mut self.back);
         self.rounds.retain(|workspace, round| {
             let Some(candidate) = all.get(workspace) else {
                 // Stopped or deleted meanwhile: a person's word goes first.
@@ -112,6 +118,7 @@ impl Restarting {
             }
             if pod.is_some_and(|(_, ready)| *ready) {
                 *done += 1;
+                back.insert(*workspace);
                 failed.remove(workspace);
                 return false;
             }
@@ -141,7 +148,9 @@ impl Restarting {
         let next: Vec<(WorkspaceId, String)> = all
             .iter()
             .filter(|(workspace, candidate)| {
-                candidate.outdated && !self.rounds.contains_key(workspace)
+                let goes_or_went =
+                    self.rounds.contains_key(workspace) || self.back.contains(workspace);
+                candidate.outdated && !goes_or_went
             })
             .filter_map(|(workspace, candidate)| {
                 Some((*workspace, candidate.pod.as_ref()?.0.clone()))
@@ -190,7 +199,8 @@ impl Restarting {
     pub(super) fn left(&self, all: &BTreeMap<WorkspaceId, Candidate>) -> u32 {
         let waits = |(workspace, candidate): &(&WorkspaceId, &Candidate)| {
             let goes_round = self.rounds.contains_key(workspace);
-            (candidate.outdated || goes_round) && !self.failed.contains(workspace)
+            let is_due = candidate.outdated && !self.back.contains(workspace);
+            (is_due || candidate.waits || goes_round) && !self.failed.contains(workspace)
         };
         u32::try_from(all.iter().filter(waits).count()).unwrap_or(u32::MAX)
     }
@@ -232,6 +242,7 @@ mod tests {
     fn restart(at_once: u32) -> Restart {
         Restart {
             id: Uuid::nil(),
+            of: None,
             outdated_before: at(0),
             not_before: at(0),
             not_after: at(3_600),
@@ -248,6 +259,7 @@ mod tests {
         Candidate {
             pod: Some((uid.to_owned(), ready)),
             outdated,
+            waits: false,
             fresh: !outdated,
             broken: false,
         }
@@ -392,6 +404,50 @@ mod tests {
         assert!(stopped.is_some_and(|second| second < 70), "{stopped:?}");
         let touched = all.values().filter(|one| one.fresh).count();
         assert_eq!(touched, 4, "of 40 were taken down");
+    }
+
+    #[test]
+    fn who_does_not_have_the_release_yet_is_waited_for_and_goes_round_once() {
+        let restart = restart(9);
+        let mut all = fleet(1);
+        let mut restarting = Restarting::default();
+        let set = |all: &mut BTreeMap<WorkspaceId, Candidate>, outdated, waits| {
+            all.values_mut()
+                .for_each(|one| (one.outdated, one.waits) = (outdated, waits));
+        };
+        set(&mut all, false, true);
+        assert!(restarting.step(&restart, &all, at(0)).is_empty());
+        assert_eq!(restarting.left(&all), 1);
+        set(&mut all, true, false);
+        for second in 1..4 {
+            let moves = restarting.step(&restart, &all, at(second));
+            obey(&mut all, &moves, true);
+        }
+        assert_eq!(restarting.outcome(&restart, &all, at(4)), (1, 0, None));
+        assert_eq!(restarting.left(&all), 0);
+        // Another change, which is not the restart's.
+        set(&mut all, true, false);
+        assert!(restarting.step(&restart, &all, at(5)).is_empty());
+        assert_eq!(restarting.left(&all), 0);
+    }
+
+    #[test]
+    fn what_one_took_down_the_next_one_brings_up() {
+        let first = restart(1);
+        let all = fleet(1);
+        let workspace = *all.keys().next().unwrap();
+        let mut restarting = Restarting::default();
+        assert_eq!(
+            restarting.step(&first, &all, at(0)),
+            [Move::Down(workspace)]
+        );
+        let next = Restart {
+            id: Uuid::from_u128(1),
+            ..first
+        };
+        // It does not concern this one.
+        let moves = restarting.step(&next, &BTreeMap::new(), at(1));
+        assert_eq!(moves, [Move::Up(workspace)]);
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub use workload::{NamespaceSeen, NodeSeen, SetSeen};
 pub const WORKSPACE: &str = "coditect.ai/workspace";
 /// Annotation of a Namespace: the generation of the intent that it was made from.
 pub const GENERATION: &str = "coditect.ai/generation";
+/// Annotation of a Namespace: the ring that it was rendered for.
+pub const RING: &str = "coditect.ai/ring";
+/// Annotation of a Namespace: the template release that it was rendered with.
+pub const RELEASE: &str = "coditect.ai/release";
 /// Label of an Application: its cell.
 pub const CELL: &str = "coditect.ai/cell";
 /// Label of an Application: its shard.

@@ -1,12 +1,13 @@
 //! Namespaces, StatefulSets and nodes.
 
+use coditect_registry::record::RingRelease;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{apps::v1::StatefulSet, core::v1::Node},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use super::{Edit, GENERATION, created, edited_by_hand};
+use super::{Edit, GENERATION, RELEASE, RING, created, edited_by_hand};
 
 /// A user's Namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct NamespaceSeen {
     pub uid: String,
     /// The generation of the intent that it was made from.
     pub generation: u64,
+    /// The ring that its user is of and the release that it was rendered with.
+    pub runs: Option<RingRelease>,
     /// True while it is on its way out with everything in it.
     pub deleting: bool,
     /// The newest change by hand.
@@ -25,14 +28,19 @@ impl NamespaceSeen {
     /// What is kept of it.
     #[must_use]
     pub fn of(meta: &ObjectMeta) -> Self {
+        let annotation = |name| meta.annotations.as_ref()?.get(name);
+        let runs = || {
+            Some(RingRelease {
+                ring: annotation(RING)?.parse().ok()?,
+                release: annotation(RELEASE)?.parse().ok()?,
+            })
+        };
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
-            generation: meta
-                .annotations
-                .as_ref()
-                .and_then(|all| all.get(GENERATION))
+            generation: annotation(GENERATION)
                 .and_then(|text| text.parse().ok())
                 .unwrap_or_default(),
+            runs: runs(),
             deleting: meta.deletion_timestamp.is_some(),
             // Other controllers write to Namespaces too; a person's tools are known by name.
             edit: edited_by_hand(meta).filter(|edit| edit.tool.starts_with("kubectl")),

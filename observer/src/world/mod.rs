@@ -101,6 +101,11 @@ impl World {
         self.sets.get(&id)
     }
 
+    /// A user's Namespace.
+    pub fn namespace(&self, user: UserId) -> Option<&NamespaceSeen> {
+        self.namespaces.get(&user)
+    }
+
     /// The pods of a workspace.
     pub fn pods_of(&self, id: Id) -> impl Iterator<Item = &PodSeen> {
         self.pods

@@ -17,6 +17,7 @@ fn namespace(deleting: bool) -> NamespaceSeen {
     NamespaceSeen {
         uid: "n".to_owned(),
         generation: 1,
+        runs: None,
         deleting,
         edit: None,
     }

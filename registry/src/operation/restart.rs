@@ -108,6 +108,8 @@ impl Operation for NoteRestart {
 pub struct StopRestart {
     /// Which cell.
     pub cell: CellName,
+    /// Only this one; none: whichever is under way.
+    pub id: Option<Uuid>,
     /// Why.
     pub why: String,
     /// Now.
@@ -124,7 +126,9 @@ impl Operation for StopRestart {
     async fn run(&self, tx: &mut Tx) -> Result<bool, Abort> {
         let key = keys::restart(&self.cell);
         let known = tx.get::<Restart>(&key).await?;
-        let Some(mut known) = known.filter(|known| known.under_way(self.at)) else {
+        let is_it =
+            |known: &Restart| known.under_way(self.at) && self.id.is_none_or(|id| id == known.id);
+        let Some(mut known) = known.filter(is_it) else {
             return Ok(false);
         };
         known.stopped = Some(self.why.clone());

@@ -43,7 +43,7 @@ pub use identity_hash::{IdentityHash, IdentityKey};
 pub use inspect::inspect;
 pub use llm::{Author, Conversation, Message, MessageChunk};
 pub use member::Invitation;
-pub use observed::{CellState, Quarantine, ReapEntry, Restart};
+pub use observed::{CellState, Quarantine, ReapEntry, Restart, RingRelease};
 pub use purge::Purge;
 pub use rollout::{
     Rollout, RolloutCommit, RolloutRestart, RolloutRing, RolloutState, RolloutTerms,

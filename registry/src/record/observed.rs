@@ -1,7 +1,7 @@
 //! What concerns a cell's cluster beside the workspaces' own records: what was refused, what is to be removed,
 //! restarts, how the cell fares.
 
-use coditect_core::{Reason, UserId, WorkspaceId};
+use coditect_core::{Reason, ReleaseName, RingName, UserId, WorkspaceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -43,12 +43,25 @@ impl ReapEntry {
     }
 }
 
+/// What a ring was given: its pods are restarted once the cluster has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingRelease {
+    /// The ring.
+    pub ring: RingName,
+    /// The release.
+    pub release: ReleaseName,
+}
+
 /// A restart of pods that run on an older template, within a window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restart {
     /// Which one it is.
     pub id: Uuid,
-    /// Pods that were made before this are restarted if what they run on has changed.
+    /// Only the pods of users of this ring, each when the cluster has this release of theirs; none: all of the cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<RingRelease>,
+    /// Pods that were made before this are restarted if what they run on has changed. Those of a ring are whenever they
+    /// were made: Argo CD applies a release later than it is rendered, and pods start in between.
     pub outdated_before: Timestamp,
     /// When the window opens.
     pub not_before: Timestamp,
@@ -62,7 +75,8 @@ pub struct Restart {
     pub done: u32,
     /// How many did not.
     pub failed: u32,
-    /// How many are still to be restarted or on their way, as the observer saw last; none before it looked.
+    /// How many are still to be restarted or on their way, those included whose user does not have the release yet, as
+    /// the observer saw last; none before it looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<u32>,
     /// When it was asked for.
@@ -87,6 +101,7 @@ impl Restart {
         let closes = || opens.saturating_add(Self::WINDOW).unwrap_or(Timestamp::MAX);
         Self {
             id,
+            of: None,
             outdated_before: opens,
             not_before,
             not_after: not_after.unwrap_or_else(closes),

@@ -47,6 +47,9 @@ pub struct Rollout {
     /// Since when fewer workspaces than allowed were seen ready, without a break.
     #[serde(default)]
     pub falls_since: Option<Timestamp>,
+    /// When it was last looked at with all that must be known: what was not seen for a while did not hold meanwhile.
+    #[serde(default)]
+    pub seen_at: Option<Timestamp>,
     /// The ring that a person let it go on from without waiting.
     #[serde(default)]
     pub hurry: Option<RingName>,
@@ -73,6 +76,9 @@ pub struct RolloutRing {
     /// How many of those were ready then: what was broken before does not count against the release.
     #[serde(default)]
     pub ready: Option<u64>,
+    /// How many of its users the cluster refused when it was reached without their being quarantined.
+    #[serde(default)]
+    pub held_back: Option<u64>,
     /// Whether its cells were already asked to restart pods because of it.
     #[serde(default)]
     pub restarted: bool,

@@ -222,6 +222,7 @@ async fn run_the_cell(world: &World, workspace: WorkspaceId) {
             cell: local(),
             restart: Restart {
                 id: Uuid::new_v4(),
+                of: None,
                 outdated_before: at(54),
                 not_before: at(55),
                 not_after: at(99),
@@ -286,6 +287,7 @@ fn rollout(expected: u64) -> PutRollout {
             restart: RolloutRestart::default(),
             holds_since: None,
             falls_since: None,
+            seen_at: None,
             hurry: None,
             why: String::new(),
             commits: Vec::new(),

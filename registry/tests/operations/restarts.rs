@@ -14,6 +14,7 @@ use crate::{
 fn window(id: Uuid) -> Restart {
     Restart {
         id,
+        of: None,
         outdated_before: at(0),
         not_before: at(100),
         not_after: at(200),
@@ -46,6 +47,7 @@ async fn a_cell_has_one_restart_at_a_time() {
     };
     let stop = |seconds| StopRestart {
         cell: local(),
+        id: None,
         why: "an operator stopped it".into(),
         at: at(seconds),
     };
@@ -77,6 +79,11 @@ async fn a_cell_has_one_restart_at_a_time() {
         assert!(world.apply(&progress(first, done, failed, None)).await);
     }
     assert!(!world.apply(&progress(second, 9, 9, None)).await);
+    let other = StopRestart {
+        id: Some(second),
+        ..stop(119)
+    };
+    assert!(!world.apply(&other).await, "that one is not under way");
     assert!(world.apply(&stop(120)).await);
     assert!(!world.apply(&stop(121)).await);
     assert!(world.apply(&progress(first, 4, 1, Some("done"))).await);

@@ -15,6 +15,9 @@ const REFUSED_AT_LEAST: u64 = 3;
 /// One in so many.
 const REFUSED_ONE_IN: u64 = 100;
 
+/// What was last seen longer ago was not seen to hold, or to fall, all the time since.
+const GAP: SignedDuration = SignedDuration::from_secs(60);
+
 /// What is seen of every ring; a ring that is not among them is unknown.
 pub type Observed = BTreeMap<RingName, Seen>;
 
@@ -89,14 +92,16 @@ pub fn decide(
     if let Some(why) = changed_by_others(rollout, runs) {
         return still(Decision::Pause(why));
     }
-    // Times that were noted of an earlier ring say nothing of this one.
-    let (held, fell) = if rollout.ring == ring {
+    // Times that were noted of an earlier ring say nothing of this one, nor do those from before nobody looked.
+    let seen_at = rollout.seen_at;
+    let is_without_gap = seen_at.is_some_and(|at| now.duration_since(at) <= GAP);
+    let (held, fell) = if rollout.ring == ring && is_without_gap {
         (rollout.holds_since, rollout.falls_since)
     } else {
         (None, None)
     };
     let mut waits = None;
-    let mut falls = None;
+    let mut falls = too_many_held_back(&reached, observed);
     for ring in &reached {
         match verdict(ring, observed.get(&ring.ring), rollout.terms.least_ready) {
             Verdict::Holds => {}
@@ -209,6 +214,27 @@ fn too_many_refused(reached: &[&RolloutRing], observed: &Observed) -> Option<Str
     let most = REFUSED_AT_LEAST.max(users / REFUSED_ONE_IN);
     (refused > most).then(|| {
         format!("the cluster refuses the files of {refused} users of {users}; at most {most} may be refused")
+    })
+}
+
+/// The same with those whom observers do not quarantine because they are too many. Their statuses tell of the newest
+/// attempt alone, so this must be seen for a while.
+fn too_many_held_back(reached: &[&RolloutRing], observed: &Observed) -> Option<String> {
+    let seen = || {
+        reached
+            .iter()
+            .filter_map(|ring| Some((ring, observed.get(&ring.ring)?)))
+    };
+    let refused: u64 = seen()
+        .map(|(ring, seen)| {
+            let new = seen.held_back.saturating_sub(ring.held_back.unwrap_or(0));
+            seen.quarantined + new
+        })
+        .sum();
+    let users: u64 = seen().map(|(_, seen)| seen.users).sum();
+    let most = REFUSED_AT_LEAST.max(users / REFUSED_ONE_IN);
+    (refused > most).then(|| {
+        format!("the cluster refuses objects of {refused} users of {users}; at most {most} may be refused")
     })
 }
 

@@ -21,6 +21,7 @@ fn ring(name: &str) -> RolloutRing {
         engine: 1,
         should_run: None,
         ready: None,
+        held_back: None,
         restarted: false,
     }
 }
@@ -48,6 +49,7 @@ fn rollout() -> Rollout {
         restart: RolloutRestart::OnNextStart,
         holds_since: None,
         falls_since: None,
+        seen_at: None,
         hurry: None,
         why: String::new(),
         commits: Vec::new(),
@@ -70,6 +72,7 @@ fn good() -> Seen {
         should_run: 40,
         ready: 40,
         quarantined: 0,
+        held_back: 0,
         unknown: None,
         restart: Restarts::Over,
     }
@@ -106,6 +109,7 @@ fn the_first_ring_gets_it_at_once_and_the_next_after_the_soak() {
     waits(&look, "holds since");
     assert_eq!(look.holds_since, Some(at(10)));
     rollout.holds_since = look.holds_since;
+    rollout.seen_at = Some(at(100));
     waits(
         &decide(&rollout, &policy(1), &all(&good()), at(109)),
         "100 s",
@@ -138,6 +142,7 @@ fn the_soak_begins_when_no_pod_is_left_to_be_restarted() {
         ..good()
     };
     rollout.holds_since = Some(at(0));
+    rollout.seen_at = Some(at(490));
     let look = decide(&rollout, &policy(1), &all(&restarting), at(500));
     waits(&look, "ring canary: 7 pods");
     assert_eq!(look.holds_since, None);
@@ -202,6 +207,7 @@ fn a_share_that_falls_goes_back_after_the_patience() {
     let look = decide(&rollout, &policy(1), &all(&bad), at(1));
     waits(&look, "37 of 40");
     rollout.falls_since = look.falls_since;
+    rollout.seen_at = Some(at(1));
     waits(
         &decide(&rollout, &policy(1), &all(&bad), at(30)),
         "37 of 40",
@@ -256,6 +262,43 @@ fn more_refused_files_than_the_larger_of_three_and_a_hundredth_go_back_at_once()
 }
 
 #[test]
+fn those_that_observers_do_not_quarantine_count_after_the_patience() {
+    let bad = Seen {
+        quarantined: 3,
+        held_back: 1,
+        ..good()
+    };
+    let mut rollout = in_canary();
+    let look = decide(&rollout, &policy(1), &all(&bad), at(1));
+    waits(&look, "objects of 4 users of 100");
+    rollout.falls_since = look.falls_since;
+    rollout.seen_at = Some(at(20));
+    let look = decide(&rollout, &policy(1), &all(&bad), at(31));
+    assert!(matches!(look.decision, Decision::RollBack(_)), "{look:?}");
+    // Who was refused before the ring was reached is not the release's doing.
+    rollout.rings[0].held_back = Some(1);
+    waits(&decide(&rollout, &policy(1), &all(&bad), at(31)), "holds");
+}
+
+#[test]
+fn what_nobody_looked_at_did_not_hold_meanwhile() {
+    let mut rollout = in_canary();
+    rollout.holds_since = Some(at(0));
+    rollout.seen_at = Some(at(60));
+    let look = decide(&rollout, &policy(1), &all(&good()), at(121));
+    waits(&look, "holds since");
+    assert_eq!(look.holds_since, Some(at(121)));
+    let bad = Seen {
+        ready: 37,
+        ..good()
+    };
+    rollout.falls_since = Some(at(0));
+    let look = decide(&rollout, &policy(1), &all(&bad), at(121));
+    waits(&look, "37 of 40");
+    assert_eq!(look.falls_since, Some(at(121)));
+}
+
+#[test]
 fn a_persons_change_of_rings_is_not_overruled() {
     let mut changed = policy(1);
     changed[1].1 = runs("v9");
@@ -288,26 +331,30 @@ fn seen() -> impl Strategy<Value = Seen> {
         0..400_u64,
         0..6_u64,
         0..200_u64,
+        0..6_u64,
         any::<bool>(),
         any::<bool>(),
         restarts(),
     )
-        .prop_flat_map(|(users, quarantined, should_run, known, all, restart)| {
-            let rendered = if all {
-                users.saturating_sub(quarantined)
-            } else {
-                users / 2
-            };
-            (0..=should_run).prop_map(move |ready| Seen {
-                users,
-                rendered,
-                should_run,
-                ready,
-                quarantined,
-                unknown: (!known).then(|| "not connected".to_owned()),
-                restart: restart.clone(),
-            })
-        })
+        .prop_flat_map(
+            |(users, quarantined, should_run, held_back, known, all, restart)| {
+                let rendered = if all {
+                    users.saturating_sub(quarantined)
+                } else {
+                    users / 2
+                };
+                (0..=should_run).prop_map(move |ready| Seen {
+                    users,
+                    rendered,
+                    should_run,
+                    ready,
+                    quarantined,
+                    held_back,
+                    unknown: (!known).then(|| "not connected".to_owned()),
+                    restart: restart.clone(),
+                })
+            },
+        )
 }
 
 proptest! {
@@ -316,12 +363,14 @@ proptest! {
         seen in prop::collection::vec(prop::option::of(seen()), 3),
         reached in 1..=3_usize,
         held in prop::option::of(-200..200_i64),
+        seen_before in prop::option::of(0..120_i64),
         paused in any::<bool>(),
         now in 0..200_i64,
     ) {
         let mut rollout = rollout();
         rollout.ring = Some(NAMES[reached - 1].parse().unwrap());
         rollout.holds_since = held.map(at);
+        rollout.seen_at = seen_before.map(|seconds| at(now - seconds));
         if paused {
             rollout.state = RolloutState::Paused { why: "why".into() };
         }
@@ -333,6 +382,10 @@ proptest! {
         if goes_on {
             prop_assert!(!paused);
             prop_assert!(held.is_some_and(|held| now - held >= 100));
+            prop_assert!(seen_before.is_some_and(|seconds| seconds <= 60));
+            let refused: u64 = seen[..reached].iter().flatten().map(|seen| seen.quarantined + seen.held_back).sum();
+            let users: u64 = seen[..reached].iter().flatten().map(|seen| seen.users).sum();
+            prop_assert!(refused <= 3.max(users / 100));
             for seen in &seen[..reached] {
                 let seen = seen.as_ref().expect("unknown is not ready");
                 prop_assert_eq!(&seen.unknown, &None);
@@ -350,6 +403,7 @@ proptest! {
         // The same look twice is the same, with what the first remembered.
         rollout.holds_since = look.holds_since;
         rollout.falls_since = look.falls_since;
+        rollout.seen_at = Some(at(now));
         let again = decide(&rollout, &policy(reached), &observed, at(now));
         prop_assert_eq!(again.decision, look.decision);
     }

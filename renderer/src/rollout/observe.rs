@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coditect_core::{CellName, Phase, Power, ReleaseName, Result, Standing, UserId};
+use coditect_core::{Cause, CellName, Phase, Power, ReleaseName, Result, Standing, UserId};
 use coditect_registry::{Registry, query::UserRuntime};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,6 +27,9 @@ pub struct Seen {
     pub ready: u64,
     /// Users whose file the cluster has refused since the roll-out began.
     pub quarantined: u64,
+    /// Users whose objects the cluster refuses without their being quarantined. Observers quarantine a few of a cell at
+    /// most (a bad release is not one bad user), and those who run go on running what they ran.
+    pub held_back: u64,
     /// Why the above is not known; none if it is.
     pub unknown: Option<String>,
     /// How the restart of its pods fares.
@@ -140,6 +143,15 @@ impl Seen {
             return;
         }
         self.rendered += u64::from(rendered);
+        let is_refused = user.quarantine.is_none()
+            && user.workspaces.iter().any(|workspace| {
+                let reason = workspace
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.reason.as_ref());
+                reason.is_some_and(|reason| reason.cause == Cause::Admission)
+            });
+        self.held_back += u64::from(is_refused);
         let intent = &user.row.intent;
         // Who was refused before runs their last good file, which this release does not touch.
         if intent.standing != Standing::Active || user.quarantine.is_some() {

@@ -4,7 +4,7 @@ use coditect_core::{CellName, Kind, RequestId, Result, RingName};
 use coditect_registry::{
     Registry,
     operation::{StartRestart, StopRestart},
-    record::{Restart, Rollout, RolloutRestart},
+    record::{Restart, RingRelease, Rollout, RolloutRestart},
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -61,7 +61,16 @@ pub(super) async fn note<'c>(
             continue;
         };
         if !ring.restarted {
-            seen.restart = Restarts::UnderWay("its pods are to be restarted".to_owned());
+            let mut others = newest.iter().filter(|(cell, restart)| {
+                restart.under_way(now) && is_anothers(rollout, restart, cell)
+            });
+            seen.restart = Restarts::UnderWay(match others.next() {
+                None => "its pods are to be restarted".to_owned(),
+                Some((cell, other)) => format!(
+                    "its pods are to be restarted after restart {} of cell {cell}, which is under way until {:.0}, or is stopped by `restart stop`",
+                    other.id, other.not_after
+                ),
+            });
             continue;
         }
         let its = newest
@@ -130,20 +139,28 @@ pub(super) async fn ask(
         if known.as_ref().is_some_and(|known| known.id == id) {
             continue;
         }
-        // That of a ring before, whose window is still open: no pod was left of it when this ring got the release.
-        let of_ring_before = |known: &Restart| {
-            let mut rings = rollout.rings.iter();
-            known.under_way(now) && rings.any(|ring| known.id == id_of(rollout, &ring.ring, cell))
+        // That of a ring before, whose window is still open: no pod was left of it when this ring got the release. Or
+        // another one that has nothing to do any more.
+        let has_ended = |known: &Restart| {
+            known.under_way(now) && (!is_anothers(rollout, known, cell) || known.left == Some(0))
         };
-        if known.is_some_and(|known| of_ring_before(&known)) {
+        if let Some(known) = known.filter(has_ended) {
             let stop = StopRestart {
                 cell: cell.clone(),
+                id: Some(known.id),
                 why: format!("it was the turn of ring {ring}"),
                 at: now,
             };
             registry.apply(RequestId::random(), &stop).await?;
         }
-        let restart = Restart::asked(id, not_before, *until, *at_once, now);
+        let of = rollout.release.as_ref().map(|release| RingRelease {
+            ring: ring.clone(),
+            release: release.clone(),
+        });
+        let restart = Restart {
+            of,
+            ..Restart::asked(id, not_before, *until, *at_once, now)
+        };
         let start = StartRestart {
             cell: cell.clone(),
             restart,
@@ -156,6 +173,39 @@ pub(super) async fn ask(
         }
     }
     Ok(all)
+}
+
+/// Stops the restarts that the roll-out asked for and that are under way.
+pub(super) async fn stop(
+    registry: &Registry,
+    rollout: &Rollout,
+    cells: &[CellName],
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    if rollout.restart == RolloutRestart::OnNextStart {
+        return Ok(());
+    }
+    for cell in cells {
+        let known = registry.view().await?.restart(cell).await?;
+        let its = known.filter(|known| known.under_way(now) && !is_anothers(rollout, known, cell));
+        if let Some(its) = its {
+            let stop = StopRestart {
+                cell: cell.clone(),
+                id: Some(its.id),
+                why: why.to_owned(),
+                at: now,
+            };
+            registry.apply(RequestId::random(), &stop).await?;
+        }
+    }
+    Ok(())
+}
+
+/// True if somebody else asked for this restart, or another roll-out.
+fn is_anothers(rollout: &Rollout, restart: &Restart, cell: &CellName) -> bool {
+    let mut rings = rollout.rings.iter();
+    !rings.any(|ring| restart.id == id_of(rollout, &ring.ring, cell))
 }
 
 /// The same for every attempt, so that a restart that was asked for is not asked for again.

@@ -14,7 +14,7 @@ use coditect_registry::{
     record::{Rollout, RolloutCommit, RolloutRing, RolloutState},
 };
 use git2::Oid;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,10 @@ use crate::{git::CellRepository, inputs::Inputs, policy::Runs, reconcile::blocki
 const PART: &str = "rollout";
 /// How often it looks. Everything a look needs is read anew, so one more or less does no harm.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How often it is noted that all was looked at: less often than decisions need it, so that a roll-out is not a write
+/// every few seconds.
+const SEEN: SignedDuration = SignedDuration::from_secs(20);
 
 /// Where a cell's repository is on this machine.
 pub type RepositoryOf = Arc<dyn Fn(&CellName) -> PathBuf + Send + Sync>;
@@ -183,6 +187,12 @@ impl RolloutService {
         rollout.holds_since = look.holds_since;
         rollout.falls_since = look.falls_since;
         rollout.ring.clone_from(&look.ring);
+        let times = |rollout: &Rollout| (rollout.holds_since, rollout.falls_since);
+        let is_noted = |at| found.now.duration_since(at) < SEEN;
+        if times(&rollout) != times(&found.rollout) || !found.rollout.seen_at.is_some_and(is_noted)
+        {
+            rollout.seen_at = Some(found.now);
+        }
         count(&mut rollout, &found);
         match look.decision {
             Decision::Wait(why) => {
@@ -198,6 +208,7 @@ impl RolloutService {
             }
             Decision::RollBack(why) => self.roll_back(&found, rollout, why).await,
             Decision::WentBack(why) => {
+                self.stop_restarts(&found, &why).await?;
                 rollout.why.clone_from(&why);
                 rollout.state = RolloutState::RolledBack { why };
                 self.note(&found, rollout).await
@@ -225,6 +236,15 @@ impl RolloutService {
             rollout.state = RolloutState::Paused { why };
             return self.note(found, rollout).await;
         }
+        // Committed all the same, it would keep this and every later change of the policy from being used.
+        if let Err(why) = self.try_render(found, &rollout, ring).await? {
+            let why = format!(
+                "ring {ring} cannot be rendered with it: {why}; mend the release and resume, or abort"
+            );
+            rollout.why.clone_from(&why);
+            rollout.state = RolloutState::Paused { why };
+            return self.note(found, rollout).await;
+        }
         let why = match (&found.rollout.ring, rollout.holds_since) {
             (None, _) => "It is the first ring.".to_owned(),
             (Some(before), Some(since)) => {
@@ -236,6 +256,7 @@ impl RolloutService {
         if let (Some(ring), Some(seen)) = (ring_mut(&mut rollout, ring), found.observed.get(ring)) {
             ring.should_run = Some(seen.should_run);
             ring.ready = Some(seen.ready);
+            ring.held_back = Some(seen.held_back);
         }
         rollout.why = format!("ring {ring} gets it");
         let revision = self.put(found, &rollout).await?;
@@ -257,6 +278,24 @@ impl RolloutService {
         self.put(found, &rollout).await.map(drop)
     }
 
+    /// Renders users of every kind as the policy would with one ring more on the release. Gives what is wrong with that.
+    async fn try_render(
+        &self,
+        found: &Found,
+        rollout: &Rollout,
+        ring: &RingName,
+    ) -> Result<std::result::Result<(), String>> {
+        let inputs = Arc::clone(&self.inputs.borrow());
+        let mut runs = found.runs.clone();
+        for (_, runs) in runs.iter_mut().filter(|(name, _)| name == ring) {
+            *runs = Runs {
+                release: found.release.clone(),
+                engine: rollout.engine,
+            };
+        }
+        blocking(move || Ok(inputs.with_runs(&runs).map(drop))).await
+    }
+
     async fn roll_back(&self, found: &Found, mut rollout: Rollout, why: String) -> Result<()> {
         // Noted before the commit: whoever is killed in between goes back and not on.
         rollout.why.clone_from(&why);
@@ -267,6 +306,7 @@ impl RolloutService {
             rollout.changed_at = found.now;
             rollout.revision = self.put(found, &rollout).await?;
         }
+        self.stop_restarts(found, &why).await?;
         let reached = reached(&found.rollout, &found.runs);
         let releases = Arc::clone(&self.inputs.borrow().releases);
         if let Some(gone) = reached
@@ -293,14 +333,7 @@ impl RolloutService {
 
     /// Asks the observers to restart pods of rings that are rendered, if that was asked for.
     async fn restart(&self, rollout: &mut Rollout, found: &Found) -> Result<()> {
-        let cells: Vec<CellName> = self
-            .inputs
-            .borrow()
-            .policy
-            .cells()
-            .keys()
-            .cloned()
-            .collect();
+        let cells = self.cells();
         for ring in restart::due(rollout, &found.runs, &found.observed) {
             if restart::ask(&self.registry, rollout, &ring, &cells, found.now).await?
                 && let Some(ring) = ring_mut(rollout, &ring)
@@ -309,6 +342,24 @@ impl RolloutService {
             }
         }
         Ok(())
+    }
+
+    /// Nobody else is taken down to start on a release that goes back.
+    async fn stop_restarts(&self, found: &Found, why: &str) -> Result<()> {
+        let why = format!("release {} goes back: {why}", found.release);
+        restart::stop(
+            &self.registry,
+            &found.rollout,
+            &self.cells(),
+            &why,
+            found.now,
+        )
+        .await
+    }
+
+    fn cells(&self) -> Vec<CellName> {
+        let inputs = self.inputs.borrow();
+        inputs.policy.cells().keys().cloned().collect()
     }
 
     async fn write(&self, parent: Oid, step: Step) -> Result<Oid> {

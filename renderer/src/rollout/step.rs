@@ -213,6 +213,7 @@ mod tests {
             engine: 1,
             should_run: None,
             ready: None,
+            held_back: None,
             restarted: false,
         }
     }
