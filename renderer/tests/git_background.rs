@@ -340,6 +340,22 @@ async fn publishing_waits_when_packs_outrun_maintenance_but_not_when_it_fails() 
 }
 
 #[tokio::test]
+async fn more_packs_than_a_process_may_open_are_joined_in_several_steps() {
+    let (cell, mut published) = Cell::with_users(3);
+    for version in 0..520 {
+        published = cell.commit(&published, version + 2, |batch| {
+            assert!(put(batch, 1, version + 1))
+        });
+    }
+    let maintenance = Maintenance::start(cell.repository.clone(), of_packs(2), Health::default());
+    let mut status = maintenance.status();
+    let joined = status.wait_for(|status| status.packs <= 2).await.unwrap();
+    assert_eq!(joined.joins, 2, "{:?}", *joined);
+    drop(joined);
+    assert_clean(cell.repository.path());
+}
+
+#[tokio::test]
 async fn a_prepared_commit_survives_a_repack() {
     let (cell, first) = Cell::with_users(5);
     let second = cell.commit(&first, 2, |batch| assert!(put(batch, 9, 0)));

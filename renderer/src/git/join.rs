@@ -21,8 +21,12 @@ use super::{
     packs::{self, Packs},
 };
 
-/// Joins the packs below `small` bytes of the repository at `path` into one and sets them aside. Returns how many; none
-/// if there are fewer than two, or somebody else is at it. Packs that come meanwhile are not touched, nor is an object
+/// So many packs are joined at once: libgit2 keeps each one open that it reads, and many systems let a process have
+/// 1,024 files open.
+pub(super) const AT_ONCE: usize = 512;
+
+/// Joins the packs below `small` bytes of the repository at `path` into one and sets them aside: the newest
+/// [`AT_ONCE`], if there are more. Returns how many; none if there are fewer than two, or somebody else is at it. Packs that come meanwhile are not touched, nor is an object
 /// dropped that no branch reaches: it may be a commit about to be published.
 ///
 /// # Errors
@@ -33,7 +37,8 @@ pub(super) fn join(path: &Path, small: u64, limit: Duration) -> Result<usize> {
     let Some(_lock) = Lock::unless_held(path, SMALL_PACKS)? else {
         return Ok(0);
     };
-    let small = Packs::of(path, small)?.small;
+    let mut small = Packs::of(path, small)?.small;
+    small.truncate(AT_ONCE);
     if small.len() < 2 {
         return Ok(0);
     }

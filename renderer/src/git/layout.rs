@@ -142,10 +142,17 @@ fn clean(path: &Path, _lock: &Lock) -> Result<()> {
             let entry = entry.map_err(|error| Error::io(folder, error))?;
             let (file, name) = (entry.path(), entry.file_name());
             let name = name.to_string_lossy();
-            let ours = name.starts_with(TEMPORARY)
-                && File::open(&file).is_ok_and(|file| file.try_lock().is_ok());
+            let is_ours = name.starts_with(TEMPORARY);
+            // Kept until it is removed: its maker may just be about to lock it, and then sees that it is gone.
+            let locked = is_ours
+                .then(|| {
+                    File::open(&file)
+                        .ok()
+                        .filter(|file| file.try_lock().is_ok())
+                })
+                .flatten();
             let gits = folder == packs && is_leftover_of_git(&file, &name);
-            if ours || gits {
+            if locked.is_some() || gits {
                 tracing::info!(file = %file.display(), "removing what an ended process left");
                 match fs::remove_file(&file) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {

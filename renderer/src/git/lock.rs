@@ -14,7 +14,7 @@ use super::error::{Error, Result};
 
 /// The branch's lock, a file in the repository.
 const FILE: &str = "coditect.lock";
-/// The lock under which small packs are joined, and what was set aside is removed.
+/// The lock under which small packs are joined.
 pub(super) const SMALL_PACKS: &str = "coditect-small-packs.lock";
 /// The lock under which large packs are joined.
 pub(super) const LARGE_PACKS: &str = "coditect-large-packs.lock";

@@ -62,6 +62,8 @@ impl MaintenanceConfig {
 pub struct MaintenanceStatus {
     /// How many packs there are: counted, plus one for each publication since.
     pub packs: usize,
+    /// How many of them are not small, counted.
+    pub others: usize,
     /// How many times the small packs were joined.
     pub joins: u64,
     /// How many times the others were.
@@ -70,7 +72,7 @@ pub struct MaintenanceStatus {
     pub failures: u64,
 }
 
-/// Publishing waits when there are this many times the packs at which they are joined: each costs every reader a file.
+/// Publishing waits when there are this many times the small packs at which they are joined: each costs every reader a file.
 const CEILING: usize = 8;
 
 /// Nobody has committed for so long: what was set aside can be removed.
@@ -98,9 +100,10 @@ impl Maintenance {
     pub fn start(repository: CellRepository, config: MaintenanceConfig, health: Health) -> Self {
         let wake = Arc::new(Notify::new());
         wake.notify_one();
-        let (packs, _) = count(&repository, &config);
+        let (packs, small) = count(&repository, &config);
         let status = Arc::new(watch::Sender::new(MaintenanceStatus {
             packs,
+            others: packs - small,
             ..MaintenanceStatus::default()
         }));
         let ceiling = config.packs * CEILING;
@@ -112,6 +115,7 @@ impl Maintenance {
             status: Arc::clone(&status),
             threshold: 0,
             aside: 0,
+            large_failed: false,
         };
         let task = tokio::spawn(keeper.follow());
         Self {
@@ -134,7 +138,7 @@ impl Maintenance {
         let mut status = self.status.subscribe();
         // The sender lives as long as this.
         let _ = status
-            .wait_for(|status| status.packs < self.ceiling || status.failures > 0)
+            .wait_for(|status| status.packs - status.others < self.ceiling || status.failures > 0)
             .await;
     }
 
@@ -162,6 +166,8 @@ struct Keeper {
     threshold: usize,
     /// How many packs were set aside and not removed yet.
     aside: usize,
+    /// True if the large packs could not be joined when that was last tried.
+    large_failed: bool,
 }
 
 impl Keeper {
@@ -183,8 +189,8 @@ impl Keeper {
             }
             if self.status.borrow().packs >= self.threshold {
                 // Packs that others joined or made count too.
-                self.status
-                    .send_modify(|status| status.packs = count(&self.repository, &self.config).0);
+                let (packs, small) = count(&self.repository, &self.config);
+                self.note(packs, small);
             }
             if self.status.borrow().packs >= self.threshold {
                 let others = self.join().await;
@@ -206,31 +212,42 @@ impl Keeper {
     fn count(&mut self) -> usize {
         let (packs, small) = count(&self.repository, &self.config);
         self.threshold = packs - small + self.config.packs;
-        self.status.send_modify(|status| status.packs = packs);
+        self.note(packs, small);
         packs - small
+    }
+
+    fn note(&self, packs: usize, small: usize) {
+        self.status
+            .send_modify(|status| (status.packs, status.others) = (packs, packs - small));
     }
 
     /// Joins the small packs. Returns how many others there are.
     async fn join(&mut self) -> usize {
-        let outcome = join_small_packs(&self.repository, &self.config).await;
-        let others = self.count();
-        match outcome {
-            Ok(joined) => {
-                self.aside += joined;
-                self.went_well(|status| status.joins += u64::from(joined > 0));
+        loop {
+            let outcome = join_small_packs(&self.repository, &self.config).await;
+            let others = self.count();
+            match outcome {
+                Ok(joined) => {
+                    self.aside += joined;
+                    self.went_well(|status| status.joins += u64::from(joined > 0));
+                    if joined == join::AT_ONCE {
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    // As many more come together before it is tried again.
+                    self.threshold = self.status.borrow().packs + self.config.packs;
+                    self.failed(error);
+                }
             }
-            Err(error) => {
-                // As many more come together before it is tried again.
-                self.threshold = self.status.borrow().packs + self.config.packs;
-                self.failed(error);
-            }
+            return others;
         }
-        others
     }
 
     /// The large packs were joined, or not.
     fn repacked(&mut self, outcome: Result<Result<usize>, JoinError>) {
         self.count();
+        self.large_failed = !matches!(outcome, Ok(Ok(_)));
         match outcome {
             Ok(Ok(joined)) => {
                 self.aside += joined;
@@ -242,10 +259,11 @@ impl Keeper {
     }
 
     fn went_well(&self, note: impl FnOnce(&mut MaintenanceStatus)) {
-        self.status.send_modify(|status| {
-            status.failures = 0;
-            note(status);
-        });
+        self.status.send_modify(note);
+        if self.large_failed {
+            return;
+        }
+        self.status.send_modify(|status| status.failures = 0);
         let packs = self.status.borrow().packs;
         self.health.ok(self.part(), format!("{packs} packs"));
     }
@@ -296,7 +314,8 @@ fn count(repository: &CellRepository, config: &MaintenanceConfig) -> (usize, usi
     (packs.count, packs.small.len())
 }
 
-/// Joins the packs of single commits now, and sets them aside to be removed when nobody commits; returns how many.
+/// Joins the packs of single commits now, 512 at most, and sets them aside to be removed when nobody commits; returns
+/// how many.
 ///
 /// # Errors
 /// If something cannot be read or written, or it takes longer than the limit. The repository is whole in any case.
