@@ -108,13 +108,12 @@ fn share(
     namespace: Option<&NamespaceSeen>,
     is_quarantined: bool,
 ) -> Option<Share> {
-    let Some(of) = &restart.of else {
+    if restart.of.is_empty() {
         return Some(Share::Has);
-    };
+    }
     let runs = namespace?.runs.as_ref()?;
-    if runs.ring != of.ring {
-        None
-    } else if runs.release == of.release {
+    let of = restart.of.iter().find(|of| of.ring == runs.ring)?;
+    if runs.release == of.release {
         Some(Share::Has)
     } else {
         // What stands in the place of a refused file stays.
@@ -148,7 +147,7 @@ fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate
                 share == Share::Has
                     && set.observed
                     && pod.deleting.is_none()
-                    && (restart.of.is_some() || pod.created < restart.outdated_before)
+                    && (!restart.of.is_empty() || pod.created < restart.outdated_before)
                     && pod.revision.is_some()
                     && set.update_revision.is_some()
                     && pod.revision != set.update_revision
@@ -217,7 +216,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let all = Restart::asked(Uuid::nil(), now, None, 1, now);
         let canary = Restart {
-            of: runs("canary", "v2"),
+            of: runs("canary", "v2").into_iter().collect(),
             ..all.clone()
         };
         let namespace = |runs| NamespaceSeen {

@@ -242,7 +242,7 @@ mod tests {
     fn restart(at_once: u32) -> Restart {
         Restart {
             id: Uuid::nil(),
-            of: None,
+            of: Vec::new(),
             outdated_before: at(0),
             not_before: at(0),
             not_after: at(3_600),

@@ -57,9 +57,9 @@ pub struct RingRelease {
 pub struct Restart {
     /// Which one it is.
     pub id: Uuid,
-    /// Only the pods of users of this ring, each when the cluster has this release of theirs; none: all of the cell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<RingRelease>,
+    /// Only the pods of users of these rings, each when the cluster has this release of theirs; empty: all of the cell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<RingRelease>,
     /// Pods that were made before this are restarted if what they run on has changed. Those of a ring are whenever they
     /// were made: Argo CD applies a release later than it is rendered, and pods start in between.
     pub outdated_before: Timestamp,
@@ -101,7 +101,7 @@ impl Restart {
         let closes = || opens.saturating_add(Self::WINDOW).unwrap_or(Timestamp::MAX);
         Self {
             id,
-            of: None,
+            of: Vec::new(),
             outdated_before: opens,
             not_before,
             not_after: not_after.unwrap_or_else(closes),

@@ -222,7 +222,7 @@ async fn run_the_cell(world: &World, workspace: WorkspaceId) {
             cell: local(),
             restart: Restart {
                 id: Uuid::new_v4(),
-                of: None,
+                of: Vec::new(),
                 outdated_before: at(54),
                 not_before: at(55),
                 not_after: at(99),

@@ -14,7 +14,7 @@ use crate::{
 fn window(id: Uuid) -> Restart {
     Restart {
         id,
-        of: None,
+        of: Vec::new(),
         outdated_before: at(0),
         not_before: at(100),
         not_after: at(200),

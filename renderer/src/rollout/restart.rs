@@ -4,7 +4,7 @@ use coditect_core::{CellName, Kind, RequestId, Result, RingName};
 use coditect_registry::{
     Registry,
     operation::{StartRestart, StopRestart},
-    record::{Restart, RingRelease, Rollout, RolloutRestart},
+    record::{Restart, RingRelease, Rollout, RolloutRestart, RolloutRing},
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -153,12 +153,12 @@ pub(super) async fn ask(
             };
             registry.apply(RequestId::random(), &stop).await?;
         }
-        let of = rollout.release.as_ref().map(|release| RingRelease {
+        let of = rollout.release.iter().map(|release| RingRelease {
             ring: ring.clone(),
             release: release.clone(),
         });
         let restart = Restart {
-            of,
+            of: of.collect(),
             ..Restart::asked(id, not_before, *until, *at_once, now)
         };
         let start = StartRestart {
@@ -173,6 +173,61 @@ pub(super) async fn ask(
         }
     }
     Ok(all)
+}
+
+/// Asks each cell to restart the pods of the rings that were reached, now that they go back: those that did not come back
+/// are helped by nothing else. Within the window that was given; where another restart is under way, that one does.
+pub(super) async fn ask_back(
+    registry: &Registry,
+    rollout: &Rollout,
+    cells: &[CellName],
+    now: Timestamp,
+) -> Result<()> {
+    let RolloutRestart::Now {
+        from,
+        until,
+        at_once,
+    } = &rollout.restart
+    else {
+        return Ok(());
+    };
+    let was_reached = |ring: &&RolloutRing| ring.should_run.is_some();
+    let of: Vec<RingRelease> = rollout
+        .rings
+        .iter()
+        .filter(was_reached)
+        .map(|ring| RingRelease {
+            ring: ring.ring.clone(),
+            release: ring.release.clone(),
+        })
+        .collect();
+    let not_before = from.unwrap_or(now).max(now);
+    if of.is_empty() || until.is_some_and(|until| until <= not_before) {
+        return Ok(());
+    }
+    for cell in cells {
+        let restart = Restart {
+            of: of.clone(),
+            ..Restart::asked(id_back(rollout, cell), not_before, *until, *at_once, now)
+        };
+        let known = registry.view().await?.restart(cell).await?;
+        if known.is_some_and(|known| known.id == restart.id) {
+            continue;
+        }
+        let start = StartRestart {
+            cell: cell.clone(),
+            restart,
+            at: now,
+        };
+        match registry.apply(RequestId::random(), &start).await {
+            Err(error) if *error.kind() != Kind::Conflict => return Err(error),
+            Err(error) => {
+                tracing::warn!(%cell, "pods are not restarted to go back: {}", error.chain())
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Stops the restarts that the roll-out asked for and that are under way.
@@ -210,6 +265,16 @@ fn is_anothers(rollout: &Rollout, restart: &Restart, cell: &CellName) -> bool {
 
 /// The same for every attempt, so that a restart that was asked for is not asked for again.
 fn id_of(rollout: &Rollout, ring: &RingName, cell: &CellName) -> Uuid {
+    id(rollout, ring.as_str(), cell)
+}
+
+/// The same of the way back.
+fn id_back(rollout: &Rollout, cell: &CellName) -> Uuid {
+    // No ring's name is empty.
+    id(rollout, "", cell)
+}
+
+fn id(rollout: &Rollout, ring: &str, cell: &CellName) -> Uuid {
     let release = rollout
         .release
         .as_ref()

@@ -209,6 +209,7 @@ impl RolloutService {
             Decision::RollBack(why) => self.roll_back(&found, rollout, why).await,
             Decision::WentBack(why) => {
                 self.stop_restarts(&found, &why).await?;
+                restart::ask_back(&self.registry, &rollout, &self.cells(), found.now).await?;
                 rollout.why.clone_from(&why);
                 rollout.state = RolloutState::RolledBack { why };
                 self.note(&found, rollout).await
@@ -321,6 +322,7 @@ impl RolloutService {
         let step = step::roll_back(&found.text, &found.release, &reached, &why)?;
         let commit = self.write(found.head, step).await?;
         tracing::info!(release = %found.release, %commit, "a release went back");
+        restart::ask_back(&self.registry, &rollout, &self.cells(), found.now).await?;
         rollout.state = RolloutState::RolledBack { why };
         rollout.changed_at = found.now;
         rollout.commits.push(RolloutCommit {
