@@ -1,5 +1,6 @@
 //! A template release that goes to everyone ring by ring, the restart that brings it to pods, and a release that crashes.
 
+mod carried;
 mod crash;
 mod fleet;
 mod pace;
@@ -16,8 +17,8 @@ use crate::{Context, Length, Person, Result, Scenario, World, ensure, say, until
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "rollout",
-    purpose: "a release goes to rings one by one, to pods in a window at a pace; one that crashes stops at the canary",
-    expected: Duration::from_secs(300),
+    purpose: "a release goes to rings one by one, to pods in a window at a pace; one that crashes stops at the canary, and goes back with its pods where it is carried",
+    expected: Duration::from_secs(420),
     length: Length::Long,
     run: |context| Box::pin(run(context)),
 };
@@ -46,6 +47,11 @@ async fn run(context: &mut Context) -> Result {
     say::step(
         "case 13: a release that crashes stops at the canary",
         crash::stops_at_the_canary(&world, &fleet),
+    )
+    .await?;
+    say::step(
+        "a release that is carried and crashes goes back with its pods",
+        carried::goes_back(&world, &fleet),
     )
     .await?;
     say::step("registry, Git and cluster agree", looks::agree(&world)).await?;
