@@ -119,7 +119,8 @@ impl Restart {
         match output {
             Output::Json => output::json(&Shown { restart, state })?,
             Output::Text => output::line(&format!(
-                "{state}: {} came back, {} did not, {} to go; from {:.0} until {:.0}, {} at once{}",
+                "{state}{}: {} came back, {} did not, {} to go; from {:.0} until {:.0}, {} at once{}",
+                of_rings(&restart),
                 restart.done,
                 restart.failed,
                 restart
@@ -135,5 +136,15 @@ impl Restart {
             )),
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Whose pods they are, if not all of the cell's.
+fn of_rings(restart: &record::Restart) -> String {
+    let one = |of: &record::RingRelease| format!("{} on {}", of.ring, of.release);
+    let all: Vec<String> = restart.of.iter().map(one).collect();
+    match all.is_empty() {
+        true => String::new(),
+        false => format!(", only ring {}", all.join(", ")),
     }
 }

@@ -42,6 +42,8 @@ struct Ring {
     should_run: u64,
     ready: u64,
     quarantined: u64,
+    /// Refused by the cluster and not quarantined.
+    held_back: u64,
     /// Since when it has the release.
     since: Option<jiff::Timestamp>,
     verdict: String,
@@ -82,14 +84,7 @@ impl Rollout {
             Output::Text => {
                 output::line(&format!("{release} {}: {next}", word(&rollout.state)));
                 let header = [
-                    "ring",
-                    "runs",
-                    "users",
-                    "rendered",
-                    "ready",
-                    "quarantined",
-                    "since",
-                    "verdict",
+                    "ring", "runs", "users", "rendered", "ready", "refused", "since", "verdict",
                 ];
                 output::table(header, rings.into_iter().map(cells));
             }
@@ -159,6 +154,7 @@ fn rings(release: &ReleaseName, rollout: &Record, picture: &Picture) -> Vec<Ring
             should_run: seen.should_run,
             ready: seen.ready,
             quarantined: seen.quarantined,
+            held_back: seen.held_back,
             since: since.filter(|_| has_it).map(|commit| commit.at),
             verdict,
         }
@@ -181,7 +177,7 @@ fn cells(ring: Ring) -> [String; 8] {
         ring.users.to_string(),
         ring.rendered.to_string(),
         format!("{} of {}", ring.ready, ring.should_run),
-        ring.quarantined.to_string(),
+        (ring.quarantined + ring.held_back).to_string(),
         ring.since
             .map_or_else(|| "-".to_owned(), |since| format!("{since:.0}")),
         ring.verdict,
