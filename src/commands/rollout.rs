@@ -305,7 +305,19 @@ impl Rollout {
                 .into_iter()
                 .map(|(_, rollout)| rollout)
                 .max_by_key(|rollout| rollout.started_at);
-            if newest.as_ref() != Some(&shown) {
+            // When it was looked at is no news.
+            let is_news = newest.is_some_and(|newest| {
+                let Record {
+                    seen_at, revision, ..
+                } = shown;
+                shown
+                    != Record {
+                        seen_at,
+                        revision,
+                        ..newest
+                    }
+            });
+            if is_news {
                 if output == Output::Text {
                     output::line("");
                 }
