@@ -73,7 +73,7 @@ async fn step(cell: &Cell) -> Result<bool> {
     }
     bring_up(cell, up);
     let (done, failed, stopped) = cell.restarting().outcome(&restart, &candidates, now);
-    let left = cell.restarting().left(&candidates);
+    let left = cell.restarting().left(&candidates, now);
     let noted = (restart.done, restart.failed, restart.left);
     if (done, failed, Some(left)) != noted || stopped.is_some() {
         if let Some(why) = &stopped {
@@ -143,13 +143,16 @@ fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate
                 continue;
             };
             let pod = world.pods_of(id).next();
-            let outdated = pod.is_some_and(|pod| {
+            let known = pod.filter(|pod| {
                 share == Share::Has
                     && set.observed
                     && pod.deleting.is_none()
-                    && (!restart.of.is_empty() || pod.created < restart.outdated_before)
                     && pod.revision.is_some()
                     && set.update_revision.is_some()
+            });
+            let is_of_ring = !restart.of.is_empty();
+            let outdated = known.is_some_and(|pod| {
+                (is_of_ring || pod.created < restart.outdated_before)
                     && pod.revision != set.update_revision
             });
             all.insert(
@@ -157,6 +160,8 @@ fn candidates(cell: &Cell, restart: &Restart) -> BTreeMap<WorkspaceId, Candidate
                 Candidate {
                     pod: pod.map(|pod| (pod.uid.clone(), pod.ready)),
                     outdated,
+                    current: is_of_ring
+                        && known.is_some_and(|pod| pod.revision == set.update_revision),
                     waits: share == Share::Waits && pod.is_some(),
                     fresh: pod.is_some_and(|pod| pod.created >= restart.outdated_before),
                     broken: pod.is_some_and(|pod| is_broken(&pod.condition)),
