@@ -345,3 +345,49 @@ async fn a_full_machine_says_so_and_serves_who_waits_when_it_has_room() {
     in_phase(&eve, "ready").await;
     dev.stop();
 }
+
+/// Nobody but this process sees what runs here: roll-outs go by what it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_through_all_rings_and_restarts_nobody() {
+    let world = World::new();
+    let (dev, api) = start(&world);
+    let ada = api.sign_up("ada@example.com", "Ada").await.unwrap();
+    in_phase(&ada, "ready").await;
+    let before = processes(&world);
+
+    let mut command = world.command("cell");
+    until("the cell is told of", async || {
+        let said = command.output().unwrap();
+        let text = String::from_utf8(said.stdout).unwrap();
+        (said.status.success() && text.contains("in service")).then_some(())
+    })
+    .await;
+
+    let templates = world.data().join("policy/templates");
+    std::fs::create_dir(templates.join("v2")).unwrap();
+    for template in std::fs::read_dir(templates.join("v1")).unwrap() {
+        let template = template.unwrap();
+        std::fs::copy(
+            template.path(),
+            templates.join("v2").join(template.file_name()),
+        )
+        .unwrap();
+    }
+    let rollout = |arguments: &[&str]| {
+        let mut command = world.command("rollout");
+        command.args(arguments).output().unwrap()
+    };
+    until("the release is in the policy", async || {
+        let started = rollout(&["start", "v2", "--ring-soak", "1s"]);
+        started.status.success().then_some(())
+    })
+    .await;
+    until("every ring has it", async || {
+        let told = rollout(&["status", "--json"]);
+        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        (told["state"] == "done").then_some(())
+    })
+    .await;
+    assert_eq!(processes(&world), before);
+    dev.stop();
+}

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use coditect_core::{Phase, RequestId, Result};
 use coditect_registry::{operation::NoteCell, record::CellState};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -12,8 +12,6 @@ use crate::{cell::Cell, connection::Standing, wish};
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often it is noted although nothing has changed: so old may the note be of an observer that lives.
-const ANYWAY: SignedDuration = SignedDuration::from_secs(10);
 
 /// Reports until `stop`.
 pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
@@ -29,14 +27,7 @@ pub(crate) async fn run(cell: Arc<Cell>, stop: CancellationToken) {
         let standing = cell.connections.standing(now);
         let state = state(&cell, &standing, now);
         health(&cell, &standing, &state);
-        let same = noted.as_ref().is_some_and(|noted| {
-            let as_noted = CellState {
-                at: noted.at,
-                ..state.clone()
-            };
-            *noted == as_noted && now.duration_since(noted.at) < ANYWAY
-        });
-        if !same {
+        if state.is_news(noted.as_ref()) {
             match note(&cell, state.clone()).await {
                 Ok(()) => noted = Some(state),
                 Err(error) => {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{cli::Output, data::Data, exit::Exit, output};
 
-/// How a cell fares, as its observer says: pods, scales that are still to be set, whether it is held.
+/// How a cell fares, as its observer or `dev` says: pods, scales that are still to be set, whether it is held.
 ///
 /// A cell that comes back from a loss is held by its policy (`hold: true`), so that nobody starts before every
 /// scale is what the registry says; this tells when the hold may end.

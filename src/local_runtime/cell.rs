@@ -14,7 +14,12 @@ use coditect_core::{
     health::Health,
 };
 use coditect_observer::observe::Gateway;
-use coditect_registry::{Registry, operation::TrimPower, query::UserRuntime, record::ReapEntry};
+use coditect_registry::{
+    Registry,
+    operation::TrimPower,
+    query::UserRuntime,
+    record::{CellState, ReapEntry},
+};
 use jiff::Timestamp;
 use tokio::{
     sync::{Notify, Semaphore, watch},
@@ -69,6 +74,8 @@ pub(crate) struct Cell {
     usage: Usage,
     /// What those are told whose workspaces run.
     told: BTreeMap<WorkspaceId, Vec<Notice>>,
+    /// What was noted last of the cell as a whole.
+    noted: Option<CellState>,
     stop: CancellationToken,
 }
 
@@ -107,6 +114,7 @@ impl Cell {
             leaving: BTreeMap::new(),
             news: Arc::default(),
             trimmed: None,
+            noted: None,
             stop,
         }
     }
@@ -200,6 +208,7 @@ impl Cell {
         self.direct(&books, &files)?;
         self.told = self.follow_use(&books.users).await?;
         self.say(&books, &files).await?;
+        self.note_cell().await?;
         self.reap(&books.reap, &files).await?;
         Ok(books.signal)
     }

@@ -146,3 +146,20 @@ pub struct CellState {
     /// When this was seen.
     pub at: Timestamp,
 }
+
+impl CellState {
+    /// How often it is noted although nothing has changed: so old may the note be of an observer that lives.
+    const ANYWAY: SignedDuration = SignedDuration::from_secs(10);
+
+    /// True unless this is what was noted last, and that not long ago.
+    #[must_use]
+    pub fn is_news(&self, noted: Option<&Self>) -> bool {
+        noted.is_none_or(|noted| {
+            let as_noted = Self {
+                at: noted.at,
+                ..self.clone()
+            };
+            *noted != as_noted || self.at.duration_since(noted.at) >= Self::ANYWAY
+        })
+    }
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use coditect_core::{Error, Phase, RequestId, Result, UserId, WorkspaceId};
 use coditect_registry::{
-    operation::{NoteReaped, NoteStatus, STATUSES_AT_ONCE},
-    record::{ReapEntry, Status},
+    operation::{NoteCell, NoteReaped, NoteStatus, STATUSES_AT_ONCE},
+    record::{CellState, ReapEntry, Status},
 };
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
@@ -14,6 +14,46 @@ use super::{Books, Cell, in_git, lock};
 use crate::local_runtime::{head::Files, said, worker::Life};
 
 impl Cell {
+    /// Notes how the cell fares as a whole, where that is not what was noted last or long ago.
+    pub(super) async fn note_cell(&mut self) -> Result<()> {
+        let at = Timestamp::now();
+        let state = self.state(at);
+        if !state.is_news(self.noted.as_ref()) {
+            return Ok(());
+        }
+        let note = NoteCell {
+            cell: self.name.clone(),
+            state: state.clone(),
+            at,
+        };
+        self.parts
+            .registry
+            .apply(RequestId::random(), &note)
+            .await?;
+        self.noted = Some(state);
+        Ok(())
+    }
+
+    fn state(&self, at: Timestamp) -> CellState {
+        let mut state = CellState {
+            held: self.held(),
+            scales_wrong: 0,
+            workspaces: 0,
+            ready: 0,
+            connected: true,
+            argocd_unreachable: None,
+            at,
+        };
+        for hired in self.workers.values() {
+            let pod = hired.life.borrow().pod.clone();
+            state.workspaces += 1;
+            // Who is to run and does not yet is starting; who runs and is not to was not heard of by the worker yet.
+            state.scales_wrong += u32::from(pod.is_some() && !hired.wishes.borrow().on);
+            state.ready += u32::from(pod.is_some_and(|pod| pod.ready));
+        }
+        state
+    }
+
     /// Notes what is seen, where it is not what was noted last.
     pub(super) async fn say(&self, books: &Books, files: &Files) -> Result<()> {
         let (now, held) = (Timestamp::now(), self.held());
