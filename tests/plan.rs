@@ -313,6 +313,7 @@ fn what_is_missing_is_said_with_its_remedy() {
         ),
         (&["--cells-folder", "/nowhere"], "--cells-folder"),
         (&["--cell", "local"], "CELL=DIR"),
+        (&["--policy", "/nowhere"], "/nowhere holds no policy"),
     ] {
         let output = world.plan(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -328,6 +329,15 @@ fn what_is_missing_is_said_with_its_remedy() {
         String::from_utf8(output.stderr)
             .unwrap()
             .contains("cell far of the policy is left out")
+    );
+    // A mistake is named as from the folder that was given.
+    world.edit("tenants/plans/free.yaml", "pids: 256", "pids: many");
+    let output = world.plan(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("\ntenants/plans/free.yaml:14:11: "),
+        "{stderr}"
     );
 }
 

@@ -132,5 +132,11 @@ fn a_folder_without_a_policy_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let checked = check(folder.path(), "text");
     assert_eq!(checked.status.code(), Some(2));
+    let told = String::from_utf8(checked.stdout).unwrap();
+    assert!(told.starts_with(".:1:1: "), "{told}");
+    assert!(told.contains("holds no policy"), "{told}");
+    // One half is there: the other one is missing.
+    std::fs::create_dir(folder.path().join("tenants")).unwrap();
+    let checked = check(folder.path(), "text");
     assert!(String::from_utf8_lossy(&checked.stdout).starts_with("templates:1:1: "));
 }

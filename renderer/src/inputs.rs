@@ -38,18 +38,14 @@ impl Inputs {
     /// # Errors
     /// Every mistake in them, a line each: file, line, column, what is wrong and the nearest valid name.
     pub fn load(folder: &Path) -> Result<Self, String> {
-        Self::load_from(&folder.join(POLICY), &folder.join(TEMPLATES), None)
-    }
-
-    /// Reads policy and templates from two folders of any name.
-    ///
-    /// # Errors
-    /// As [`Inputs::load`].
-    pub fn load_from(policy: &Path, templates: &Path, commit: Option<Oid>) -> Result<Self, String> {
-        let releases = Arc::new(Releases::load(templates).map_err(|error| error.to_string())?);
-        let policy =
-            Arc::new(Policy::load(policy, &releases).map_err(|errors| errors.to_string())?);
-        Self::new(policy, releases, commit)
+        if let Some(why) = lacks_policy(folder) {
+            return Err(why);
+        }
+        let releases =
+            Releases::load(&folder.join(TEMPLATES)).map_err(|error| error.to_string())?;
+        let policy = Policy::load(&folder.join(POLICY), &releases)
+            .map_err(|errors| errors.below(POLICY).to_string())?;
+        Self::new(Arc::new(policy), Arc::new(releases), None)
     }
 
     /// Renders a user of every kind once, so that a template's mistake is found now and not at a sign-up.
@@ -116,7 +112,8 @@ impl Inputs {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| error.to_string())?;
         let releases = Arc::new(Releases::new(releases));
-        let policy = Policy::parse(&policy, &releases).map_err(|errors| errors.to_string())?;
+        let policy =
+            Policy::parse(&policy, &releases).map_err(|errors| errors.below(POLICY).to_string())?;
         let policy = Arc::new(policy);
         Self::new(policy, releases, Some(commit))
     }
@@ -154,4 +151,15 @@ impl Inputs {
             .map(|(name, tree)| (name.clone(), tree.to_owned()))
             .collect()
     }
+}
+
+/// Why a folder that somebody named is not one of a policy; none if it may be.
+fn lacks_policy(folder: &Path) -> Option<String> {
+    let has = |name: &str| folder.join(name).exists();
+    (!has(POLICY) && !has(TEMPLATES)).then(|| {
+        format!(
+            "{} holds no policy, neither `{POLICY}/` nor `{TEMPLATES}/`; name the folder that does, or write the sample with `policy init`",
+            folder.display()
+        )
+    })
 }

@@ -8,7 +8,7 @@ use coditect_core::{CellName, Error, Result, UserIntent};
 use coditect_renderer::{
     again::{Again, Outcome},
     git::{CellRepository, Oid, PolicyRepository},
-    inputs::{Inputs, POLICY, TEMPLATES},
+    inputs::Inputs,
 };
 use serde::Serialize;
 
@@ -86,8 +86,7 @@ impl Render {
         if let (Some(at), Some(repository)) = (self.at, &self.repository) {
             return self.again(at, repository, output);
         }
-        let (policy, templates) = (self.policy.join(POLICY), self.policy.join(TEMPLATES));
-        let inputs = Inputs::load_from(&policy, &templates, None)
+        let inputs = Inputs::load(&self.policy)
             .map_err(|why| Error::invalid("policy", format!("is not valid:\n{why}")))?;
         let files = self.files()?;
         let bar = progress::bar(output, files.len() as u64, "intents");

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use coditect_core::{Error, Kind};
 use serde::Serialize;
 
-use super::{POLICY, TEMPLATES};
+use super::{POLICY, TEMPLATES, lacks_policy};
 use crate::{
     policy::{Policy, PolicyError},
     release::Releases,
@@ -27,6 +27,18 @@ pub struct Checked {
 /// one. What can only be found by rendering is looked for once nothing else is wrong.
 #[must_use]
 pub fn check(folder: &Path) -> Checked {
+    if let Some(message) = lacks_policy(folder) {
+        let error = PolicyError {
+            file: ".".to_owned(),
+            line: 1,
+            column: 1,
+            message,
+        };
+        return Checked {
+            valid: false,
+            errors: vec![error],
+        };
+    }
     let mut errors = BTreeSet::new();
     let (releases, mistakes) = match Releases::load_each(&folder.join(TEMPLATES)) {
         Ok((releases, mistakes)) => (Some(releases), mistakes),
@@ -36,13 +48,7 @@ pub fn check(folder: &Path) -> Checked {
     // Without its templates every ring of a policy would be told to be wrong.
     if let Some(releases) = releases {
         match Policy::load(&folder.join(POLICY), &releases) {
-            Err(found) => errors.extend(found.iter().map(|error| PolicyError {
-                file: match error.file.as_str() {
-                    "." => POLICY.to_owned(),
-                    file => format!("{POLICY}/{file}"),
-                },
-                ..error.clone()
-            })),
+            Err(found) => errors.extend(found.below(POLICY).iter().cloned()),
             Ok(policy) if errors.is_empty() => {
                 let renderer = Renderer::new(Arc::new(policy), Arc::new(releases));
                 let probed = renderer.probe_each(&mut |error| {

@@ -38,6 +38,19 @@ impl PolicyErrors {
     pub fn iter(&self) -> std::slice::Iter<'_, PolicyError> {
         self.0.iter()
     }
+
+    /// The same with files named from one folder higher, of which `folder` holds the policy.
+    #[must_use]
+    pub fn below(self, folder: &str) -> Self {
+        let placed = |error: PolicyError| PolicyError {
+            file: match error.file.as_str() {
+                "." => folder.to_owned(),
+                file => format!("{folder}/{file}"),
+            },
+            ..error
+        };
+        Self(self.0.into_iter().map(placed).collect())
+    }
 }
 
 impl fmt::Display for PolicyErrors {
