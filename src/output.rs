@@ -68,7 +68,7 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// A table for people.
+/// A table for people, or a word that there is nothing to list.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut table = Table::new();
     table
@@ -78,5 +78,9 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Ite
     for row in rows {
         table.add_row(row);
     }
-    println!("{table}");
+    if table.is_empty() {
+        println!("nothing to list");
+    } else {
+        println!("{table}");
+    }
 }

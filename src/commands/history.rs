@@ -100,7 +100,7 @@ impl History {
         let bare = bare.strip_prefix("user-").unwrap_or(bare);
         let user: UserId = bare
             .parse()
-            .map_err(|_| Error::invalid("id", "is not a user's or workspace's id"))?;
+            .map_err(|_| Error::invalid(&self.id, "is not a user's or workspace's id"))?;
         if tree.find(user).is_some() {
             return Ok(user);
         }

@@ -130,7 +130,7 @@ pub fn decide(
         ..still(decision)
     };
     if let RolloutState::Paused { why } = &rollout.state {
-        return held(Decision::Wait(format!("paused: {why}")));
+        return held(Decision::Wait(why.clone()));
     }
     let next = rollout
         .rings

@@ -63,10 +63,12 @@ impl Rollout {
         };
         let picture = self.picture(registry, &release, &rollout).await?;
         let rings = rings(&release, &rollout, &picture);
-        let next = if rollout.state.under_way() {
-            picture.next
-        } else {
-            rollout.why.clone()
+        let next = match &rollout.state {
+            RolloutState::Advancing | RolloutState::Paused { .. } => picture.next,
+            // Nothing that is seen changes what comes next.
+            RolloutState::Aborted { .. } | RolloutState::RolledBack { .. } | RolloutState::Done => {
+                rollout.why.clone()
+            }
         };
         match output {
             Output::Json => output::json(&Shown {
